@@ -1,0 +1,1 @@
+"""The engine: actors that scan, decide, trade and keep the books."""

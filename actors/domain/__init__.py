@@ -1,0 +1,1 @@
+"""Pure trading rules: no trio, no clock, no randomness, no I/O."""

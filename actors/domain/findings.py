@@ -1,0 +1,111 @@
+"""What a sub-pipeline finds in a bar, as rows: the kernel's only output.
+
+A pipeline is a pure function of one symbol's bars: `advance(bars, start, stop)`
+returns the FINDING rows of those bars, in order. One evaluated bar gives at most one
+CANDIDATE, and every CANDIDATE is followed, at the same `ts`, by exactly one SIGNAL or
+one WHYNOT, so that reasons add up to candidates.
+"""
+
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from actors.domain.bars import Bars, Instrument
+
+
+class FindingKind(IntEnum):
+    """What a row says."""
+
+    CANDIDATE = 1  # the bar passed every scan filter: score, notes
+    LEVELS = 2  # levels were built: value = how many
+    ARMED = 3  # near a level: level_id, level, side
+    DISARMED = 4  # no longer near any level
+    SIGNAL = 5  # side, signal_kind, entry, stop, level, confidence, score, ...
+    WHYNOT = 6  # reason, value, threshold
+    EXIT = 7  # close an open position of `side`: reason
+
+
+FINDING = np.dtype(
+    [
+        ("kind", "i8"),
+        ("ts", "i8"),  # close time of the bar, ms
+        ("side", "i8"),  # +1 long, -1 short, 0 none
+        ("signal_kind", "i8"),  # index into Pipeline.signal_kinds
+        ("reason", "i8"),  # index into Pipeline.reasons
+        ("value", "f8"),  # NaN: UNKNOWN
+        ("threshold", "f8"),
+        ("notes", "i8"),  # bit mask over Pipeline.reasons: filters skipped as UNKNOWN
+        ("level_id", "i8"),  # 0: none
+        ("level", "f8"),
+        ("entry", "f8"),
+        ("stop", "f8"),
+        ("atr", "f8"),
+        ("confidence", "f8"),
+        ("score", "f8"),
+        ("opposite_depth_usd", "f8"),
+        ("spread_bps", "f8"),
+        ("obstacles", "f8", (4,)),  # nearest levels beyond entry; NaN: none
+    ]
+)
+
+Findings = npt.NDArray[np.void]
+
+
+class LevelView(msgspec.Struct, frozen=True):
+    """A level as charts and people see it."""
+
+    id: int
+    price: float
+    kind: str  # donchian, swing, volume, cascade, ...
+    side: int  # +1 resistance, -1 support
+    strength: float
+    touches: int
+    birth_ms: int
+    known_ms: int
+    state: str  # fresh, used, broken
+
+
+class SymbolContext(msgspec.Struct, frozen=True):
+    """What a pipeline may know of its symbol before the first bar."""
+
+    instrument: Instrument
+    timeframe_ms: int  # the market's own
+
+
+class Pipeline(Protocol):
+    """One symbol's scan -> levels -> signal, with its state inside."""
+
+    reasons: tuple[str, ...]
+    signal_kinds: tuple[str, ...]
+
+    def advance(self, bars: Bars, start: int, stop: int) -> Findings:
+        """Take rows [start, stop) of `bars` and return what they led to.
+
+        The returned array is only valid until the next call.
+        """
+
+    def funnel(self) -> dict[str, int]:
+        """Count evaluations, candidates, signals and each rejection by reason."""
+
+    def last_rejection(self) -> tuple[str, float, float, int] | None:
+        """Give the newest rejection: reason, value, threshold, bar close ms."""
+
+    def score(self) -> float:
+        """Give the newest scan score; NaN before the first."""
+
+    def levels(self) -> tuple[LevelView, ...]:
+        """List the levels that are known now."""
+
+
+class Strategy(Protocol):
+    """A way to trade: makes one pipeline for each symbol."""
+
+    name: str
+    #: Market bars of history that a restarted pipeline needs to be itself again.
+    warmup_ms: int
+
+    def pipeline(self, context: SymbolContext) -> Pipeline:
+        """Make the pipeline of one symbol."""

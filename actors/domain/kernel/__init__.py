@@ -1,0 +1,1 @@
+"""The compiled sub-pipeline: one kernel for live bars and whole histories."""

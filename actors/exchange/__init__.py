@@ -1,0 +1,1 @@
+"""The exchange port and the exchanges behind it."""

@@ -1,0 +1,1 @@
+"""The risk-and-execution actor: the only owner of orders and positions."""

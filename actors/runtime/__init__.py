@@ -1,0 +1,1 @@
+"""The actor runtime on trio; it knows no trading word."""

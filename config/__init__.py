@@ -1,0 +1,1 @@
+"""What can be chosen: engine settings and trading presets."""

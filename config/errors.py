@@ -1,0 +1,23 @@
+"""Every error of the configuration.
+
+ConfigError
++-- PresetError         a preset is malformed, or no market could make it fire
++-- SettingsError       a setting is missing, unknown or out of its bounds
++-- SecretError         a secret is missing, empty or too short
+"""
+
+
+class ConfigError(ValueError):
+    """The root: something that was chosen cannot be used."""
+
+
+class PresetError(ConfigError):
+    """A preset is malformed, or no market could ever make it fire."""
+
+
+class SettingsError(ConfigError):
+    """A setting is missing, unknown or out of its bounds."""
+
+
+class SecretError(ConfigError):
+    """A secret is missing, empty or too short."""

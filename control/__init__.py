@@ -1,0 +1,1 @@
+"""The control plane: people and programs watch and command the engine here."""
