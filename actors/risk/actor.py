@@ -205,7 +205,7 @@ class RiskActor(Actor[Any]):
     # --- life ------------------------------------------------------------------------
 
     async def _command(self, request: CommandRequest) -> None:
-        request.reply.send(await self.commands.carry_out(request.command))
+        request.reply.reply(await self.commands.carry_out(request.command))
 
     async def _begin(self, request: Begin) -> None:
         desk, state = self.desk, self.desk.state
@@ -224,7 +224,7 @@ class RiskActor(Actor[Any]):
             answer = self.commands.answer(
                 request.command, before, f"started with {request.preset.name}", ok=True
             )
-        request.reply.send(answer)
+        request.reply.reply(answer)
 
     async def _began(self, began: Began) -> None:
         if self.desk.machine.phase is not Phase.INITIALIZING:

@@ -84,7 +84,9 @@ class KillSwitch(msgspec.Struct, frozen=True):
 class RiskState:
     """The account and the work in hand."""
 
-    def __init__(self, cash: Decimal, now_ms: int, instruments: list[Instrument]) -> None:
+    def __init__(
+        self, cash: Decimal, now_ms: int, instruments: list[Instrument]
+    ) -> None:
         self.instruments = {i.symbol: i for i in instruments}
         self.preset: Preset | None = None
         self.mode = "paper"
