@@ -42,8 +42,15 @@ class Pace(msgspec.Struct, frozen=True):
 
     speed: float  # market seconds per second; infinity: as fast as it goes
     step_seconds_max: float = 10.0
-    history_steps: int = 0  # steps at the start that only build history
     end_ms: int | None = None  # stop the market at this market time
+
+
+class Listeners(msgspec.Struct, frozen=True):
+    """Who hears of the market: `symbols` in the order of the instruments."""
+
+    risk: ActorRef[Any]
+    symbols: list[ActorRef[Any]]
+    ended: Callable[[], None]  # the market is over
 
 
 class Cursor:
@@ -72,6 +79,14 @@ class Cursor:
             self.history.add(block)
             self._steps = steps(block, self.description.timeframe_ms)
 
+    def skip(self, count: int) -> None:
+        """Let `count` steps pass as history; nobody trades on them."""
+        for _ in range(count):
+            step = self.next_step()
+            if step is None:
+                return
+            self.last_close_ms = step.close_ts
+
     @property
     def bars(self) -> tuple[Bars, ...]:
         """The arrays of the block in hand."""
@@ -87,21 +102,19 @@ class Feed(Actor[Walk]):
         cursor: Cursor,
         clock: MarketClock,
         exchange: PaperExchange,
-        risk: ActorRef[Any],
-        symbols: list[ActorRef[Any]],
         pace: Pace,
-        ended: Callable[[], None],
+        listeners: Listeners,
     ) -> None:
         super().__init__()
         self._cursor = cursor
         self._clock = clock
         self._exchange = exchange
-        self._risk = risk
-        self._symbols = symbols
+        self._risk = listeners.risk
+        self._symbols = listeners.symbols
+        self._ended = listeners.ended
         self._names = [i.symbol for i in cursor.description.instruments]
         self._index = {name: index for index, name in enumerate(self._names)}
         self._pace = pace
-        self._ended = ended
         self._latch = Latch()
         self.late_answers = 0
 
@@ -132,7 +145,7 @@ class Feed(Actor[Walk]):
         due = self._began_seconds + elapsed_ms / 1000 / self._pace.speed
         await trio.sleep_until(due)
 
-    # --- inside the bar ----------------------------------------------------------------
+    # --- inside the bar -----------------------------------------------------------------
 
     async def _live_through(self, step: Step) -> None:
         """Let the exchange trade along this step's bars, event by event."""
@@ -155,20 +168,22 @@ class Feed(Actor[Walk]):
         self._latch.add()
         self._risk.tell_tracked(update, self._latch)
 
-    # --- at its close ------------------------------------------------------------------
+    # --- at its close -------------------------------------------------------------------
 
     async def _close(self, step: Step) -> None:
         """Hand out the closed bars, wait for the answers, let the step be weighed."""
         cursor = self._cursor
-        cursor.last_close_ms = step.close_ts
         cursor.steps_taken += 1
         cursor.bars_taken += len(step.rows)
         self._tell_watched(step)
         answers, bars, symbols = Latch(len(step.indices)), cursor.bars, self._symbols
         for index, row in zip(step.indices, step.rows, strict=True):
-            message = BarsClosed(bars[index], row, row + 1)
+            message = BarsClosed(bars[index], row, row + 1, step.open_ts)
             symbols[index].tell_tracked(message, answers)
         await self._wait_for(answers)
+        # Only now is the step history: a symbol that failed on its bar relives the
+        # past without the bar that it failed on.
+        cursor.last_close_ms = step.close_ts
         self._latch.add()
         closed = StepClosed(step.close_ts, cursor.steps_taken)
         self._risk.tell_tracked(closed, self._latch)
@@ -199,7 +214,7 @@ class Feed(Actor[Walk]):
                     _watched(symbol, bar, step.close_ts), self._latch
                 )
 
-    # --- the end -------------------------------------------------------------------------
+    # --- the end ------------------------------------------------------------------------
 
     async def _finish(self) -> None:
         """Close what is open at the last known prices, then say that it is over."""

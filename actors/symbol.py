@@ -20,6 +20,7 @@ from actors.domain.messages import (
     Disarmed,
     Findings,
     LevelsBuilt,
+    SymbolDown,
 )
 from actors.domain.phases import SYMBOL_MACHINE, SymbolPhase, check
 from actors.domain.translate import Translator
@@ -55,19 +56,22 @@ class SymbolActor(Actor[Any]):
 
     def __init__(
         self,
+        symbol: str,
         make_pipeline: Callable[[], Pipeline],
         translate: Callable[[Pipeline], Translator],
         past: Callable[[], Past],
         risk: ActorRef[Any],
     ) -> None:
         super().__init__()
+        self._symbol = symbol
         self._make_pipeline = make_pipeline
         self._translate = translate
         self._past = past
         self._risk = risk
         self.phase = S.SCANNING
-        self.last_price: float | None = None
-        self.last_bar_ms: int | None = None
+        self.newest_ms = -1  # open time of the newest bar taken
+        self.repeated_bars = 0
+        self._newest: tuple[Bars, int] | None = None
         self.last_decision: str | None = None
         self._held = False
 
@@ -78,15 +82,16 @@ class SymbolActor(Actor[Any]):
         past = self._past()
         if past.stop > past.start:
             self.pipeline.advance(past.bars, past.start, past.stop)
-            self._see(past.bars, past.stop)
+            self._newest = (past.bars, past.stop - 1)
+            self.newest_ms = int(past.bars["ts"][past.stop - 1])
+        if self.context.incarnation > 1:
+            up = SymbolDown(self._symbol, S.SCANNING, "started again")
+            self._risk.tell_urgent(up)
 
     async def handle(self, message: Any) -> None:
         """Take bars, or a change of what is known about this symbol."""
         if type(message) is BarsClosed:
-            rows = self.pipeline.advance(message.bars, message.start, message.stop)
-            self._see(message.bars, message.stop)
-            if len(rows):
-                self._tell(self._translator.findings(rows))
+            self._take(message)
         elif type(message) is PositionChanged:
             self._held = message.held
             self._move(S.IN_POSITION if message.held else S.SCANNING)
@@ -95,10 +100,24 @@ class SymbolActor(Actor[Any]):
             resumed = S.IN_POSITION if self._held else S.SCANNING
             self._move(S.PAUSED if message.paused else resumed)
 
-    def _see(self, bars: Bars, stop: int) -> None:
-        newest = bars[stop - 1]
-        self.last_price = newest["close"]
-        self.last_bar_ms = newest["ts"]
+    def _take(self, message: BarsClosed) -> None:
+        # After a restart the past may hold bars that still wait in the mailbox.
+        if message.newest_ms <= self.newest_ms:
+            self.repeated_bars += 1
+            return
+        rows = self.pipeline.advance(message.bars, message.start, message.stop)
+        self.newest_ms = message.newest_ms
+        self._newest = (message.bars, message.stop - 1)
+        if len(rows):
+            self._tell(self._translator.findings(rows))
+
+    @property
+    def last_price(self) -> float | None:
+        """Close of the newest bar; None before the first."""
+        if self._newest is None:
+            return None
+        bars, row = self._newest
+        return float(bars["close"][row])
 
     def _tell(self, findings: Findings) -> None:
         """Follow the findings with the symbol's own phase, then hand them over."""
