@@ -14,7 +14,7 @@ import structlog
 from actors.domain.errors import EngineError
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.risk.requests import Began, Begin, BeginFailed, CommandRequest, Ended
-from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo
+from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
 from config.load import load_preset
@@ -51,11 +51,14 @@ class Conductor(Actor[Any]):
     def __init__(
         self,
         risk: ActorRef[Any],
+        root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
+        *,
         over: Callable[[], None],
     ) -> None:
         super().__init__()
         self._risk = risk
+        self._root = root
         self._cast = cast
         self._over = over
         self._running: list[str] = []  # children in their start order
@@ -66,14 +69,11 @@ class Conductor(Actor[Any]):
             await self._market_over()
             return
         assert isinstance(message, Lifecycle), f"{message!r} is not for the conductor"
-        name = message.command.name
-        if name == "start":
+        if message.command.name == "start":
             await self._start(message)
-        elif name == "stop":
-            await self._stop(message)
         else:
-            assert name == "reload", f"{name} is not a lifecycle command"
-            await self._reload(message)
+            assert message.command.name == "stop", "start and stop are its commands"
+            await self._stop(message)
 
     # --- start --------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Conductor(Actor[Any]):
             return str(error), None
 
     async def _bring_up(self, cast: Cast) -> None:
-        supervisor = self.context.supervisor
+        supervisor = self._root()
         try:
             refs = []
             for spec in cast.symbols:
@@ -136,7 +136,7 @@ class Conductor(Actor[Any]):
         return answer
 
     async def _take_down(self, reason: str) -> None:
-        supervisor = self.context.supervisor
+        supervisor = self._root()
         while self._running:
             await supervisor.stop_child(self._running.pop(), reason)
         self._risk.tell(Ended(reason))
@@ -147,10 +147,3 @@ class Conductor(Actor[Any]):
         await self._ask_risk(over)
         await self._take_down("the market is over")
         self._over()
-
-    # --- reload ---------------------------------------------------------------------
-
-    async def _reload(self, request: Lifecycle) -> None:
-        """Read every shipped preset again and say whether all are sound."""
-        answer = await self._ask_risk(request.command)
-        request.reply.reply(answer)

@@ -11,6 +11,7 @@ all others go on.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from actors.domain.messages import BarsClosed, MarketEnded, StepClosed, WatchedB
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import ExchangeUpdate
 from actors.exchange.paper import PaperExchange
+from actors.latency import Latency
 from actors.market import Block, History, Market, Step, steps
 from actors.runtime import Actor, ActorRef, Latch
 from actors.runtime.clock import MarketClock
@@ -104,6 +106,7 @@ class Feed(Actor[Walk]):
         exchange: PaperExchange,
         pace: Pace,
         listeners: Listeners,
+        latency: Latency,
     ) -> None:
         super().__init__()
         self._cursor = cursor
@@ -115,6 +118,7 @@ class Feed(Actor[Walk]):
         self._names = [i.symbol for i in cursor.description.instruments]
         self._index = {name: index for index, name in enumerate(self._names)}
         self._pace = pace
+        self._latency = latency
         self._latch = Latch()
         self.late_answers = 0
 
@@ -134,7 +138,9 @@ class Feed(Actor[Walk]):
             return
         await self._keep_pace(step)
         await self._live_through(step)
+        began_ns = time.perf_counter_ns()
         await self._close(step)
+        self._latency.observe((time.perf_counter_ns() - began_ns) / 1e9)
         self.context.ref.tell(Walk())
 
     async def _keep_pace(self, step: Step) -> None:

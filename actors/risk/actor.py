@@ -43,7 +43,7 @@ from actors.risk.requests import (
     Ended,
 )
 from actors.risk.state import OrderRecord, RiskState
-from actors.runtime import Actor
+from actors.runtime import Actor, ChildState, Down
 
 log = structlog.get_logger(component="risk")
 
@@ -89,7 +89,20 @@ class RiskActor(Actor[Any]):
             Ended: self._ended,
             SymbolDown: self._symbol_down,
             MarketEnded: self._market_ended,
+            Down: self._child_down,
         }
+
+    async def on_start(self) -> None:
+        """Come back from a crash with the gate closed: a person decides.
+
+        What the crash interrupted is not known, so nothing new is risked; stops stay
+        at the exchange, and open positions go on being managed.
+        """
+        if self.context.incarnation > 1:
+            self.desk.state.gate_open = False
+            reason = "the risk actor crashed and started again"
+            self.desk.machine.move(Phase.ERROR, reason)
+            self.desk.alert("critical", "internal", reason, "entries refused; retry")
 
     async def handle(self, message: Any) -> None:
         """Take one message to its handler."""
@@ -212,19 +225,19 @@ class RiskActor(Actor[Any]):
         before = desk.machine.phase
         try:
             self.commands.require(request.command.name)
+            if isinstance(request.preset, str):
+                raise Refusal(request.preset)
         except Refusal as refusal:
-            answer = self.commands.answer(
-                request.command, before, str(refusal), ok=False
-            )
+            message, ok = str(refusal), False
         else:
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
-            desk.machine.move(Phase.INITIALIZING, f"start with {request.preset.name}")
-            answer = self.commands.answer(
-                request.command, before, f"started with {request.preset.name}", ok=True
-            )
-        request.reply.reply(answer)
+            message, ok = f"started with {request.preset.name}", True
+            desk.machine.move(Phase.INITIALIZING, message)
+        request.reply.reply(
+            self.commands.answer(request.command, before, message, ok=ok)
+        )
 
     async def _began(self, began: Began) -> None:
         if self.desk.machine.phase is not Phase.INITIALIZING:
@@ -258,6 +271,14 @@ class RiskActor(Actor[Any]):
             down.symbol,
         )
         self.desk.lead("symbol left work", down.symbol)
+
+    async def _child_down(self, down: Down) -> None:
+        """Hear from the runtime that a symbol's actor ended or starts again."""
+        if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
+            return
+        quarantined = down.state is ChildState.QUARANTINED
+        phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
+        await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))
 
     async def _market_ended(self, _ended: MarketEnded) -> None:
         """Close what is open at the end of a recording."""

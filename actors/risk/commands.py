@@ -15,6 +15,8 @@ from actors.risk.desk import Desk
 from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
+from config.errors import ConfigError
+from config.load import load_preset, preset_names
 
 MINUTE_MS = 60_000
 HALTABLE = RUNNING_PHASES | {Phase.ERROR}
@@ -167,6 +169,16 @@ class Commands:
         desk.machine.move(Phase.IDLE, "reset requested")
         return "reset: IDLE; start begins anew"
 
+    async def reload(self, _command: Command) -> str:
+        """Read every shipped preset again; they are applied at the next start."""
+        names = preset_names()
+        try:
+            for name in names:
+                load_preset(name)
+        except ConfigError as error:
+            raise Refusal(str(error)) from error
+        return f"{len(names)} presets are sound; the next start reads its own anew"
+
     async def kill_switch(self, command: Command) -> str:
         """Trip the kill switch."""
         reason = str(command.args.get("reason") or command.name)
@@ -204,7 +216,7 @@ RULES: dict[str, Rule] = {
     "stop": Rule(HALTABLE, Commands.stop),
     "pause": Rule(RUNNING_PHASES - {_P.INITIALIZING}, Commands.pause),
     "resume": Rule(RUNNING_PHASES, Commands.resume),
-    "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), None),
+    "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), Commands.reload),
     "emergency_stop": Rule(HALTABLE, Commands.kill_switch),
     "kill_switch": Rule(HALTABLE, Commands.kill_switch),
     "panic_exit": Rule(HALTABLE, Commands.panic_exit),
