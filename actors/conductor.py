@@ -50,14 +50,12 @@ class Conductor(Actor[Any]):
 
     def __init__(
         self,
-        risk: ActorRef[Any],
         root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
         *,
         over: Callable[[], None],
     ) -> None:
         super().__init__()
-        self._risk = risk
         self._root = root
         self._cast = cast
         self._over = over
@@ -75,13 +73,16 @@ class Conductor(Actor[Any]):
             assert message.command.name == "stop", "start and stop are its commands"
             await self._stop(message)
 
+    def _risk(self) -> ActorRef[Any]:
+        return self._root().ref("risk")
+
     # --- start --------------------------------------------------------------------
 
     async def _start(self, request: Lifecycle) -> None:
         """Ask for INITIALIZING, bring the children up, tell the risk actor."""
         wanted, cast = self._wanted(request.command)
         timeframe_ms = 0 if cast is None else cast.timeframe_ms
-        answer = await self._risk.ask(
+        answer = await self._risk().ask(
             lambda reply: Begin(request.command, wanted, timeframe_ms, reply),
             ANSWER_SECONDS,
         )
@@ -111,13 +112,13 @@ class Conductor(Actor[Any]):
                 refs.append(await supervisor.start_child(spec, "symbols"))
                 self._running.append(spec.name)
             for ref, spec in zip(refs, cast.symbols, strict=True):
-                ref.monitor(self._risk, spec.name)
+                ref.monitor(self._risk(), spec.name)
             feed = cast.feed(refs)
-            self._risk.tell(Began(len(refs)))
+            self._risk().tell(Began(len(refs)))
             await supervisor.start_child(feed, "market")
             self._running.append(feed.name)
         except (RuntimeFault, EngineError) as error:
-            self._risk.tell(BeginFailed(f"start failed: {error}"))
+            self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
 
     # --- stop ---------------------------------------------------------------------
@@ -130,7 +131,7 @@ class Conductor(Actor[Any]):
         request.reply.reply(answer)
 
     async def _ask_risk(self, command: Command) -> CommandAnswer:
-        answer: CommandAnswer = await self._risk.ask(
+        answer: CommandAnswer = await self._risk().ask(
             lambda reply: CommandRequest(command, reply), ANSWER_SECONDS
         )
         return answer
@@ -139,7 +140,7 @@ class Conductor(Actor[Any]):
         supervisor = self._root()
         while self._running:
             await supervisor.stop_child(self._running.pop(), reason)
-        self._risk.tell(Ended(reason))
+        self._risk().tell(Ended(reason))
 
     async def _market_over(self) -> None:
         """Stop because there is nothing left to trade."""

@@ -157,9 +157,7 @@ class Engine:
         return self.risk
 
     def _make_conductor(self) -> Conductor:
-        return Conductor(
-            self.risk_ref, self._root, self._cast, over=self.market_over.set
-        )
+        return Conductor(self._root, self._cast, over=self.market_over.set)
 
     def _root(self) -> Supervisor:
         assert self.supervisor is not None, "the tree runs"
