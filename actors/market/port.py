@@ -6,6 +6,7 @@ from actors.domain.errors import MarketDataError
 from actors.market.blocks import Block, Market, Step, steps
 from actors.market.history import History
 from actors.market.replay import Replay
+from actors.market.synthetic import Demo
 
 __all__ = ["Block", "History", "Market", "Step", "open_market", "steps"]
 
@@ -19,6 +20,8 @@ def open_market(
     leaves a recording whole. `seed` chooses the demo's market; a recording has none.
     Raises MarketDataError for anything else and for unusable data.
     """
+    if spec == "demo":
+        return Demo(symbols=symbols, seed=seed)
     kind, _, path = spec.partition(":")
     if kind == "replay" and path:
         return Replay(Path(path), symbols=symbols)
