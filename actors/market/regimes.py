@@ -3,17 +3,17 @@
 A symbol is always in one regime, and moves in units of its own bar height `unit` (the
 mean true range of a one-minute bar, as a ratio of price). x is the log price:
 
-| regime   | next close                                            | then                |
-|----------|-------------------------------------------------------|---------------------|
-| RANGE    | swings from edge to edge, 0.4 unit a bar; never        | APPROACH            |
-|          | closes beyond; wicks touch the edge within 4 bps      |                     |
-| APPROACH | walks to the edge that will break                     | BREAK when 0.4 unit |
-|          |                                                       | near, or 12 bars on |
-| BREAK    | one bar: edge + 14..27 bps, hardly a wick             | TREND 60%, FAIL 40% |
-| TREND    | x + 0.2 unit a bar in the direction  of the break     | RETEST 35%, or CHOP |
-| RETEST   | goes back to the broken edge                          | TREND 60%, or CHOP  |
-| FAIL     | x - 0.6 unit a bar, back through the edge             | the same RANGE      |
-| CHOP     | no drift                                              | a new RANGE round x |
+| regime   | next close                                         | then            |
+|----------|----------------------------------------------------|-----------------|
+| RANGE    | swings from edge to edge, 0.4 unit a bar, and never| APPROACH        |
+|          | closes beyond; wicks touch an edge within 4 bps    |                 |
+| APPROACH | walks to the edge that will break                  | BREAK, 0.4 unit |
+|          |                                                    | near or 12 bars |
+| BREAK    | one bar: edge + 14..27 bps, hardly a wick          | TREND 60%, FAIL |
+| TREND    | x + 0.2 unit a bar, the way of the break           | RETEST 35%, CHOP|
+| RETEST   | goes back to the broken edge                       | TREND 60%, CHOP |
+| FAIL     | x - 0.6 unit a bar, back through the edge          | the same RANGE  |
+| CHOP     | no drift                                           | a new RANGE     |
 
 plus noise in every regime but BREAK: strength x unit x (load x factor +
 sqrt(1 - load^2) x own normal), where the factor is the benchmark's own normal. That is
@@ -33,7 +33,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.market.files import Floats
+from actors.market.files import Floats, Ints
 
 
 class Regime(IntEnum):
@@ -56,7 +56,7 @@ TREND_UNITS = 0.20
 FAIL_UNITS = 0.60
 RETEST_UNITS_MAX = 0.30
 NEAR_UNITS = 0.40  # this near an edge a swing turns, and an approach may break
-RANGE_HALF_UNITS = (1.1, 1.6)
+RANGE_HALF_UNITS = (1.05, 1.4)
 BREAK_BEYOND = (0.0014, 0.0027)  # log distance of the breaking close from its edge
 PIERCE_MAX = 0.0004
 FOLLOW_THROUGH = 0.60  # share of breaks that become trends
@@ -70,7 +70,7 @@ BARS = np.array(  # least and most bars of each regime
     [(110, 240), (12, 12), (1, 1), (20, 60), (3, 7), (12, 40), (20, 60)], np.int64
 )
 
-Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -117,11 +117,11 @@ class Walk:
 
     def _move(
         self, normal: Floats, uniform: Floats, factor: float, out: Floats
-    ) -> npt.NDArray[np.bool_]:
+    ) -> Mask:
         """Write one bar's open, high, low and close; tell who jumped."""
         unit, event, size = self._unit, uniform[4], uniform[5]
         sign = np.where(uniform[1] < 0.5, -1.0, 1.0)
-        jumped = (event < JUMP_CHANCE) & (self._regime != Regime.BREAK)
+        jumped: Mask = (event < JUMP_CHANCE) & (self._regime != Regime.BREAK)
         gapped = (event > 1 - GAP_CHANCE) & (self._regime != Regime.BREAK)
         opened = self._x + gapped * sign * unit * (0.5 + size)
         own = np.sqrt(1 - self._load**2) * normal[0]
@@ -160,7 +160,8 @@ class Walk:
             np.clip(back, -limit, limit),
             np.zeros_like(unit),
         )
-        return np.choose(self._regime, drifts)
+        drift: Floats = np.choose(self._regime, drifts)
+        return drift
 
     def _edge(self) -> Floats:
         return np.where(self._side > 0, self._top, self._bottom)
@@ -174,7 +175,7 @@ class Walk:
         near = way * (edge - body) < NEAR_UNITS * self._unit
         return outer(np.where(near, at, inner(extreme, at)), body)
 
-    def _turn(self, uniform: Floats, jumped: npt.NDArray[np.bool_]) -> None:
+    def _turn(self, uniform: Floats, jumped: Mask) -> None:
         """Turn swings, and put whoever's time is over into its next regime."""
         regime, near = self._regime, NEAR_UNITS * self._unit
         above = self._x > self._top - near

@@ -31,7 +31,7 @@ BLOCK_BARS = 240
 HOUR_BARS = 60
 SYMBOLS_DEFAULT = 20
 SPOT_EVERY = 10
-UNIT_MEDIAN = 0.0042  # mean true range of a minute, ratio of price
+UNIT_MEDIAN = 0.0046  # mean true range of a minute, ratio of price
 UNIT_BENCHMARK = 0.0012
 LOAD = (0.35, 0.75)  # correlation of a symbol's noise with the benchmark's
 #: The named symbols and where they start; the others start at 0.01 to 300.
