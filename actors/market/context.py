@@ -23,12 +23,13 @@ def reference_close(ts: Ints, benchmark_ts: Ints, benchmark_close: Floats) -> Fl
 
 
 def volume_rank(
-    code: Ints, close_ts: Ints, quote_volume: Floats, symbols: int
+    code: Ints, ts: Ints, timeframe_ms: int, quote_volume: Floats, symbols: int
 ) -> Floats:
     """Rank each row's symbol by trailing 24 h quote volume; rows sorted by symbol.
 
     Only hours with bars are stored, so a hole of years in a recording costs nothing.
     """
+    close_ts = ts + timeframe_ms
     bucket = -(-close_ts // HOUR_MS)  # the full hour that ends the bar's hour
     hours, column = np.unique(bucket, return_inverse=True)
     sums = np.bincount(code * len(hours) + column, quote_volume, symbols * len(hours))
@@ -40,8 +41,8 @@ def volume_rank(
         trailing += np.where(hours[at] == ends - back, sums[:, at], 0.0)
     ranks = rank_rows(trailing)
     first_ts = np.full(symbols, np.iinfo(np.int64).max)
-    np.minimum.at(first_ts, code, close_ts)
-    seen = ends[end] * HOUR_MS - first_ts[code] >= (RANK_HOURS - 1) * HOUR_MS
+    np.minimum.at(first_ts, code, ts)
+    seen = ends[end] * HOUR_MS - first_ts[code] >= RANK_HOURS * HOUR_MS
     result: Floats = np.where(seen, ranks[code, end], np.nan)
     return result
 

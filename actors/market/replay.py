@@ -104,9 +104,8 @@ class Replay:
             own = code == names.index(self._benchmark)
             columns["reference_close"] = reference_close(ts, ts[own], close[own])
         if "volume_rank" not in columns:
-            closes = ts + self._timeframe_ms
             columns["volume_rank"] = volume_rank(
-                code, closes, close * volume, len(names)
+                code, ts, self._timeframe_ms, close * volume, len(names)
             )
         return ts, columns
 
