@@ -87,14 +87,16 @@ class Path(msgspec.Struct, frozen=True):
 class Walk:
     """The state of every symbol's price, carried from block to block."""
 
-    def __init__(self, x: Floats, unit: Floats, load: Floats) -> None:
-        """Start at log prices `x`; `load` is the correlation with the factor."""
+    def __init__(self, x: Floats, unit: Floats, load: Floats, wait: Ints) -> None:
+        """Start at log prices `x`, with `wait` bars of chop.
+
+        `load` is the correlation with the factor. All are one element a symbol.
+        """
         count = len(x)
         self._start, self._unit, self._load = x.copy(), unit, load
         self._x = x.copy()
         self._regime = np.full(count, Regime.CHOP)
-        # Staggered starts: symbols do not break out in step.
-        self._left = 5 + (np.arange(count) * 37) % 60
+        self._left = wait.copy()
         self._side = np.ones(count, np.int64)
         self._swing = np.ones(count, np.int64)
         self._top, self._bottom = x.copy(), x.copy()

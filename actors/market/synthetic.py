@@ -119,7 +119,7 @@ class Demo:
     def blocks(self) -> Iterator[Block]:
         """Make the market from its start, BLOCK_BARS minutes at a time, for ever."""
         scale = self._scale
-        walk = Walk(np.log(self._price), scale.unit, self._load)
+        walk = self._walk()
         quotes = Quotes(scale)
         hourly = np.tile(scale.day_volume_usd / RANK_HOURS, (RANK_HOURS, 1))
         number = 0
@@ -134,6 +134,11 @@ class Demo:
             columns = np.ascontiguousarray(bars.T)
             yield Block(tuple(columns[at] for at in self._kept))
             number += 1
+
+    def _walk(self) -> Walk:
+        # Staggered starts: symbols do not break out in step.
+        wait = 5 + self._indices * 37 % 60
+        return Walk(np.log(self._price), self._scale.unit, self._load, wait)
 
     def _generator(
         self, index: int, number: int, *, stream: int = 0

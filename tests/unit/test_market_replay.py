@@ -170,7 +170,7 @@ def test_volume_rank_looks_back_24_hours_and_never_ahead(tmp_path: Path) -> None
     (block,) = market.blocks()
     ranked = 0
     for name, bars in zip(series, block.bars, strict=True):
-        for ts, rank in zip(bars["ts"].tolist(), bars["volume_rank"].tolist()):
+        for ts, rank in bars[["ts", "volume_rank"]].tolist():
             wanted = expected_rank(series, name, ts)
             assert rank == wanted or (math.isnan(rank) and math.isnan(wanted))
             ranked += rank == wanted
