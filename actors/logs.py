@@ -25,6 +25,8 @@ WINDOW_SECONDS = 10.0
 KEYS_REMEMBERED_MAX = 1_000
 
 REDACTED = "[secret]"
+_CUT_CHARACTERS = 300  # of each first key, in a line that was too long
+_INTEGER_MAX = 2**63
 _SECRET_NAMES = ("secret", "password", "token", "api_key", "authorization")
 
 _FIRST_KEYS = (
@@ -159,27 +161,29 @@ def _ordering(session: str | None) -> Processor:
 
 
 def _bounded(value: Any, *, keep_lines: bool) -> Any:
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, float):
+        return value
+    if isinstance(value, int) and abs(value) < _INTEGER_MAX:
         return value
     text = value if isinstance(value, str) else str(value)
-    if len(text) > VALUE_CHARACTERS_MAX:
-        # The end of a traceback says what happened; the beginning of a text does.
-        cut = len(text) - VALUE_CHARACTERS_MAX
-        kept = text[cut:] if keep_lines else text[:VALUE_CHARACTERS_MAX]
-        text = f"... {kept}" if keep_lines else f"{kept}... ({cut} more)"
-    if keep_lines or text.isprintable():
-        return text
-    # A line break inside a value would forge a line of its own.
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
-        for sign in text
-    )
+    if keep_lines:  # the end of a traceback says what happened
+        return text[-VALUE_CHARACTERS_MAX:]
+    kept = text[:VALUE_CHARACTERS_MAX]
+    if not kept.isprintable():
+        # A line break inside a value would forge a line of its own.
+        kept = "".join(map(_visible, kept))[:VALUE_CHARACTERS_MAX]
+    more = len(text) - VALUE_CHARACTERS_MAX
+    return f"{kept}... ({more} more)" if more > 0 else kept
+
+
+def _visible(sign: str) -> str:
+    return sign if sign.isprintable() else sign.encode("unicode_escape").decode()
 
 
 def _renderer(log_format: LogFormat, *, colours: bool) -> Processor:
     render: Processor
     if log_format is LogFormat.JSON:
-        render = structlog.processors.JSONRenderer()
+        render = structlog.processors.JSONRenderer(_json)
     else:
         render = structlog.dev.ConsoleRenderer(
             colors=colours,
@@ -190,11 +194,17 @@ def _renderer(log_format: LogFormat, *, colours: bool) -> Processor:
     def write(logger: WrappedLogger, method: str, event_dict: EventDict) -> str:
         line = str(render(logger, method, dict(event_dict)))
         if len(line) > LINE_CHARACTERS_MAX:
-            kept = {
-                name: event_dict[name] for name in _FIRST_KEYS if name in event_dict
+            kept: EventDict = {
+                name: str(event_dict[name])[:_CUT_CHARACTERS]
+                for name in _FIRST_KEYS
+                if name in event_dict
             }
             kept["cut_characters"] = len(line)
             line = str(render(logger, method, kept))
         return line
 
     return write
+
+
+def _json(line: EventDict, **_structlog_options: Any) -> str:
+    return msgspec.json.encode(line).decode()
