@@ -2,6 +2,7 @@
 
 from actors.journal.audit import AuditRecord
 from actors.journal.kinds import Kind, Row
+from actors.journal.opening import open_journal
 from actors.journal.reader import JournalReader, Verification, open_reader
 from actors.journal.session import (
     Checkpoint,
@@ -10,7 +11,7 @@ from actors.journal.session import (
     SessionSummary,
     Stage,
 )
-from actors.journal.writer import Journal, JournalStatistics, open_journal
+from actors.journal.writer import Journal, JournalStatistics
 
 __all__ = [
     "AuditRecord",

@@ -11,6 +11,7 @@ from actors.journal.kinds import Kind
 
 APPLICATION_ID = 0x62726B6A  # "brkj" in the file's header: this file is a journal
 BUSY_TIMEOUT_MS = 5_000
+LOG_BYTES_KEPT_MAX = 64 * 1024 * 1024
 
 _FIRST_KINDS = (
     Kind.TRANSITION,
@@ -91,6 +92,8 @@ def prepare(database: apsw.Connection, path: str) -> Opened:
     version = check(database, path)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
+    # A long read makes the write-ahead log grow; it shrinks to this afterwards.
+    database.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT_MAX}")
     # INSERT OR REPLACE fires the delete guards only with this.
     database.execute("PRAGMA recursive_triggers = ON")
     if version < SCHEMA_VERSION:

@@ -13,10 +13,6 @@ each step cannot reach. After a failed write the journal is closed to everything
 is not in the journal must not be acted upon.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from os import getpid
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,14 +23,8 @@ from actors.journal.audit import AuditRecord, seal
 from actors.journal.insert import StoredRow, insert_batch
 from actors.journal.kinds import Kind
 from actors.journal.reader import JournalReader
-from actors.journal.schema import Opened, prepare
-from actors.journal.storage import (
-    MEMORY,
-    Storage,
-    open_storage,
-    sole_owner,
-    translated,
-)
+from actors.journal.schema import Opened
+from actors.journal.storage import Storage, translated
 from actors.runtime.clock import Clock
 
 ROWS_FULL = 1_024
@@ -52,6 +42,8 @@ class JournalStatistics(msgspec.Struct, frozen=True):
     waiting_peak: int
     transactions: int
     commits: int  # calls of `commit` that had to wait
+    writing_seconds: float  # since the write under way began; 0: none is
+    writing_seconds_max: float
     failure: str | None
 
 
@@ -83,6 +75,8 @@ class Journal:
         self._waiting_peak = 0
         self._transactions = 0
         self._commits = 0
+        self._write_began: float | None = None
+        self._writing_seconds_max = 0.0
 
     def append(
         self,
@@ -155,6 +149,7 @@ class Journal:
 
     def statistics(self) -> JournalStatistics:
         """Return the writer's counters."""
+        writing = self._writing_seconds()
         return JournalStatistics(
             appended=self._appended,
             durable=self._durable,
@@ -162,6 +157,8 @@ class Journal:
             waiting_peak=self._waiting_peak,
             transactions=self._transactions,
             commits=self._commits,
+            writing_seconds=writing,
+            writing_seconds_max=max(writing, self._writing_seconds_max),
             failure=self._failure,
         )
 
@@ -198,6 +195,7 @@ class Journal:
         batch, self._buffers = self._buffers, {}
         upto = self._appended
         self._waiting_peak = max(self._waiting_peak, upto - self._durable)
+        self._write_began = trio.current_time()
         try:
             with translated(self._path, "write"):
                 await self._storage.run(insert_batch(batch))
@@ -207,70 +205,17 @@ class Journal:
         else:
             self._durable = upto
             self._transactions += 1
+        finally:
+            spent = self._writing_seconds()
+            self._writing_seconds_max = max(self._writing_seconds_max, spent)
+            self._write_began = None
         self._written.unpark_all()
+
+    def _writing_seconds(self) -> float:
+        began = self._write_began
+        return 0.0 if began is None else trio.current_time() - began
 
     def close(self) -> None:
         """Take no more; the writer ends once everything appended is written."""
         self._closing = True
         self._bell.set()
-
-
-@asynccontextmanager
-async def open_journal(
-    path: Path | None,
-    *,
-    session: str,
-    clock: Clock,
-    threaded: bool | None = None,
-) -> AsyncIterator[Journal]:
-    """Open the journal for its one owner; leaving the block writes what is left.
-
-    Args:
-        path: the file, made if absent; None keeps the journal in memory.
-        session: the id of this run, a column of every row.
-        clock: the market's time, a column of every row.
-        threaded: SQLite on its own thread (an fsync never blocks the loop), or in the
-            event loop (deterministic under simulated time); None: on a thread for a
-            file, in the loop for memory.
-
-    Raises:
-        JournalError: see `schema.prepare`, `storage.sole_owner`, and the disk's faults.
-    """
-    on_thread = path is not None if threaded is None else threaded
-    name = MEMORY if path is None else str(path)
-    holder = f"process {getpid()}, session {session}"
-    async with AsyncExitStack() as stack:
-        if path is not None:
-            stack.enter_context(sole_owner(path, holder))
-        storage = await stack.enter_async_context(
-            open_storage(name, threaded=on_thread)
-        )
-        with translated(name, "open"):
-            opened = await storage.run(lambda database: prepare(database, name))
-        reading = storage
-        if path is not None:
-            reading = await stack.enter_async_context(
-                open_storage(name, threaded=on_thread, read_only=True)
-            )
-        reader = JournalReader(name, reading)
-        journal = Journal(storage, reader, session, clock, opened)
-        await stack.enter_async_context(_writing(journal))
-        yield journal
-
-
-@asynccontextmanager
-async def _writing(journal: Journal) -> AsyncIterator[None]:
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(journal.write_until_closed)
-            try:
-                yield
-            finally:
-                journal.close()
-    except BaseExceptionGroup as group:
-        # The writer never raises: the block's own exception goes on as it was.
-        (failure,) = group.exceptions
-    if failure is not None:
-        raise failure
-    journal.raise_if_failed()

@@ -211,6 +211,16 @@ async def test_full_disk_fails_all_who_wait_and_all_after(tmp_path: Path) -> Non
     assert len(failed) == 2
 
 
+async def test_file_that_became_read_only_says_what_to_do(tmp_path: Path) -> None:
+    remedy = "make the file and its directory writable"
+    with pytest.raises(JournalError, match=remedy):  # noqa: PT012  # leaving the block is the act
+        async with journal_at(tmp_path / "j.db") as journal:
+            await journal._storage.run(
+                lambda database: database.execute("PRAGMA query_only = 1").get
+            )
+            journal.append(Kind.DECISION, WHY)
+
+
 async def test_failed_batch_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="full"):  # noqa: PT012  # leaving the block is the act
         async with journal_at(tmp_path / "j.db") as journal:
@@ -278,5 +288,7 @@ async def test_event_loop_runs_while_the_disk_is_slow(tmp_path: Path) -> None:
             await wait_all_tasks_blocked()
             journal.append(Kind.DECISION, WHY)  # the loop is free: this runs now
             assert journal.statistics().durable == 0
+            assert journal.statistics().writing_seconds > 0  # the disk keeps us
             release.set()
+        assert journal.statistics().writing_seconds == 0
         assert journal.statistics().durable >= 1
