@@ -42,6 +42,7 @@ FINDING = np.dtype(
         ("level", "f8"),
         ("entry", "f8"),
         ("stop", "f8"),
+        ("target", "f8"),  # the strategy's own; 0: the preset's ladder is used
         ("atr", "f8"),
         ("confidence", "f8"),
         ("score", "f8"),
