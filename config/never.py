@@ -22,8 +22,15 @@ DAY_MINUTES = 1440
 APPROACH_BARS = 10
 #: A touch needs a departure, so half of the 256 remembered bars at most.
 TOUCHES_MAX = 127
-#: The least and the most that each score component can be (clipped by the kernel).
-COMPONENT_RANGE = dict.fromkeys(Component, (-3.0, 3.0))
+#: The least and the most that each score component can be; the score clips at 3.
+COMPONENT_RANGE = {
+    Component.VOL_SURGE: (-1.5, 3.0),
+    Component.ATR_QUALITY: (-2.5, 2.5),
+    Component.TRADES_PER_MINUTE: (-3.0, 3.0),
+    Component.OI_DELTA: (0.0, 3.0),
+    Component.CORRELATION: (0.0, 1.0),
+    Component.GAINERS: (-3.0, 3.0),
+}
 #: The widest stop that a signal can have, in ATR (nearer of swing and 1.2 ATR).
 SIGNAL_STOP_ATR = Decimal("1.2")
 #: What recorded candles cannot say.
