@@ -207,7 +207,7 @@ def _is_json_or_empty(scope: Scope) -> bool:
 async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
     """Answer with a status before the application has seen anything."""
     prefix = "websocket." if scope["type"] == "websocket" else ""
-    body = f'{{"error":"{reason}"}}'.encode()
+    body = f'{{"success":false,"message":"{reason}"}}'.encode()
     await send(
         {
             "type": f"{prefix}http.response.start",

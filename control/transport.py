@@ -74,6 +74,10 @@ class Transport(trio.abc.HalfCloseableStream):
             except trio.BrokenResourceError as error:
                 self._note_timeout(error)
                 raise
+            except trio.BusyResourceError:
+                # Hypercorn's other task is in `send_eof`: to this one that is closed.
+                message = f"{self.peer} is being closed"
+                raise trio.ClosedResourceError(message) from None
             self.sent_bytes += len(piece)
         if patience.cancelled_caught:
             self.stalled = True
