@@ -41,15 +41,9 @@ def insert_batch(
     """Return the work that writes a batch: all of it, durably, or nothing."""
 
     def work(database: apsw.Connection) -> None:
-        database.execute("BEGIN IMMEDIATE")
-        try:
+        with database:
             for kind, rows in batch.items():
                 _insert(database, kind, rows)
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
 
     return work
 

@@ -53,12 +53,13 @@ async def open_journal(
             )
         reader = JournalReader(name, reading)
         journal = Journal(storage, reader, session, clock, opened)
-        await stack.enter_async_context(_writing(journal))
+        await stack.enter_async_context(writing(journal))
         yield journal
 
 
 @asynccontextmanager
-async def _writing(journal: Journal) -> AsyncIterator[None]:
+async def writing(journal: Journal) -> AsyncIterator[None]:
+    """Run the journal's writer for the block; leaving it writes what is left."""
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:

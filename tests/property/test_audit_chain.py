@@ -55,3 +55,9 @@ def test_any_removed_row_is_found_at_the_next(
 @given(facts, facts)
 def test_different_rows_never_share_a_hash(one: Fact, other: Fact) -> None:
     assert (seal(one, GENESIS) == seal(other, GENESIS)) == (one == other)
+
+
+def test_text_cannot_move_from_one_field_to_the_next() -> None:
+    one = (1, "s", 0, "x", "y", "{}")
+    other = (1, "s", 0, "x=y", None, "{}")
+    assert seal(one, GENESIS) != seal(other, GENESIS)

@@ -103,6 +103,14 @@ def test_flicker_around_the_limit_does_not_clear_the_alarm() -> None:
     assert alarms(monitor, 200) == []
 
 
+def test_flicker_above_the_least_does_not_clear_the_alarm() -> None:
+    machine = Machine(disk_free_bytes=5 * MIB)
+    monitor = monitor_of(machine)
+    alarms(monitor, 0)
+    machine.numbers["disk_free_bytes"] = 520 * MIB
+    assert alarms(monitor, 100) == []
+
+
 def test_alarm_clears_and_can_be_given_again() -> None:
     machine = Machine(disk_free_bytes=5 * MIB)
     monitor = monitor_of(machine)
