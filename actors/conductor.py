@@ -82,7 +82,7 @@ class Conductor(Actor[Any]):
         """Ask for INITIALIZING, bring the children up, tell the risk actor."""
         wanted, cast = self._wanted(request.command)
         timeframe_ms = 0 if cast is None else cast.timeframe_ms
-        answer = await self._risk().ask(
+        answer: CommandAnswer = await self._risk().ask(
             lambda reply: Begin(request.command, wanted, timeframe_ms, reply),
             ANSWER_SECONDS,
         )

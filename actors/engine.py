@@ -1,18 +1,21 @@
 """The supervision tree, drawn as code; no policy lives here.
 
-    engine            one_for_one
-    +-- money         one_for_all, 1 restart in 300 s, then the process stops
-    |   +-- risk      owns orders, positions and the global state
-    +-- lead
-    |   +-- conductor brings symbols and market up and down
-    +-- symbols       one_for_one, 3 restarts in 60 s each, then that one is quarantined
-    |   +-- BTC/USDT, ETH/USDT, ...
-    +-- market        one_for_one, 10 restarts in 300 s
-    |   +-- feed
-    +-- (the control plane, given from outside; 5 restarts in 60 s)
+engine            one_for_one
++-- money         one_for_all, 1 restart in 300 s, then the process stops
+|   +-- risk      owns orders, positions and the global state
++-- lead
+|   +-- conductor brings symbols and market up and down
++-- symbols       one_for_one, 3 restarts in 60 s each, then that one is quarantined
+|   +-- BTC/USDT, ETH/USDT, ...
++-- machine
+|   +-- monitor   measures CPU, memory, disk, descriptors and loop lag
++-- market        one_for_one, 10 restarts in 300 s
+|   +-- feed
++-- (the control plane, given from outside; 5 restarts in 60 s)
 """
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -23,18 +26,16 @@ import msgspec
 import structlog
 import trio
 
-from actors.conductor import Cast, Conductor, Lifecycle, MarketOver
-from actors.domain.bars import Instrument
-from actors.domain.findings import Strategy, SymbolContext
-from actors.domain.messages import Command, CommandAnswer
-from actors.domain.strategies.loader import load_strategy
-from actors.domain.translate import Translator
+from actors.casting import Casting
+from actors.conductor import Conductor, Lifecycle
+from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.views import Publisher
-from actors.exchange.paper import PaperExchange, PaperSettings
-from actors.feed import Cursor, Feed, Listeners, Pace
+from actors.exchange.book import PaperSettings
+from actors.exchange.paper import PaperExchange
+from actors.feed import Cursor, Pace
 from actors.journal import Journal, open_journal
 from actors.latency import Latency
-from actors.market import History, Market
+from actors.market.port import History, Market
 from actors.risk.actor import RiskActor
 from actors.risk.desk import Ports
 from actors.risk.state import RiskState
@@ -43,29 +44,31 @@ from actors.runtime import (
     Backoff,
     Budget,
     ChildSpec,
+    ChildState,
     CrashReport,
     DeadLetters,
     MailboxSpec,
     OnExhausted,
     RefStatistics,
-    Strategy as Restarting,
     Supervisor,
     SupervisorSpec,
+    deepest,
     run_supervisor,
 )
-from actors.runtime.clock import Clock, MarketClock, WallClock
-from actors.symbol import Past, PositionChanged, SymbolActor
-from config.preset import Preset
+from actors.runtime import (
+    Strategy as Restarting,
+)
+from actors.runtime.clock import MarketClock, WallClock
+from actors.service import service
+from actors.symbol import PositionChanged, SymbolActor
+from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
 
-MINUTE_MS = 60_000
 #: History kept for restarted symbols: the 24 h windows and some more.
 HISTORY_SPAN_MS = 36 * 3_600_000
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
-SYMBOL_MAILBOX = MailboxSpec(capacity=256)
-SYMBOL_BUDGET = Budget(3, 60.0)
 
 
 class EngineSetup(msgspec.Struct, frozen=True):
@@ -87,9 +90,8 @@ class Engine:
     """The composition root: makes every actor and knows every address."""
 
     def __init__(
-        self, setup: EngineSetup, journal: Journal, publisher: Publisher, clock: Clock
+        self, setup: EngineSetup, journal: Journal, clock: MarketClock
     ) -> None:
-        assert isinstance(clock, MarketClock), "a replayed market moves its own clock"
         self.setup = setup
         self.journal = journal
         self.clock = clock
@@ -109,10 +111,15 @@ class Engine:
         self.dead_letters = DeadLetters()
         self.crashes = 0
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
+        self.data_faults = Counter(f.symbol for f in self.description.faults)
+        where = setup.journal_path.parent if setup.journal_path else Path.cwd()
+        self.monitor = ResourceMonitor(
+            ResourceLimits(), MachineSources(where), clock=self.wall
+        )
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
-        self._publisher = publisher
-        self.risk: RiskActor = self._make_risk()
+        self.publisher: Publisher | None = None
+        self.risk: RiskActor  # the present incarnation, set by its factory
 
     # --- the tree -------------------------------------------------------------------
 
@@ -137,116 +144,94 @@ class Engine:
             backoff=Backoff(first_seconds=1.0, max_seconds=60.0),
         )
         market = SupervisorSpec("market", group_budget=Budget(10, 300.0))
+        machine = SupervisorSpec(
+            "machine",
+            (service("monitor", self._watch_machine),),
+            group_budget=Budget(5, 60.0),
+        )
         return SupervisorSpec(
             "engine",
-            (money, lead, symbols, market, *extra),
+            (money, lead, machine, symbols, market, *extra),
             on_child_exhausted=OnExhausted.ESCALATE,
         )
 
     def _make_risk(self) -> RiskActor:
+        assert self.publisher is not None, "facts have somewhere to go"
         ports = Ports(
             engine_id=self.setup.engine_id,
             clock=self.clock,
             wall=self.wall,
             exchange=self.exchange,
             journal=self.journal,
-            publisher=self._publisher,
+            publisher=self.publisher,
             position_changed=self._position_changed,
         )
         self.risk = RiskActor(ports, self.risk_state)
         return self.risk
 
     def _make_conductor(self) -> Conductor:
-        return Conductor(self._root, self._cast, over=self.market_over.set)
+        return Conductor(self.root, Casting(self).cast, over=self.market_over.set)
 
-    def _root(self) -> Supervisor:
+    def root(self) -> Supervisor:
+        """The running tree."""
         assert self.supervisor is not None, "the tree runs"
         return self.supervisor
 
-    # --- one start --------------------------------------------------------------------
+    async def _watch_machine(self) -> None:
+        def tell(alert: Alert) -> None:
+            self.risk_ref.tell(alert)
 
-    def _cast(self, preset: Preset) -> Cast:
-        """Name the children of one start: a symbol actor for each symbol, a feed."""
-        strategy = load_strategy(self.setup.strategy, preset)
-        timeframe_ms = self.description.timeframe_ms
-        if preset.timeframe_minutes is not None:
-            timeframe_ms = preset.timeframe_minutes * MINUTE_MS
-        specs = [
-            self._symbol_spec(index, instrument, strategy, preset)
-            for index, instrument in enumerate(self.description.instruments)
-        ]
-        return Cast(specs, self._feed_spec, timeframe_ms)
+        await self.monitor.run(tell)
 
-    def _symbol_spec(
-        self, index: int, instrument: Instrument, strategy: Strategy, preset: Preset
-    ) -> ChildSpec:
-        context = SymbolContext(instrument, self.description.timeframe_ms)
-
-        def past() -> Past:
-            return Past(
-                *self.cursor.history.window(
-                    index, self.cursor.last_close_ms, strategy.warmup_ms
-                )
-            )
-
-        def make() -> SymbolActor:
-            actor = SymbolActor(
-                instrument.symbol,
-                lambda: strategy.pipeline(context),
-                lambda pipeline: Translator(
-                    pipeline, instrument, preset, strategy.name
-                ),
-                past,
-                self.risk_ref,
-            )
-            self.symbol_actors[instrument.symbol] = actor
-            return actor
-
-        return ChildSpec(
-            instrument.symbol, make, mailbox=SYMBOL_MAILBOX, budget=SYMBOL_BUDGET
-        )
-
-    def _feed_spec(self, symbols: list[ActorRef[Any]]) -> ChildSpec:
-        listeners = Listeners(self.risk_ref, symbols, self._market_is_over)
-
-        def make() -> Feed:
-            return Feed(
-                self.cursor,
-                self.clock,
-                self.exchange,
-                self.setup.pace,
-                listeners,
-                self.latency,
-            )
-
-        return ChildSpec("feed", make, budget=Budget(10, 300.0))
-
-    def _market_is_over(self) -> None:
-        self._root().ref("conductor").tell(MarketOver())
-
-    # --- addresses ----------------------------------------------------------------------
+    # --- addresses ----------------------------------------------------------------
 
     @property
     def risk_ref(self) -> ActorRef[Any]:
         """The risk actor's address."""
-        return self._root().ref("risk")
+        return self.root().ref("risk")
 
     async def ask_conductor(self, command: Command, seconds: float) -> CommandAnswer:
         """Start or stop, and wait for the end of it."""
-        conductor = self._root().ref("conductor")
+        conductor = self.root().ref("conductor")
         answer: CommandAnswer = await conductor.ask(
             lambda reply: Lifecycle(command, reply), seconds
         )
         return answer
 
+    def symbol_actor(self, symbol: str) -> SymbolActor | None:
+        """The present incarnation of a symbol's actor; None before a start."""
+        return self.symbol_actors.get(symbol)
+
     def symbol_statistics(self, symbol: str) -> RefStatistics | None:
         """The counters of one symbol's mailbox; None while it does not run."""
         if symbol not in self.symbol_actors:
             return None
-        return self._root().ref(symbol).statistics()
+        return self.root().ref(symbol).statistics()
+
+    def feed_age_ms(self, symbol: str) -> int | None:
+        """Market time since the symbol's newest bar closed; None before the first."""
+        actor = self.symbol_actors.get(symbol)
+        if actor is None or actor.newest_ms < 0:
+            return None
+        closed_ms = actor.newest_ms + self.description.timeframe_ms
+        return max(0, self.clock.now_ms() - closed_ms)
+
+    @property
+    def running(self) -> bool:
+        """Whether the tree of actors runs, the risk actor with it."""
+        if self.supervisor is None:
+            return False
+        return self.risk_ref.statistics().state is ChildState.RUNNING
+
+    def resource_health(self) -> dict[str, Any]:
+        """The newest measurements, and the deepest mailboxes."""
+        sample = self.monitor.last or self.monitor.sample()
+        health: dict[str, Any] = msgspec.to_builtins(sample)
+        nodes = deepest(self.root().tree(), 10)
+        return health | {"mailboxes": {node.name: node.depth for node in nodes}}
 
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
-        self._root().ref(symbol).tell_urgent(PositionChanged(held))
+        self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
     def crashed(self, report: CrashReport) -> None:
         """Count and log what the runtime reports of a crash."""
@@ -254,23 +239,25 @@ class Engine:
         log.error("actor_crashed", report=str(report))
 
 
+#: Plugs the control plane in: where facts go, and what runs beside the engine.
+Attach = Callable[[Engine], tuple[Publisher, tuple[SupervisorSpec, ...]]]
+
+
 @asynccontextmanager
-async def open_engine(
-    setup: EngineSetup,
-    publisher: Publisher,
-    extra: "tuple[SupervisorSpec, ...]" = (),
-) -> AsyncIterator[Engine]:
+async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engine]:
     """Open the journal, run the tree, and take it down in reverse order at the end."""
     clock = MarketClock()
     async with open_journal(
         setup.journal_path, session=setup.session, clock=clock
     ) as journal:
-        engine = Engine(setup, journal, publisher, clock)
+        engine = Engine(setup, journal, clock)
+        engine.publisher, extra = attach(engine)
         async with run_supervisor(
             engine.tree(extra),
-            random=Random(setup.seed),
+            random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
             reports=engine.crashed,
             dead_letters=engine.dead_letters,
         ) as supervisor:
             engine.supervisor = supervisor
             yield engine
+            engine.supervisor = None

@@ -35,7 +35,6 @@ from actors.runtime import AskRefused, AskTimeout, ChildState
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
 LIFECYCLE = frozenset({"start", "stop"})
-HALTS = frozenset({"kill_switch", "emergency_stop", "panic_exit"})
 
 
 def iso(ms: int) -> str:
@@ -76,7 +75,9 @@ class Projections:
         """The seven fields of GET /metrics."""
         state = self._engine.risk_state
         unit = state.day.kill_baseline * (
-            Decimal("0.01") if state.preset is None else state.preset.risk.risk_per_trade
+            Decimal("0.01")
+            if state.preset is None
+            else state.preset.risk.risk_per_trade
         )
         return EngineMetrics(
             uptime=(time.perf_counter_ns() - self._began_ns) / 1e9,
@@ -124,9 +125,9 @@ class Projections:
             mailbox_depth=0 if seen is None else seen.fifo + seen.urgent,
             restarts=0 if seen is None else seen.restarts,
             messages=0 if seen is None else seen.messages,
-            quarantine_reason=engine.quarantine_reason(symbol),
+            quarantine_reason=engine.risk_state.unavailable.get(symbol),
             last_decision=None if actor is None else actor.last_decision,
-            data_faults=engine.data_faults(symbol),
+            data_faults=engine.data_faults[symbol],
         )
 
     def _phase(self, symbol: str) -> SymbolPhase:
@@ -190,7 +191,7 @@ class Projections:
 
     def ready(self) -> bool:
         """Whether commands can be taken now."""
-        return self._engine.running and self._engine.risk_ref_running()
+        return self._engine.running
 
     # --- commands ---------------------------------------------------------------------
 
@@ -212,6 +213,5 @@ class Projections:
         answer: CommandAnswer = await self._engine.risk_ref.ask(
             lambda reply: CommandRequest(command, reply),
             COMMAND_SECONDS,
-            urgent=command.name in HALTS,
         )
         return answer

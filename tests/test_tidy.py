@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
-    path for room in ("actors", "config", "control") for path in (ROOT / room).rglob("*.py")
+    path
+    for room in ("actors", "config", "control")
+    for path in (ROOT / room).rglob("*.py")
 )
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
@@ -27,7 +29,9 @@ TOP_LEVEL = {
     "LICENSE",
 }
 
-BANNED_NAME = re.compile(r"(manager|helper|util|^process_|_data$|_info$)", re.IGNORECASE)
+BANNED_NAME = re.compile(
+    r"(manager|helper|util|^process_|_data$|_info$)", re.IGNORECASE
+)
 BANNED_TEXT = {
     "open_memory_channel(math.inf": "every queue has a bound",
     "import asyncio": "the engine runs on trio alone",
@@ -129,7 +133,9 @@ def test_floats_stay_where_the_market_is_seen(path: Path) -> None:
     if path.parent.name in FLOAT_ROOMS or path.stem in FLOAT_MODULES:
         return
     names = {
-        node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+        node.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name)
     }
     assert "float" not in names
 

@@ -5,17 +5,12 @@ median of several rounds of CPU time, so that a busy neighbour disturbs little.
 Run: python -m tests.bench.runtime
 """
 
-import gc
-import json
 import random
 import statistics
-import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import psutil
 import trio
 
 from actors.runtime import (
@@ -23,7 +18,6 @@ from actors.runtime import (
     ActorRef,
     Budget,
     ChildSpec,
-    Strategy,
     Supervisor,
     SupervisorSpec,
     run_supervisor,
