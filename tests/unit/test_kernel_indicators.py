@@ -13,14 +13,17 @@ RSI_CLOSES = [
 ]
 RSI_VALUES = [70.53, 66.32, 66.55, 69.41, 66.36, 57.97, 62.93]
 
-#: Tulip Indicators, reference page of `atr`, period 5: high, low, close.
+
+#: StockCharts ChartSchool, "Average True Range (ATR)", spreadsheet example of QQQQ.
 ATR_BARS = [
-    *((82.15, 81.29, 81.59), (81.89, 80.64, 81.06), (83.03, 81.31, 82.87)),
-    *((83.30, 82.65, 83.00), (83.85, 83.07, 83.61), (83.90, 83.11, 83.15)),
-    *((83.33, 82.49, 82.84), (84.30, 82.30, 83.99), (84.84, 84.15, 84.55)),
-    *((85.00, 84.11, 84.36), (85.90, 84.03, 85.53), (86.58, 85.39, 86.54)),
+    *((48.70, 47.79, 48.16), (48.72, 48.14, 48.61), (48.90, 48.39, 48.75)),
+    *((48.87, 48.37, 48.63), (48.82, 48.24, 48.74), (49.05, 48.64, 49.03)),
+    *((49.20, 48.94, 49.07), (49.35, 48.86, 49.32), (49.92, 49.50, 49.91)),
+    *((50.19, 49.87, 50.13), (50.12, 49.20, 49.53), (49.66, 48.90, 49.50)),
+    *((49.88, 49.43, 49.75), (50.19, 49.73, 50.03), (50.36, 49.26, 50.31)),
+    *((50.57, 50.09, 50.52), (50.65, 50.30, 50.41)),
 ]
-ATR_VALUES = [1.0628, 1.00824, 0.974592, 1.1796736, 1.11373888, 1.068991104]
+ATR_VALUES = [0.56, 0.59, 0.59, 0.57]
 
 
 def test_rsi_agrees_with_the_published_example() -> None:
@@ -39,10 +42,10 @@ def test_wilder_atr_agrees_with_the_published_example() -> None:
     average, before, found = 0.0, float("nan"), []
     for index, (high, low, close) in enumerate(ATR_BARS):
         value = indicators.true_range(high, low, before)
-        average = indicators.wilder_next(average, value, index, 5)
+        average = indicators.wilder_next(average, value, index, 14)
         before = close
         found.append(average)
-    assert found[4:10] == pytest.approx(ATR_VALUES, abs=1e-9)
+    assert found[13:] == pytest.approx(ATR_VALUES, abs=0.006)
 
 
 def test_rsi_of_a_market_that_never_moved_is_neutral() -> None:

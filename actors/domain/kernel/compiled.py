@@ -9,7 +9,7 @@ the plain Python function.
 
 import hashlib
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar, cast
 
 from numba import njit
@@ -41,10 +41,12 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     for function in _parts:
         _add_code(digest, function.__code__)
-        names = function.__code__.co_names
-        known = [(name, function.__globals__.get(name)) for name in names]
-        plain = [pair for pair in known if isinstance(pair[1], int | float | tuple)]
-        digest.update(repr(plain).encode())
+        for name in function.__code__.co_names:
+            value = function.__globals__.get(name)
+            constants = vars(value) if isinstance(value, ModuleType) else {name: value}
+            for key, constant in sorted(constants.items()):
+                if isinstance(constant, int | float):
+                    digest.update(f"{key}={constant!r};".encode())
     return digest.hexdigest()
 
 
