@@ -52,7 +52,7 @@ TYPED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"risk.risk_per_trade": 1.5}, r"`risk_per_trade` is 1\.5; .* <= 1"),
     ({"risk.max_concurrent_positions": 0}, r"max_concurrent_positions \(it is 0\)"),
-    ({f"{QUALITY}.flat_bars": 400}, r"flat_bars \(it is 400\): Expected .*<= 240"),
+    ({f"{QUALITY}.flat_bars": 400}, r"flat_bars \(it is 400\): Expected .*<= 78"),
     ({"name": "V1 Relaxed"}, r"name \(it is 'V1 Relaxed'\): Expected `str` matching"),
     ({"liquidity_filters.max_spread_bps": 0}, r"max_spread_bps \(it is 0\)"),
     ({"target_markets": ["BTC"]}, r"target_markets\[0\] \(it is 'BTC'\): Invalid"),
