@@ -21,8 +21,10 @@ Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Percent = Annotated[float, Meta(gt=0, le=100)]
 Count = Annotated[int, Meta(ge=1)]
-Bars = Annotated[int, Meta(ge=1, le=240)]  # the pipeline remembers 256 bars
-BarsOrOff = Annotated[int, Meta(ge=0, le=240)]
+Bars = Annotated[int, Meta(ge=1, le=78)]  # the pipeline warms up over 80 bars
+BarsOrOff = Annotated[int, Meta(ge=0, le=78)]
+HeldBars = Annotated[int, Meta(ge=1, le=240)]  # bars since entry
+HeldBarsOrOff = Annotated[int, Meta(ge=0, le=240)]
 Symbol = Annotated[
     str, Meta(pattern=r"^[A-Z0-9]{1,20}/[A-Z0-9]{2,10}(:[A-Z0-9]{2,10})?$")
 ]
@@ -184,11 +186,11 @@ class SmartPlacement(Group, frozen=True, kw_only=True):
 class ExitRules(Group, frozen=True, kw_only=True):
     """When a position is closed early. None or 0 switches a rule off."""
 
-    failed_breakout_bars: BarsOrOff = 3
+    failed_breakout_bars: HeldBarsOrOff = 3
     weak_impulse_ratio: NonNegativeDecimal = Decimal("0.003")
-    weak_impulse_bars: BarsOrOff = 5
+    weak_impulse_bars: HeldBarsOrOff = 5
     activity_drop_threshold: NonNegativeDecimal = Decimal(0)  # of entry volume
-    activity_drop_bars: Bars = 5
+    activity_drop_bars: HeldBars = 5
     stall_hours: NonNegativeDecimal = Decimal(8)  # close if under `stall_r` by then
     stall_r: NonNegativeDecimal = Decimal("0.3")
     max_hold_hours: PositiveDecimal = Decimal(24)
@@ -205,7 +207,7 @@ class PositionConfig(Group, frozen=True, kw_only=True):
     breakeven_at_r: PositiveDecimal = Decimal(1)  # or after the first target
     breakeven_buffer_bps: NonNegativeDecimal = Decimal(5)
     chandelier_atr: PositiveDecimal = Decimal(3)
-    chandelier_bars: Bars = 22
+    chandelier_bars: HeldBars = 22
     trail_from_r: PositiveDecimal = Decimal(2)
     exit_rules: ExitRules = ExitRules()
 
