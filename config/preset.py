@@ -9,21 +9,23 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-Ratio = Annotated[Decimal, Meta(gt=0, le=1)]
-PositiveDecimal = Annotated[Decimal, Meta(gt=0)]
-NonNegativeDecimal = Annotated[Decimal, Meta(ge=0)]
+from config.bounds import Group, bounded
+
+Ratio = Annotated[Decimal, bounded(gt=0, le=1)]
+PositiveDecimal = Annotated[Decimal, bounded(gt=0)]
+NonNegativeDecimal = Annotated[Decimal, bounded(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Percent = Annotated[float, Meta(gt=0, le=100)]
 Count = Annotated[int, Meta(ge=1)]
-
-
-class _Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The base of every group: frozen, and a field nobody knows is an error."""
+Bars = Annotated[int, Meta(ge=1, le=240)]  # the pipeline remembers 256 bars
+BarsOrOff = Annotated[int, Meta(ge=0, le=240)]
+Symbol = Annotated[
+    str, Meta(pattern=r"^[A-Z0-9]{1,20}/[A-Z0-9]{2,10}(:[A-Z0-9]{2,10})?$")
+]
 
 
 class Policy(StrEnum):
@@ -31,6 +33,14 @@ class Policy(StrEnum):
 
     FAIL = "fail"
     SKIP = "skip"  # the filter is passed over, with a note in the decision
+
+
+class TargetMarket(StrEnum):
+    """The markets that a preset is meant for."""
+
+    REPLAY = "replay"  # recorded candles: no book, no trade count, no open interest
+    DEMO = "demo"
+    LIVE = "live"
 
 
 class SignalKind(StrEnum):
@@ -73,7 +83,7 @@ class Component(StrEnum):
     GAINERS = "gainers"
 
 
-class Risk(_Group, frozen=True, kw_only=True):
+class Risk(Group, frozen=True, kw_only=True):
     """Account limits."""
 
     risk_per_trade: Ratio
@@ -92,7 +102,7 @@ class Risk(_Group, frozen=True, kw_only=True):
     leverage_max: PositiveDecimal = Decimal(3)
 
 
-class LiquidityFilters(_Group, frozen=True, kw_only=True):
+class LiquidityFilters(Group, frozen=True, kw_only=True):
     """Scan filters on liquidity. None switches a filter off."""
 
     min_24h_volume_usd: Positive
@@ -103,7 +113,7 @@ class LiquidityFilters(_Group, frozen=True, kw_only=True):
     min_trades_per_minute: NonNegative
 
 
-class VolatilityFilters(_Group, frozen=True, kw_only=True):
+class VolatilityFilters(Group, frozen=True, kw_only=True):
     """Scan filters on movement."""
 
     atr_range_min: Positive  # ATR(14) of 15 m bars / price
@@ -114,33 +124,33 @@ class VolatilityFilters(_Group, frozen=True, kw_only=True):
     oi_delta_threshold: Positive | None = None  # ratio over 24 h
 
 
-class EntryRules(_Group, frozen=True, kw_only=True):
+class EntryRules(Group, frozen=True, kw_only=True):
     """Confirmations of a signal."""
 
     volume_confirmation: Positive = 1.5
     momentum_slope_min: NonNegative = 0.0  # ratio over `momentum_slope_bars`; 0 off
-    momentum_slope_bars: Count = 3
+    momentum_slope_bars: Bars = 3
     approach_slope_max: Positive = 0.015  # ratio per bar over the last 10 bars
-    consolidation_bars_min: Annotated[int, Meta(ge=0)] = 0  # within 0.5% of level
+    consolidation_bars_min: BarsOrOff = 0  # within 0.5% of level
     max_distance_bps: Positive = 30.0  # close from level; vetoes late entries
-    clean_breakout_bars: Annotated[int, Meta(ge=0)] = 0  # no false start in so many
+    clean_breakout_bars: BarsOrOff = 0  # no false start in so many
     session_avoid_first_minutes: Annotated[int, Meta(ge=0)] = 0  # of the UTC day
     session_avoid_last_minutes: Annotated[int, Meta(ge=0)] = 0
 
 
-class MarketQuality(_Group, frozen=True, kw_only=True):
+class MarketQuality(Group, frozen=True, kw_only=True):
     """Vetoes on the state of the market. None switches a veto off."""
 
     flat_atr_ratio_min: Positive | None = 0.003
-    flat_bars: Count = 20
+    flat_bars: Bars = 20
     volatility_spike_sigma: Positive | None = None
-    volatility_spike_bars: Count = 20
+    volatility_spike_bars: Bars = 20
     trend_slope_min: Positive | None = None  # ratio per bar over `trend_bars`
-    trend_bars: Count = 20
+    trend_bars: Bars = 20
     noise_max: Fraction | None = None  # 1 - |net move| / sum of |moves|, 20 bars
 
 
-class SignalConfig(_Group, frozen=True, kw_only=True):
+class SignalConfig(Group, frozen=True, kw_only=True):
     """How a signal is made."""
 
     momentum_volume_multiplier: Positive  # over the median of the previous 19 bars
@@ -156,14 +166,14 @@ class SignalConfig(_Group, frozen=True, kw_only=True):
     market_quality: MarketQuality = MarketQuality()
 
 
-class TakeProfit(_Group, frozen=True, kw_only=True):
+class TakeProfit(Group, frozen=True, kw_only=True):
     """One leg of the ladder."""
 
     level_r: PositiveDecimal
     size: Ratio  # fraction of the position
 
 
-class SmartPlacement(_Group, frozen=True, kw_only=True):
+class SmartPlacement(Group, frozen=True, kw_only=True):
     """How far a target moves to stand before what may stop the price."""
 
     level_offset_bps: NonNegativeDecimal = Decimal(15)
@@ -171,20 +181,20 @@ class SmartPlacement(_Group, frozen=True, kw_only=True):
     shift_max_bps: NonNegativeDecimal = Decimal(20)
 
 
-class ExitRules(_Group, frozen=True, kw_only=True):
+class ExitRules(Group, frozen=True, kw_only=True):
     """When a position is closed early. None or 0 switches a rule off."""
 
-    failed_breakout_bars: Annotated[int, Meta(ge=0)] = 3
+    failed_breakout_bars: BarsOrOff = 3
     weak_impulse_ratio: NonNegativeDecimal = Decimal("0.003")
-    weak_impulse_bars: Annotated[int, Meta(ge=0)] = 5
+    weak_impulse_bars: BarsOrOff = 5
     activity_drop_threshold: NonNegativeDecimal = Decimal(0)  # of entry volume
-    activity_drop_bars: Count = 5
+    activity_drop_bars: Bars = 5
     stall_hours: NonNegativeDecimal = Decimal(8)  # close if under `stall_r` by then
     stall_r: NonNegativeDecimal = Decimal("0.3")
     max_hold_hours: PositiveDecimal = Decimal(24)
 
 
-class PositionConfig(_Group, frozen=True, kw_only=True):
+class PositionConfig(Group, frozen=True, kw_only=True):
     """How a position is managed."""
 
     tp_levels: Annotated[tuple[TakeProfit, ...], Meta(min_length=1, max_length=6)]
@@ -195,24 +205,24 @@ class PositionConfig(_Group, frozen=True, kw_only=True):
     breakeven_at_r: PositiveDecimal = Decimal(1)  # or after the first target
     breakeven_buffer_bps: NonNegativeDecimal = Decimal(5)
     chandelier_atr: PositiveDecimal = Decimal(3)
-    chandelier_bars: Count = 22
+    chandelier_bars: Bars = 22
     trail_from_r: PositiveDecimal = Decimal(2)
     exit_rules: ExitRules = ExitRules()
 
 
-class ScannerConfig(_Group, frozen=True, kw_only=True):
+class ScannerConfig(Group, frozen=True, kw_only=True):
     """Which symbols are looked at, and how they are ranked."""
 
     max_candidates: Count
     score_weights: dict[Component, float]
     score_min: float | None = None
     bias: Bias = Bias.ANY
-    whitelist: tuple[str, ...] = ()  # unified symbols, e.g. BTC/USDT or BTC/USDT:USDT
-    blacklist: tuple[str, ...] = ()
+    whitelist: tuple[Symbol, ...] = ()  # e.g. BTC/USDT or BTC/USDT:USDT; (): all
+    blacklist: tuple[Symbol, ...] = ()
     top_n_by_volume: Count | None = None
 
 
-class ExecutionConfig(_Group, frozen=True, kw_only=True):
+class ExecutionConfig(Group, frozen=True, kw_only=True):
     """How orders are sent."""
 
     taker_fee_bps: NonNegativeDecimal = Decimal("7.5")
@@ -223,25 +233,27 @@ class ExecutionConfig(_Group, frozen=True, kw_only=True):
     size_skip_below: Ratio = Decimal("0.3")  # of the wanted size: skip the trade
 
 
-class LevelRules(_Group, frozen=True, kw_only=True):
+class LevelRules(Group, frozen=True, kw_only=True):
     """How levels are found and judged."""
 
-    donchian_bars: tuple[Count, ...] = (10, 15, 20, 30)
-    pivot_left_bars: Count = 2
-    pivot_right_bars: Count = 2
+    donchian_bars: Annotated[tuple[Bars, ...], Meta(max_length=8)] = (10, 15, 20, 30)
+    pivot_left_bars: Bars = 2
+    pivot_right_bars: Bars = 2
     volume_extreme_fraction: Fraction = 0.15
     merge_atr: Positive = 0.5
     min_separation_atr: NonNegative = 2.0
     min_touches: Count = 2
     touch_tolerance: Positive = 0.002  # ratio of price
     strength_min: Fraction = 0.0
-    round_steps: tuple[Positive, ...] = (0.01, 0.05, 0.1, 1.0, 5.0, 10.0)
+    round_steps: Annotated[tuple[Positive, ...], Meta(max_length=12)] = (
+        *(0.01, 0.05, 0.1, 1.0, 5.0, 10.0),
+    )
     cascade_bps: Positive = 15.0
     cascade_min: Count = 2
     armed_atr: Positive = 1.0  # a symbol is armed within so many ATR of a level
 
 
-class Unknowns(_Group, frozen=True, kw_only=True):
+class Unknowns(Group, frozen=True, kw_only=True):
     """What UNKNOWN does, said for each filter: nothing is decided silently."""
 
     volume_24h: Policy
@@ -259,12 +271,12 @@ class Unknowns(_Group, frozen=True, kw_only=True):
     imbalance: Policy
 
 
-class Preset(_Group, frozen=True, kw_only=True):
+class Preset(Group, frozen=True, kw_only=True):
     """One way to trade, whole."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9_]{3,40}$")]
     description: str
-    target_markets: tuple[str, ...]
+    target_markets: tuple[TargetMarket, ...]
     timeframe_minutes: Count | None = None  # None: the market's own
     strategy_priority: tuple[SignalKind, ...]
     risk: Risk

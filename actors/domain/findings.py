@@ -42,6 +42,7 @@ FINDING = np.dtype(
         ("level", "f8"),
         ("entry", "f8"),
         ("stop", "f8"),
+        ("target", "f8"),  # the strategy's own; 0: the preset's ladder is used
         ("atr", "f8"),
         ("confidence", "f8"),
         ("score", "f8"),
@@ -98,6 +99,15 @@ class Pipeline(Protocol):
 
     def levels(self) -> tuple[LevelView, ...]:
         """List the levels that are known now."""
+
+    def nearest_level_atr(self) -> float:
+        """Give the distance to the nearest fresh level in ATRs; NaN: there is none."""
+
+    def snapshot(self) -> bytes:
+        """Copy all that the pipeline remembers."""
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go back to a snapshot; StrategyError when it is of another layout."""
 
 
 class Strategy(Protocol):

@@ -27,6 +27,7 @@ class BarsClosed(Message, frozen=True):
     bars: Any
     start: int
     stop: int
+    newest_ms: int  # open time of the last row
 
 
 class StepClosed(Message, frozen=True):

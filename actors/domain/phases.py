@@ -127,11 +127,24 @@ def check(machine: Mapping[Key, frozenset[Key]], current: Key, target: Key) -> N
         raise IllegalTransition(msg)
 
 
-def route(current: Phase, target: Phase) -> tuple[Phase, ...]:
-    """Return the shortest legal walk through working states, without `current`.
+#: States that a walk to each working state may pass: each must be true on the way.
+_WAYPOINTS: Mapping[Phase, frozenset[Phase]] = {
+    P.SCANNING: frozenset(),
+    P.LEVEL_BUILDING: frozenset({P.SCANNING}),
+    P.SIGNAL_WAIT: frozenset({P.SCANNING, P.LEVEL_BUILDING}),
+    P.SIZING: frozenset({P.SCANNING, P.LEVEL_BUILDING, P.SIGNAL_WAIT}),
+    P.EXECUTION: frozenset({P.SCANNING, P.LEVEL_BUILDING, P.SIGNAL_WAIT, P.SIZING}),
+    P.MANAGING: frozenset({P.SCANNING}),
+}
 
-    Breadth first over GLOBAL_MACHINE restricted to WORKING_PHASES; empty when the
-    engine is there already. Raises IllegalTransition when no walk exists.
+
+def route(current: Phase, target: Phase) -> tuple[Phase, ...]:
+    """Return the shortest legal and truthful walk to a working state.
+
+    The walk leaves out `current` and is empty when the engine is there already. It
+    passes a state only where that state's fact holds on the way to the target: no
+    walk to MANAGING claims that an order is in flight. Raises IllegalTransition when
+    there is no such walk.
     """
     if current is target:
         return ()
@@ -139,12 +152,12 @@ def route(current: Phase, target: Phase) -> tuple[Phase, ...]:
     seen = {current}
     while walks:
         walk = walks.popleft()
-        for step in sorted(GLOBAL_MACHINE[walk[-1]] & WORKING_PHASES):
-            if step is target:
-                return (*walk[1:], step)
-            if step not in seen:
-                seen.add(step)
-                walks.append((*walk, step))
+        onward = GLOBAL_MACHINE[walk[-1]]
+        if target in onward:
+            return (*walk[1:], target)
+        for step in sorted(onward & _WAYPOINTS[target] - seen):
+            seen.add(step)
+            walks.append((*walk, step))
     msg = f"no legal walk leads from {current} to {target}"
     raise IllegalTransition(msg)
 

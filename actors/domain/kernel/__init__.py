@@ -1,1 +1,1 @@
-"""The compiled sub-pipeline: one kernel for live bars and whole histories."""
+"""The compiled kernel: one symbol's bars in, findings out, any chunk the same."""

@@ -1,0 +1,150 @@
+"""The conductor: brings market and symbols up at start, and down at stop, in order.
+
+The risk actor owns the state; the conductor owns the children. It asks the risk actor
+first, acts, and reports back, so that no child runs in a state that forbids it. One
+mailbox makes lifecycle commands serial.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from actors.domain.errors import EngineError
+from actors.domain.messages import Command, CommandAnswer, Role
+from actors.risk.requests import Began, Begin, BeginFailed, CommandRequest, Ended
+from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
+from actors.runtime.errors import RuntimeFault
+from config.errors import ConfigError
+from config.load import load_preset
+from config.preset import Preset
+
+log = structlog.get_logger(component="conductor")
+
+ANSWER_SECONDS = 5.0
+MODES = ("paper",)
+
+
+class Lifecycle(msgspec.Struct, frozen=True):
+    """A command that starts or stops children, with the address of its answer."""
+
+    command: Command
+    reply: ReplyTo[CommandAnswer]
+
+
+class MarketOver(msgspec.Struct, frozen=True):
+    """The feed has walked to the end of its market."""
+
+
+class Cast(msgspec.Struct, frozen=True):
+    """The children of one start: specs of the symbol actors, then of the feed."""
+
+    symbols: list[ChildSpec]
+    feed: Callable[[list[ActorRef[Any]]], ChildSpec]
+    timeframe_ms: int
+
+
+class Conductor(Actor[Any]):
+    """Starts and stops what a running engine consists of."""
+
+    def __init__(
+        self,
+        root: Callable[[], Supervisor],
+        cast: Callable[[Preset], Cast],
+        *,
+        over: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._root = root
+        self._cast = cast
+        self._over = over
+        self._running: list[str] = []  # children in their start order
+
+    async def handle(self, message: Any) -> None:
+        """Carry out one lifecycle command, one after another."""
+        if isinstance(message, MarketOver):
+            await self._market_over()
+            return
+        assert isinstance(message, Lifecycle), f"{message!r} is not for the conductor"
+        if message.command.name == "start":
+            await self._start(message)
+        else:
+            assert message.command.name == "stop", "start and stop are its commands"
+            await self._stop(message)
+
+    def _risk(self) -> ActorRef[Any]:
+        return self._root().ref("risk")
+
+    # --- start --------------------------------------------------------------------
+
+    async def _start(self, request: Lifecycle) -> None:
+        """Ask for INITIALIZING, bring the children up, tell the risk actor."""
+        wanted, cast = self._wanted(request.command)
+        timeframe_ms = 0 if cast is None else cast.timeframe_ms
+        answer = await self._risk().ask(
+            lambda reply: Begin(request.command, wanted, timeframe_ms, reply),
+            ANSWER_SECONDS,
+        )
+        if answer.ok and cast is not None:
+            await self._bring_up(cast)
+        request.reply.reply(answer)
+
+    def _wanted(self, command: Command) -> tuple[Preset | str, Cast | None]:
+        """Load what is to be started, or say why it cannot be."""
+        mode = command.args.get("mode", "paper")
+        if mode not in MODES:
+            return f"mode {mode!r} is not possible here; allowed: {MODES[0]}", None
+        unknown = set(command.args) - {"preset", "mode"}
+        if unknown:
+            return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
+        try:
+            preset = load_preset(str(command.args.get("preset", "breakout_v1")))
+            return preset, self._cast(preset)
+        except (ConfigError, EngineError) as error:
+            return str(error), None
+
+    async def _bring_up(self, cast: Cast) -> None:
+        supervisor = self._root()
+        try:
+            refs = []
+            for spec in cast.symbols:
+                refs.append(await supervisor.start_child(spec, "symbols"))
+                self._running.append(spec.name)
+            for ref, spec in zip(refs, cast.symbols, strict=True):
+                ref.monitor(self._risk(), spec.name)
+            feed = cast.feed(refs)
+            self._risk().tell(Began(len(refs)))
+            await supervisor.start_child(feed, "market")
+            self._running.append(feed.name)
+        except (RuntimeFault, EngineError) as error:
+            self._risk().tell(BeginFailed(f"start failed: {error}"))
+            await self._take_down("start failed")
+
+    # --- stop ---------------------------------------------------------------------
+
+    async def _stop(self, request: Lifecycle) -> None:
+        """Ask for STOPPED, end the children in reverse, tell the risk actor."""
+        answer = await self._ask_risk(request.command)
+        if answer.ok:
+            await self._take_down(answer.message)
+        request.reply.reply(answer)
+
+    async def _ask_risk(self, command: Command) -> CommandAnswer:
+        answer: CommandAnswer = await self._risk().ask(
+            lambda reply: CommandRequest(command, reply), ANSWER_SECONDS
+        )
+        return answer
+
+    async def _take_down(self, reason: str) -> None:
+        supervisor = self._root()
+        while self._running:
+            await supervisor.stop_child(self._running.pop(), reason)
+        self._risk().tell(Ended(reason))
+
+    async def _market_over(self) -> None:
+        """Stop because there is nothing left to trade."""
+        over = Command("market-over", "stop", {}, "feed", Role.OPERATOR)
+        await self._ask_risk(over)
+        await self._take_down("the market is over")
+        self._over()

@@ -1,0 +1,235 @@
+"""How an open position is managed: targets, break-even, trail, and early exits.
+
+All rules read closed bars and answer with a plan; the risk actor carries it out.
+The stop only ever moves in the position's favour (a rising ATR would loosen a naive
+chandelier; ours is ratcheted). Formulas: the domain reference, section 4.5.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain.ledger import Position
+from actors.domain.messages import WatchedBar
+from actors.domain.money import BPS, ONE, ZERO, nearest_to
+from actors.domain.orders import Side
+from actors.domain.phases import TradePhase
+from config.preset import PositionConfig, SmartPlacement, TargetMode
+
+HOUR_MS = 3_600_000
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to do with a position after a bar: perhaps a new stop, perhaps an exit."""
+
+    position: Position
+    stop: Decimal | None = None
+    exit_reason: str | None = None
+
+
+def targets(
+    rules: PositionConfig,
+    side: Side,
+    entry: Decimal,
+    stop: Decimal,
+    tick: Decimal,
+    obstacles: tuple[Decimal, ...],
+) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return the take-profit ladder as (price, fraction of the size), nearest first.
+
+    A leg is `level_r` times R from entry; in SMART mode it moves to stand before a
+    level or a round number that lies close by, never further than `shift_max_bps`.
+    """
+    risk = abs(entry - stop)
+    ladder = []
+    for leg in rules.tp_levels:
+        price = entry + leg.level_r * risk * side.sign
+        if rules.tp_mode is TargetMode.SMART:
+            price = _before_obstacle(
+                price, side, rules.tp_smart_placement, (*obstacles, round_number(price))
+            )
+        rounded = nearest_to(price, tick)
+        if rounded > ZERO:
+            ladder.append((rounded, leg.size))
+    return tuple(ladder)
+
+
+def round_number(price: Decimal) -> Decimal:
+    """Return the nearest round number: one significant digit below the leading one."""
+    return nearest_to(price, Decimal(1).scaleb(price.adjusted() - 1))
+
+
+def _before_obstacle(
+    price: Decimal, side: Side, rules: SmartPlacement, obstacles: tuple[Decimal, ...]
+) -> Decimal:
+    """Move a target to stand before the obstacle it would have to pass, if close."""
+    reach = price * rules.shift_max_bps * BPS
+    shifted = price
+    for index, obstacle in enumerate(obstacles):
+        last = index == len(obstacles) - 1
+        offset_bps = rules.round_offset_bps if last else rules.level_offset_bps
+        before = obstacle * (ONE - offset_bps * BPS * side.sign)
+        nearer = (shifted - before) * side.sign > ZERO
+        if nearer and abs(price - before) <= reach:
+            shifted = before
+    return shifted
+
+
+def observe(position: Position, bar: WatchedBar, rules: PositionConfig) -> Position:
+    """Take one closed bar into the position's own record (Wilder's ATR, extremes)."""
+    previous = position.mark if position.mark > ZERO else bar.open
+    true_range = max(bar.high, previous) - min(bar.low, previous)
+    long = position.side is Side.LONG
+    favourable, adverse = (bar.high, bar.low) if long else (bar.low, bar.high)
+    better, worse = (max, min) if long else (min, max)
+    volumes = (*position.volumes, bar.volume)[-rules.exit_rules.activity_drop_bars :]
+    return msgspec.structs.replace(
+        position,
+        mark=bar.close,
+        best=better(position.best, favourable),
+        worst=worse(position.worst, adverse),
+        atr=(position.atr * 13 + true_range) / 14,
+        bars_held=position.bars_held + 1,
+        extremes=(*position.extremes, favourable)[-rules.chandelier_bars :],
+        volumes=volumes,
+        entry_volume=position.entry_volume or bar.volume,
+        updated_ms=bar.ts_ms,
+    )
+
+
+def manage(
+    position: Position, bar: WatchedBar, rules: PositionConfig, tick: Decimal
+) -> Plan:
+    """Decide what one closed bar means for a running position."""
+    seen = observe(position, bar, rules)
+    reason = _early_exit(seen, bar, rules)
+    if reason is not None:
+        return Plan(position=seen, exit_reason=reason)
+    stop = _ratcheted_stop(seen, rules, tick)
+    return Plan(position=seen, stop=stop)
+
+
+def _early_exit(
+    position: Position, bar: WatchedBar, rules: PositionConfig
+) -> str | None:
+    """Name the first exit rule that applies to a closed bar."""
+    checks = (
+        ("failed_breakout", _failed_breakout),
+        ("weak_impulse", _weak_impulse),
+        ("activity_drop", _activity_drop),
+        ("stall", _stalled),
+        ("max_hold", _held_too_long),
+    )
+    for reason, applies in checks:
+        if applies(position, bar, rules):
+            return reason
+    return None
+
+
+def _failed_breakout(
+    position: Position, bar: WatchedBar, rules: PositionConfig
+) -> bool:
+    if position.level is None:
+        return False
+    back = (position.level - bar.close) * position.side.sign > ZERO
+    return back and position.bars_held <= rules.exit_rules.failed_breakout_bars
+
+
+def _weak_impulse(position: Position, _bar: WatchedBar, rules: PositionConfig) -> bool:
+    exits = rules.exit_rules
+    if exits.weak_impulse_bars == 0 or position.bars_held != exits.weak_impulse_bars:
+        return False
+    moved = (position.best - position.entry) * position.side.sign
+    return moved < position.entry * exits.weak_impulse_ratio
+
+
+def _activity_drop(position: Position, _bar: WatchedBar, rules: PositionConfig) -> bool:
+    exits = rules.exit_rules
+    full = len(position.volumes) == exits.activity_drop_bars
+    if exits.activity_drop_threshold == ZERO or not full:
+        return False
+    mean = sum(position.volumes, ZERO) / len(position.volumes)
+    return mean < position.entry_volume * exits.activity_drop_threshold
+
+
+def _stalled(position: Position, bar: WatchedBar, rules: PositionConfig) -> bool:
+    exits = rules.exit_rules
+    held_hours = Decimal(bar.ts_ms - position.opened_ms) / HOUR_MS
+    late = exits.stall_hours > ZERO and held_hours >= exits.stall_hours
+    return late and position.r_at(bar.close) < exits.stall_r
+
+
+def _held_too_long(position: Position, bar: WatchedBar, rules: PositionConfig) -> bool:
+    held_hours = Decimal(bar.ts_ms - position.opened_ms) / HOUR_MS
+    return held_hours >= rules.exit_rules.max_hold_hours
+
+
+def _ratcheted_stop(
+    position: Position, rules: PositionConfig, tick: Decimal
+) -> Decimal | None:
+    """Return a better stop than today's, at least a tick better, or None."""
+    sign = position.side.sign
+    wanted = position.stop
+    if _breakeven_due(position, rules):
+        buffer = ONE + rules.breakeven_buffer_bps * BPS * sign
+        wanted = _better(wanted, position.entry * buffer, sign)
+    if position.r_at(position.best) >= rules.trail_from_r and position.extremes:
+        pick = max if sign > 0 else min
+        chandelier = (
+            pick(position.extremes) - rules.chandelier_atr * position.atr * sign
+        )
+        wanted = _better(wanted, chandelier, sign)
+    # A stop beyond the market would be a market order: stay a tick behind it.
+    limit = position.mark - tick * sign
+    wanted = nearest_to(min(wanted, limit) if sign > 0 else max(wanted, limit), tick)
+    return wanted if (wanted - position.stop) * sign >= tick else None
+
+
+def _breakeven_due(position: Position, rules: PositionConfig) -> bool:
+    reached = position.r_at(position.best) >= rules.breakeven_at_r
+    return reached or position.targets_hit > 0
+
+
+def _better(current: Decimal, wanted: Decimal, sign: int) -> Decimal:
+    return max(current, wanted) if sign > 0 else min(current, wanted)
+
+
+def phase_after_stop_move(position: Position, rules: PositionConfig) -> TradePhase:
+    """Name the phase a moved stop puts the trade in."""
+    if position.r_at(position.best) >= rules.trail_from_r:
+        return TradePhase.TRAILING
+    if position.phase in {TradePhase.TRAILING, TradePhase.PARTIAL_CLOSED}:
+        return position.phase
+    return TradePhase.BREAKEVEN
+
+
+def legs(
+    quantity: Decimal,
+    ladder: tuple[tuple[Decimal, Decimal], ...],
+    lot: Decimal,
+    quantity_min: Decimal,
+    notional_min: Decimal,
+) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Split a position into legal take-profit orders: (price, quantity).
+
+    Every leg and the remainder are tradable or zero: a leg that is too small joins
+    the next one, and a remainder that would be too small joins the last leg.
+    """
+
+    def legal(size: Decimal, price: Decimal) -> bool:
+        return size >= quantity_min and size * price >= notional_min
+
+    planned: list[tuple[Decimal, Decimal]] = []
+    left, carried = quantity, ZERO
+    for price, fraction in ladder:
+        wanted = min(left, carried + quantity * fraction)
+        size = (wanted // lot) * lot
+        if legal(size, price):
+            planned.append((price, size))
+            left, carried = left - size, ZERO
+        else:
+            carried = wanted
+    if planned and left > ZERO and not legal(left, planned[-1][0]):
+        price, size = planned[-1]
+        planned[-1] = (price, size + left)
+    return tuple(planned)

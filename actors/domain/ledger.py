@@ -1,0 +1,167 @@
+"""The book of one position: what was bought, what was sold, what it earned.
+
+A position is a frozen record; every fill makes the next one. R, the unit in which
+results are told, is frozen at the first moment the entry is complete: the distance
+from the average entry to the first stop, times the size that was entered. Later stop
+moves never change it.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain.messages import PositionView
+from actors.domain.money import ZERO
+from actors.domain.orders import Fill, Side
+from actors.domain.phases import TRADE_MACHINE, TradePhase, check
+
+ENDED = frozenset({TradePhase.CLOSED, TradePhase.DUST})
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """One position from its first fill to its end. Quantities are never negative."""
+
+    id: str
+    correlation: str
+    symbol: str
+    side: Side
+    kind: str  # the signal's kind
+    level: Decimal | None
+    phase: TradePhase = TradePhase.ENTRY
+    entered: Decimal = ZERO  # quantity bought (or sold short) in all
+    open: Decimal = ZERO  # quantity still held
+    entry: Decimal = ZERO  # average entry price
+    exit: Decimal = ZERO  # average exit price
+    stop: Decimal
+    initial_stop: Decimal
+    targets: tuple[tuple[Decimal, Decimal], ...]  # (price, fraction of `entered`)
+    targets_hit: int = 0
+    realized: Decimal = ZERO  # before fees
+    fees: Decimal = ZERO
+    opened_ms: int
+    updated_ms: int
+    closed_ms: int | None = None
+    mark: Decimal = ZERO  # newest price
+    best: Decimal = ZERO  # most favourable price seen
+    worst: Decimal = ZERO  # least favourable price seen
+    atr: Decimal
+    bars_held: int = 0
+    extremes: tuple[Decimal, ...] = ()  # favourable bar extremes, newest last
+    volumes: tuple[Decimal, ...] = ()  # newest last
+    entry_volume: Decimal = ZERO
+    reason: str = ""
+
+    @property
+    def r_unit(self) -> Decimal:
+        """Price distance of one R: average entry to the first stop."""
+        return abs(self.entry - self.initial_stop)
+
+    @property
+    def risk_usd(self) -> Decimal:
+        """Money of one R, before fees."""
+        return self.r_unit * self.entered
+
+    @property
+    def pnl_usd(self) -> Decimal:
+        """Realised result after all fees paid so far."""
+        return self.realized - self.fees
+
+    @property
+    def unrealized_usd(self) -> Decimal:
+        """Result of what is still held, at the newest price, before exit fees."""
+        return (self.mark - self.entry) * self.open * self.side.sign
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to manage."""
+        return self.phase in ENDED
+
+    def r_of(self, usd: Decimal) -> Decimal:
+        """Tell money in units of this position's risk; zero while R is undefined."""
+        return usd / self.risk_usd if self.risk_usd > ZERO else ZERO
+
+    def r_at(self, price: Decimal) -> Decimal:
+        """Tell a price as a multiple of R away from entry, favourable positive."""
+        if self.r_unit == ZERO:
+            return ZERO
+        return (price - self.entry) * self.side.sign / self.r_unit
+
+
+def enter(position: Position, fill: Fill) -> Position:
+    """Apply one fill of the entry order."""
+    assert fill.side is position.side, "an entry fill has the position's side"
+    entered = position.entered + fill.quantity
+    paid = position.entry * position.entered + fill.price * fill.quantity
+    return msgspec.structs.replace(
+        position,
+        entered=entered,
+        open=position.open + fill.quantity,
+        entry=paid / entered,
+        fees=position.fees + fill.fee,
+        updated_ms=fill.ts_ms,
+        mark=fill.price,
+        best=fill.price,
+        worst=fill.price,
+    )
+
+
+def reduce(position: Position, fill: Fill, reason: str) -> Position:
+    """Apply one fill that closes part or all of the position.
+
+    A fill larger than what is held is a broken invariant (reduce-only never flips).
+    """
+    assert fill.side is position.side.opposite, "an exit fill has the other side"
+    assert fill.quantity <= position.open, (
+        f"{fill.symbol}: exit of {fill.quantity} exceeds the open {position.open}"
+    )
+    gone = position.entered - position.open
+    proceeds = position.exit * gone + fill.price * fill.quantity
+    left = position.open - fill.quantity
+    gained = (fill.price - position.entry) * fill.quantity * position.side.sign
+    reduced = msgspec.structs.replace(
+        position,
+        open=left,
+        exit=proceeds / (gone + fill.quantity),
+        realized=position.realized + gained,
+        fees=position.fees + fill.fee,
+        updated_ms=fill.ts_ms,
+        mark=fill.price,
+        reason=reason,
+    )
+    if left == ZERO:
+        ended = move(reduced, TradePhase.CLOSED)
+        return msgspec.structs.replace(ended, closed_ms=fill.ts_ms)
+    return reduced
+
+
+def move(position: Position, phase: TradePhase) -> Position:
+    """Change the trade phase; IllegalTransition when the table has no such edge."""
+    if phase is position.phase:
+        return position
+    check(TRADE_MACHINE, position.phase, phase)
+    return msgspec.structs.replace(position, phase=phase)
+
+
+def view(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView:
+    """Show a position to the world."""
+    return PositionView(
+        id=position.id,
+        symbol=position.symbol,
+        side=position.side,
+        phase=position.phase,
+        entry=position.entry,
+        stop=position.stop,
+        targets=tuple(price for price, _ in position.targets),
+        size=position.open,
+        mode=mode,
+        opened_ms=position.opened_ms,
+        updated_ms=position.updated_ms,
+        closed_ms=position.closed_ms,
+        pnl_r=position.r_of(position.pnl_usd),
+        pnl_usd=position.pnl_usd,
+        unrealized_pnl_r=position.r_of(position.unrealized_usd),
+        unrealized_pnl_usd=position.unrealized_usd,
+        risk_usd=position.risk_usd,
+        stop_confirmed=stop_confirmed,
+        reason=position.reason,
+    )

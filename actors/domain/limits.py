@@ -1,0 +1,197 @@
+"""Account limits, checked before every entry against everything in flight.
+
+An entry order that may still fill counts at its worst case, exactly like a position.
+Limits stop entries only; nothing here is ever asked about a reduction or a cancel.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain.messages import Signal
+from actors.domain.money import ZERO
+from actors.domain.orders import Side
+from actors.domain.sizing import Room
+from config.preset import Preset, Risk
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+#: A trade in R smaller than this is a scratch, not a loss.
+SCRATCH_R = Decimal("0.05")
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """A position or an entry in flight, at its worst case."""
+
+    symbol: str
+    side: Side
+    notional: Decimal
+    risk_usd: Decimal
+    bucket: str  # correlated bucket
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """The account's day (UTC) and the baselines that only a person may reset.
+
+    `kill_baseline` is the equity at the start of the engine or of the last reset by a
+    person. The engine never moves it, so that a loss of the limit always trips, and a
+    profit never does.
+    """
+
+    day: int  # days since 1970 UTC
+    equity_at_start: Decimal
+    kill_baseline: Decimal
+    equity_high: Decimal
+    consecutive_losses: int = 0
+    realized_r: Decimal = ZERO
+    notional_by_symbol: tuple[tuple[str, Decimal], ...] = ()
+    opens_ms: tuple[int, ...] = ()  # entries of the last minute
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Everything a limit is measured against, at one moment."""
+
+    preset: Preset
+    day: Day
+    equity: Decimal
+    holdings: tuple[Holding, ...]
+    now_ms: int
+
+
+class Breach(msgspec.Struct, frozen=True):
+    """A limit that refuses an entry: its name, the value, the limit."""
+
+    reason: str
+    value: Decimal
+    threshold: Decimal
+
+
+def open_day(equity: Decimal, now_ms: int) -> Day:
+    """Begin the account's first day; its equity is every baseline."""
+    return Day(
+        day=now_ms // DAY_MS,
+        equity_at_start=equity,
+        kill_baseline=equity,
+        equity_high=equity,
+    )
+
+
+def roll(day: Day, equity: Decimal, now_ms: int) -> Day:
+    """Move to the present UTC day if midnight has passed, and keep the equity high."""
+    high = max(day.equity_high, equity)
+    if now_ms // DAY_MS <= day.day:
+        return msgspec.structs.replace(day, equity_high=high)
+    return msgspec.structs.replace(
+        day,
+        day=now_ms // DAY_MS,
+        equity_at_start=equity,
+        equity_high=high,
+        consecutive_losses=0,
+        realized_r=ZERO,
+        notional_by_symbol=(),
+    )
+
+
+def opened(day: Day, symbol: str, notional: Decimal, now_ms: int) -> Day:
+    """Count one sent entry."""
+    traded = dict(day.notional_by_symbol)
+    traded[symbol] = traded.get(symbol, ZERO) + notional
+    recent = tuple(ms for ms in day.opens_ms if ms > now_ms - MINUTE_MS)
+    return msgspec.structs.replace(
+        day, notional_by_symbol=tuple(traded.items()), opens_ms=(*recent, now_ms)
+    )
+
+
+def closed(day: Day, result_r: Decimal) -> Day:
+    """Count one ended trade."""
+    losses = day.consecutive_losses
+    if result_r < -SCRATCH_R:
+        losses += 1
+    elif result_r > SCRATCH_R:
+        losses = 0
+    return msgspec.structs.replace(
+        day, consecutive_losses=losses, realized_r=day.realized_r + result_r
+    )
+
+
+def day_loss(day: Day, equity: Decimal) -> Decimal:
+    """Today's loss in money; a profit is no loss and frees no budget."""
+    return max(ZERO, day.equity_at_start - equity)
+
+
+def kill_loss(day: Day, equity: Decimal) -> Decimal:
+    """Loss against the kill baseline in money."""
+    return max(ZERO, day.kill_baseline - equity)
+
+
+def kill_reason(day: Day, equity: Decimal, risk: Risk) -> str | None:
+    """Say why the kill switch must trip, or None."""
+    lost, today = kill_loss(day, equity), day_loss(day, equity)
+    drawdown_max = day.kill_baseline * risk.kill_switch_loss_limit
+    today_max = day.equity_at_start * risk.daily_risk_limit * 3
+    if lost >= drawdown_max:
+        return f"drawdown {lost:.2f} has reached its limit {drawdown_max:.2f}"
+    if today >= today_max:
+        return f"daily loss {today:.2f} has reached 3 x its limit, {today_max:.2f}"
+    return None
+
+
+def room(account: Account, signal: Signal, bucket: str) -> Room:
+    """Say what every cap still allows for one more trade."""
+    risk, day, equity = account.preset.risk, account.day, account.equity
+    held = account.holdings
+    same_side = sum((h.notional for h in held if h.side is signal.side), ZERO)
+    in_bucket = sum((h.notional for h in held if h.bucket == bucket), ZERO)
+    notional = sum((h.notional for h in held), ZERO)
+    at_risk = sum((h.risk_usd for h in held), ZERO)
+    traded = dict(day.notional_by_symbol).get(signal.symbol, ZERO)
+    symbol_max = risk.max_notional_per_symbol_day_usd
+    ceiling = equity * risk.leverage_max
+    return Room(
+        equity=equity,
+        total_risk=equity * risk.max_total_risk - at_risk,
+        daily_loss=day.equity_at_start * risk.daily_risk_limit - day_loss(day, equity),
+        same_direction=equity * risk.max_same_direction_notional_ratio - same_side,
+        correlated=ceiling * risk.correlated_exposure_block - in_bucket,
+        margin=ceiling - notional,
+        symbol_day=None if symbol_max is None else symbol_max - traded,
+        halved=_halved(risk, day, equity),
+    )
+
+
+def _halved(risk: Risk, day: Day, equity: Decimal) -> str | None:
+    """Say why risk is halved: most of the day's budget, or half the kill limit."""
+    daily_max = day.equity_at_start * risk.daily_risk_limit
+    if day_loss(day, equity) > daily_max * Decimal("0.8"):
+        return "daily_loss_over_80_percent"
+    kill_max = day.kill_baseline * risk.kill_switch_loss_limit
+    if kill_loss(day, equity) > kill_max / 2:
+        return "drawdown_over_half_the_limit"
+    return None
+
+
+def breach(account: Account, signal: Signal) -> Breach | None:
+    """Return the first limit that refuses this entry, or None."""
+    risk, day, equity = account.preset.risk, account.day, account.equity
+    held = account.holdings
+    daily_max = day.equity_at_start * risk.daily_risk_limit
+    opens = sum(1 for ms in day.opens_ms if ms > account.now_ms - MINUTE_MS)
+    in_symbol = sum(1 for h in held if h.symbol == signal.symbol)
+    at_risk = sum((h.risk_usd for h in held), ZERO)
+    risk_max = equity * risk.max_total_risk
+    rows: tuple[tuple[str, Decimal, Decimal], ...] = (
+        ("duplicate_position", Decimal(in_symbol), Decimal(1)),
+        ("max_positions", Decimal(len(held)), Decimal(risk.max_concurrent_positions)),
+        ("daily_loss", day_loss(day, equity), daily_max),
+        (
+            "consecutive_losses",
+            Decimal(day.consecutive_losses),
+            Decimal(risk.max_consecutive_losses),
+        ),
+        ("opens_per_minute", Decimal(opens), Decimal(risk.max_opens_per_minute)),
+        ("total_risk", at_risk, risk_max),
+    )
+    for reason, value, threshold in rows:
+        if value >= threshold:
+            return Breach(reason, value, threshold)
+    return None

@@ -1,0 +1,95 @@
+"""How large a trade may be: R sizing, then the smallest of every cap, by name.
+
+quantity = equity x risk / loss per unit, where the loss per unit is the stop distance
+plus the fees of both sides and the expected slippage (domain reference, 4.4).
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain.bars import Instrument
+from actors.domain.messages import Signal
+from actors.domain.money import BPS, ZERO, truncate_to
+from config.preset import Preset
+
+
+class Room(msgspec.Struct, frozen=True):
+    """What the account still allows, in quote currency. None: that cap is unknown."""
+
+    equity: Decimal
+    total_risk: Decimal  # risk that may still be taken, all trades together
+    daily_loss: Decimal  # loss that may still be made today
+    same_direction: Decimal  # notional that may still be added on this side
+    correlated: Decimal  # notional that may still be added to this bucket
+    margin: Decimal  # notional that leverage still allows
+    symbol_day: Decimal | None  # notional that may still be traded in this symbol
+    halved: str | None  # why the risk is halved, or None
+
+
+class Sized(msgspec.Struct, frozen=True):
+    """A size and the name of the cap that bound it ("risk" when none did)."""
+
+    quantity: Decimal
+    risk_usd: Decimal  # worst planned loss, fees and slippage included
+    binding: str
+    wanted: Decimal
+
+
+class TooSmall(msgspec.Struct, frozen=True):
+    """Why no size is possible: reason, the value found, the limit it missed."""
+
+    reason: str
+    value: Decimal
+    threshold: Decimal
+
+
+def loss_per_unit(signal: Signal, preset: Preset) -> Decimal:
+    """Planned loss of one unit at the stop: distance, two fees and slippage."""
+    execution = preset.execution_config
+    costs_bps = 2 * execution.taker_fee_bps + execution.slippage_bps
+    return abs(signal.entry - signal.stop) + signal.entry * costs_bps * BPS
+
+
+def size(
+    signal: Signal, preset: Preset, instrument: Instrument, room: Room
+) -> Sized | TooSmall:
+    """Size one signal, or say which bound leaves no legal size."""
+    unit_loss = loss_per_unit(signal, preset)
+    assert unit_loss > ZERO, "a signal's stop is away from its entry"
+    risk = room.equity * preset.risk.risk_per_trade / (2 if room.halved else 1)
+    wanted = risk / unit_loss
+    caps = {"risk": wanted, **_caps(signal, preset, room, unit_loss)}
+    binding = min(caps, key=lambda name: caps[name])
+    quantity = truncate_to(max(caps[binding], ZERO), instrument.lot_size)
+    skip_below = wanted * preset.execution_config.size_skip_below
+    if quantity < skip_below:
+        return TooSmall(f"capped_by_{binding}", quantity, skip_below)
+    if quantity < instrument.quantity_min:
+        return TooSmall("quantity_min", quantity, instrument.quantity_min)
+    if quantity * signal.entry < instrument.notional_min:
+        notional = quantity * signal.entry
+        return TooSmall("notional_min", notional, instrument.notional_min)
+    return Sized(quantity, quantity * unit_loss, binding, wanted)
+
+
+def _caps(
+    signal: Signal, preset: Preset, room: Room, unit_loss: Decimal
+) -> dict[str, Decimal]:
+    """Every cap as a quantity; what is UNKNOWN or switched off is not a cap."""
+    price = signal.entry
+    depth_fraction = preset.execution_config.max_depth_fraction
+    by_notional: dict[str, Decimal | None] = {
+        "max_position_usd": preset.risk.max_position_size_usd,
+        "depth": None
+        if signal.opposite_depth_usd is None
+        else signal.opposite_depth_usd * depth_fraction,
+        "same_direction": room.same_direction,
+        "correlated": room.correlated,
+        "margin": room.margin,
+        "symbol_day": room.symbol_day,
+    }
+    caps = {name: usd / price for name, usd in by_notional.items() if usd is not None}
+    caps["total_risk"] = room.total_risk / unit_loss
+    caps["daily_loss"] = room.daily_loss / unit_loss
+    return caps

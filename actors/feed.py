@@ -1,0 +1,265 @@
+"""The feed: walks a market step by step and keeps everyone in time with it.
+
+One step is one open time over all symbols. The order inside a step is the order of
+the world: first the exchange lives through the bar (resting orders trade along its
+path, and the risk actor reacts to each event before time moves on), then the bar
+closes, the symbols think about it, and the risk actor weighs what they found.
+
+The feed waits for every answer, so a fast market never runs ahead of a slow engine.
+It waits for so long and no longer: a symbol that does not answer is counted late, and
+all others go on.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from actors.domain.bars import Bars
+from actors.domain.messages import BarsClosed, MarketEnded, StepClosed, WatchedBar
+from actors.domain.money import decimal_from_float
+from actors.domain.orders import ExchangeUpdate
+from actors.exchange.paper import PaperExchange
+from actors.latency import Latency
+from actors.market import Block, History, Market, Step, steps
+from actors.runtime import Actor, ActorRef, Latch
+from actors.runtime.clock import MarketClock
+
+log = structlog.get_logger(component="feed")
+
+#: Flat bars that are played after the end of a recording to close what is open.
+CLOSING_BARS_MAX = 20
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """Take the next step."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast to walk, and how long to wait for a symbol's answer."""
+
+    speed: float  # market seconds per second; infinity: as fast as it goes
+    step_seconds_max: float = 10.0
+    end_ms: int | None = None  # stop the market at this market time
+
+
+class Listeners(msgspec.Struct, frozen=True):
+    """Who hears of the market: `symbols` in the order of the instruments."""
+
+    risk: ActorRef[Any]
+    symbols: list[ActorRef[Any]]
+    ended: Callable[[], None]  # the market is over
+
+
+class Cursor:
+    """Where in the market we are. It outlives a restart of the feed."""
+
+    def __init__(self, market: Market, history: History) -> None:
+        self.description = market.describe()
+        self.history = history
+        self.block: Block | None = None
+        self.steps_taken = 0
+        self.bars_taken = 0
+        self.last_close_ms = self.description.start_ms
+        self._blocks = market.blocks()
+        self._steps: Iterator[Step] = iter(())
+
+    def next_step(self) -> Step | None:
+        """Return the next step of the market, or None at its end."""
+        while True:
+            step = next(self._steps, None)
+            if step is not None:
+                return step
+            block = next(self._blocks, None)
+            if block is None:
+                return None
+            self.block = block
+            self.history.add(block)
+            self._steps = steps(block, self.description.timeframe_ms)
+
+    def skip(self, count: int) -> None:
+        """Let `count` steps pass as history; nobody trades on them."""
+        for _ in range(count):
+            step = self.next_step()
+            if step is None:
+                return
+            self.last_close_ms = step.close_ts
+
+    @property
+    def bars(self) -> tuple[Bars, ...]:
+        """The arrays of the block in hand."""
+        assert self.block is not None, "there are bars only after the first step"
+        return self.block.bars
+
+
+class Feed(Actor[Walk]):
+    """Owns the market clock and the walk through the market."""
+
+    def __init__(
+        self,
+        cursor: Cursor,
+        clock: MarketClock,
+        exchange: PaperExchange,
+        pace: Pace,
+        listeners: Listeners,
+        latency: Latency,
+    ) -> None:
+        super().__init__()
+        self._cursor = cursor
+        self._clock = clock
+        self._exchange = exchange
+        self._risk = listeners.risk
+        self._symbols = listeners.symbols
+        self._ended = listeners.ended
+        self._names = [i.symbol for i in cursor.description.instruments]
+        self._index = {name: index for index, name in enumerate(self._names)}
+        self._pace = pace
+        self._latency = latency
+        self._latch = Latch()
+        self.late_answers = 0
+
+    async def on_start(self) -> None:
+        """Begin to walk."""
+        self._exchange.connect(self._to_risk)
+        self._began_seconds = trio.current_time()
+        self._began_ms = self._cursor.last_close_ms
+        self.context.ref.tell(Walk())
+
+    async def handle(self, _walk: Walk) -> None:
+        """Take one step, then come back for the next."""
+        step = self._cursor.next_step()
+        end_ms = self._pace.end_ms
+        if step is None or (end_ms is not None and step.close_ts > end_ms):
+            await self._finish()
+            return
+        await self._keep_pace(step)
+        await self._live_through(step)
+        began_ns = time.perf_counter_ns()
+        await self._close(step)
+        self._latency.observe((time.perf_counter_ns() - began_ns) / 1e9)
+        self.context.ref.tell(Walk())
+
+    async def _keep_pace(self, step: Step) -> None:
+        """Wait until this step closes at the chosen speed."""
+        if math.isinf(self._pace.speed):
+            return
+        elapsed_ms = step.close_ts - self._began_ms
+        due = self._began_seconds + elapsed_ms / 1000 / self._pace.speed
+        await trio.sleep_until(due)
+
+    # --- inside the bar -----------------------------------------------------------------
+
+    async def _live_through(self, step: Step) -> None:
+        """Let the exchange trade along this step's bars, event by event."""
+        active = self._exchange.active()
+        if active:
+            rows = dict(zip(step.indices, step.rows, strict=True))
+            for symbol in sorted(active):
+                row = rows.get(self._index[symbol])
+                if row is not None:
+                    bar = self._cursor.bars[self._index[symbol]][row]
+                    self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
+            await self._play()
+        self._clock.advance_to(step.close_ts)
+
+    async def _play(self) -> None:
+        while self._exchange.play():
+            await self._latch.wait()
+
+    def _to_risk(self, update: ExchangeUpdate) -> None:
+        self._latch.add()
+        self._risk.tell_tracked(update, self._latch)
+
+    # --- at its close -------------------------------------------------------------------
+
+    async def _close(self, step: Step) -> None:
+        """Hand out the closed bars, wait for the answers, let the step be weighed."""
+        cursor = self._cursor
+        cursor.steps_taken += 1
+        cursor.bars_taken += len(step.rows)
+        self._tell_watched(step)
+        answers, bars, symbols = Latch(len(step.indices)), cursor.bars, self._symbols
+        for index, row in zip(step.indices, step.rows, strict=True):
+            message = BarsClosed(bars[index], row, row + 1, step.open_ts)
+            symbols[index].tell_tracked(message, answers)
+        await self._wait_for(answers)
+        # Only now is the step history: a symbol that failed on its bar relives the
+        # past without the bar that it failed on.
+        cursor.last_close_ms = step.close_ts
+        self._latch.add()
+        closed = StepClosed(step.close_ts, cursor.steps_taken)
+        self._risk.tell_tracked(closed, self._latch)
+        await self._latch.wait()
+
+    async def _wait_for(self, answers: Latch) -> None:
+        limit_seconds = self._pace.step_seconds_max
+        with trio.move_on_after(limit_seconds):
+            await answers.wait()
+        if answers.remaining:
+            self.late_answers += answers.remaining
+            log.warning(
+                "late_symbols", count=answers.remaining, waited_seconds=limit_seconds
+            )
+
+    def _tell_watched(self, step: Step) -> None:
+        """Give the risk actor the closed bars of what it holds."""
+        active = self._exchange.active()
+        if not active:
+            return
+        rows = dict(zip(step.indices, step.rows, strict=True))
+        for symbol in sorted(active):
+            index = self._index[symbol]
+            if index in rows:
+                bar = self._cursor.bars[index][rows[index]]
+                self._latch.add()
+                self._risk.tell_tracked(
+                    _watched(symbol, bar, step.close_ts), self._latch
+                )
+
+    # --- the end ------------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        """Close what is open at the last known prices, then say that it is over."""
+        self._latch.add()
+        ended = MarketEnded(self._cursor.last_close_ms)
+        self._risk.tell_tracked(ended, self._latch)
+        await self._latch.wait()
+        timeframe_ms = self._cursor.description.timeframe_ms
+        for _ in range(CLOSING_BARS_MAX):
+            active = self._exchange.active()
+            if not active:
+                break
+            open_ms = self._clock.now_ms()
+            for symbol in sorted(active):
+                bar = self._last_bar(symbol)
+                self._exchange.open_bar(symbol, bar, open_ms, open_ms + timeframe_ms)
+            await self._play()
+            self._clock.advance_to(open_ms + timeframe_ms)
+        self._ended()
+
+    def _last_bar(self, symbol: str) -> Any:
+        """Repeat a symbol's last bar, flat at its close: the price stands still."""
+        bars = self._cursor.bars[self._index[symbol]]
+        flat = bars[-1:].copy()[0]
+        flat["open"] = flat["high"] = flat["low"] = flat["close"]
+        return flat
+
+    def statistics(self) -> dict[str, int | float | str]:
+        """Count what was walked."""
+        return {
+            "steps": self._cursor.steps_taken,
+            "bars": self._cursor.bars_taken,
+            "late_answers": self.late_answers,
+        }
+
+
+def _watched(symbol: str, bar: Any, close_ms: int) -> WatchedBar:
+    prices = [
+        decimal_from_float(float(bar[column]))
+        for column in ("open", "high", "low", "close", "volume")
+    ]
+    return WatchedBar(symbol, close_ms, *prices)

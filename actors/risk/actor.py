@@ -1,0 +1,288 @@
+"""The risk-and-execution actor: the only owner of orders, positions and the state.
+
+One actor decides serially, so check and reservation are one turn: no two signals can
+pass the same last slot. Findings of a step are kept until the step has closed and are
+then taken in a fixed order, so that the order in which hundreds of symbols happened
+to answer decides nothing. Fills and order updates are taken as they come.
+"""
+
+from typing import Any, assert_never
+
+import structlog
+
+from actors.domain import limits
+from actors.domain.messages import (
+    Armed,
+    Candidate,
+    Disarmed,
+    ExitSignal,
+    Findings,
+    LevelsBuilt,
+    MarketEnded,
+    Signal,
+    StepClosed,
+    SymbolDown,
+    WatchedBar,
+    WhyNot,
+)
+from actors.domain.orders import Fill, OrderState, OrderUpdate
+from actors.domain.phases import Phase, SymbolPhase
+from actors.journal import Kind
+from actors.risk.commands import Commands, Refusal
+from actors.risk.desk import Decision, Desk, Ports
+from actors.risk.entries import Entries
+from actors.risk.killswitch import Kill
+from actors.risk.orders import OrderBook
+from actors.risk.positions import Positions
+from actors.risk.protection import Protection
+from actors.risk.requests import (
+    Began,
+    Begin,
+    BeginFailed,
+    CommandRequest,
+    Ended,
+)
+from actors.risk.state import OrderRecord, RiskState
+from actors.runtime import Actor, ChildState, Down
+
+log = structlog.get_logger(component="risk")
+
+#: Rows that may wait for the journal's next group commit in a replay.
+JOURNAL_ROWS_WAITING_MAX = 512
+
+#: A symbol in one of these takes no entries.
+UNAVAILABLE = frozenset(
+    {
+        SymbolPhase.PAUSED,
+        SymbolPhase.STALE,
+        SymbolPhase.RESTARTING,
+        SymbolPhase.QUARANTINED,
+    }
+)
+
+
+class RiskActor(Actor[Any]):
+    """Owns the account. `desk.state` is the one mutable attribute."""
+
+    def __init__(self, ports: Ports, state: RiskState) -> None:
+        super().__init__()
+        self.desk = Desk(ports, state)
+        orders = OrderBook(self.desk)
+        protection = Protection(self.desk, orders)
+        self._orders = orders
+        self._protection = protection
+        self._positions = Positions(self.desk, orders, protection)
+        self._entries = Entries(self.desk, orders)
+        self._kill = Kill(self.desk, orders, protection)
+        self.commands = Commands(self.desk, orders, protection, self._kill)
+        self._step: dict[str, Findings] = {}
+        self._handlers = {
+            Findings: self._found,
+            StepClosed: self._step_closed,
+            WatchedBar: self._positions.bar,
+            Fill: self._fill,
+            OrderUpdate: self._order_update,
+            CommandRequest: self._command,
+            Begin: self._begin,
+            Began: self._began,
+            BeginFailed: self._begin_failed,
+            Ended: self._ended,
+            SymbolDown: self._symbol_down,
+            MarketEnded: self._market_ended,
+            Down: self._child_down,
+        }
+
+    async def on_start(self) -> None:
+        """Come back from a crash with the gate closed: a person decides.
+
+        What the crash interrupted is not known, so nothing new is risked; stops stay
+        at the exchange, and open positions go on being managed.
+        """
+        if self.context.incarnation > 1:
+            self.desk.state.gate_open = False
+            reason = "the risk actor crashed and started again"
+            self.desk.machine.move(Phase.ERROR, reason)
+            self.desk.alert("critical", "internal", reason, "entries refused; retry")
+
+    async def handle(self, message: Any) -> None:
+        """Take one message to its handler."""
+        await self._handlers[type(message)](message)
+
+    # --- the step -------------------------------------------------------------------
+
+    async def _found(self, findings: Findings) -> None:
+        """Keep what a symbol found until the step has closed."""
+        self._step[findings.symbol] = findings
+
+    async def _step_closed(self, step: StepClosed) -> None:
+        """Weigh everything the step brought, in a fixed order."""
+        desk, state = self.desk, self.desk.state
+        state.counts["cycles"] += 1
+        state.day = limits.roll(state.day, state.equity, step.ts_ms)
+        await self._kill.check()
+        signals: list[Signal] = []
+        for symbol in sorted(self._step):
+            signals += await self._take(self._step[symbol])
+        self._step.clear()
+        if signals:
+            await self._entries.consider(signals)
+        await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
+
+    async def _take(self, findings: Findings) -> list[Signal]:
+        """Follow one symbol's bar through the machine; return its signals.
+
+        Every Signal or WhyNot ends the one candidate of its bar.
+        """
+        symbol, signals = findings.symbol, []
+        candidate: Candidate | None = None
+        for item in findings.items:
+            match item:
+                case Candidate():
+                    candidate = item
+                    self.desk.state.counts["candidates"] += 1
+                case Signal():
+                    signals.append(item)
+                    self._decide("signal", symbol, candidate, item)
+                case WhyNot():
+                    self.desk.state.reasons[f"{item.stage}:{item.reason}"] += 1
+                    self._decide("whynot", symbol, candidate, item)
+                case ExitSignal():
+                    await self._strategy_exit(symbol, item)
+                case _:
+                    self._stage(symbol, item)
+        self.desk.state.building = None
+        self.desk.lead("scanning on", symbol)
+        return signals
+
+    def _stage(self, symbol: str, item: LevelsBuilt | Armed | Disarmed) -> None:
+        """Let the global state follow a symbol that builds, arms or disarms."""
+        state = self.desk.state
+        match item:
+            case LevelsBuilt():
+                state.building = symbol
+                self.desk.lead(f"{item.count} levels", symbol)
+            case Armed():
+                state.armed[symbol] = item.correlation
+                self.desk.lead(f"armed at {item.level}", symbol)
+            case Disarmed():
+                state.armed.pop(symbol, None)
+            case _:
+                assert_never(item)
+
+    def _decide(
+        self,
+        outcome: str,
+        symbol: str,
+        candidate: Candidate | None,
+        finding: Signal | WhyNot,
+    ) -> None:
+        """Journal what a candidate came to, and count it exactly once."""
+        self.desk.state.counts[f"candidates_{outcome}"] += 1
+        row = Decision(
+            correlation=finding.correlation,
+            outcome=outcome,
+            finding=finding,
+            score=None if candidate is None else candidate.score,
+            notes=() if candidate is None else candidate.notes,
+        )
+        self.desk.append(Kind.DECISION, row, symbol, finding.correlation)
+
+    async def _strategy_exit(self, symbol: str, wish: ExitSignal) -> None:
+        position = self.desk.state.positions.get(symbol)
+        if position is not None and position.side is wish.side:
+            await self._protection.close(position, wish.reason)
+
+    # --- the exchange's word --------------------------------------------------------
+
+    async def _fill(self, fill: Fill) -> None:
+        record = self._orders.apply_fill(fill)
+        if record is None:
+            return
+        await self._positions.filled(record, fill)
+        if record.state is OrderState.FILLED:
+            await self._order_ended(record)
+
+    async def _order_update(self, update: OrderUpdate) -> None:
+        record = self._orders.apply_update(update)
+        if record is not None and not record.live:
+            await self._order_ended(record)
+
+    async def _order_ended(self, record: OrderRecord) -> None:
+        if record.purpose != "entry":
+            await self._protection.ended_order(record)
+        elif record.filled > 0:
+            await self._positions.entry_ended(record)
+        else:
+            self._entries.failed(record)
+
+    # --- life ------------------------------------------------------------------------
+
+    async def _command(self, request: CommandRequest) -> None:
+        request.reply.reply(await self.commands.carry_out(request.command))
+
+    async def _begin(self, request: Begin) -> None:
+        desk, state = self.desk, self.desk.state
+        before = desk.machine.phase
+        try:
+            self.commands.require(request.command.name)
+            if isinstance(request.preset, str):
+                raise Refusal(request.preset)
+        except Refusal as refusal:
+            message, ok = str(refusal), False
+        else:
+            state.preset = request.preset
+            state.timeframe_ms = request.timeframe_ms
+            state.started_ms = desk.ports.wall.now_ms()
+            message, ok = f"started with {request.preset.name}", True
+            desk.machine.move(Phase.INITIALIZING, message)
+        request.reply.reply(
+            self.commands.answer(request.command, before, message, ok=ok)
+        )
+
+    async def _began(self, began: Began) -> None:
+        if self.desk.machine.phase is not Phase.INITIALIZING:
+            return  # stopped or killed while the symbols came up
+        self.desk.state.gate_open = True
+        self.desk.machine.move(Phase.SCANNING, f"{began.symbols} symbols run")
+        self.desk.lead("positions were open")
+
+    async def _begin_failed(self, failed: BeginFailed) -> None:
+        self.desk.machine.move(Phase.ERROR, failed.reason)
+        self.desk.alert("error", "internal", failed.reason, "the engine did not start")
+
+    async def _ended(self, ended: Ended) -> None:
+        self.desk.state.armed.clear()
+        if self.desk.machine.phase is Phase.STOPPED:
+            self.desk.machine.move(Phase.IDLE, ended.reason)
+
+    async def _symbol_down(self, down: SymbolDown) -> None:
+        """Refuse a symbol's entries while its actor is away; its stop stands."""
+        state = self.desk.state
+        if down.phase not in UNAVAILABLE:
+            state.unavailable.pop(down.symbol, None)
+            return
+        state.unavailable[down.symbol] = f"{down.phase}: {down.reason}"
+        state.armed.pop(down.symbol, None)
+        self.desk.alert(
+            "warning",
+            "internal",
+            f"{down.phase}: {down.reason}",
+            "entries in this symbol are refused; its position stays protected",
+            down.symbol,
+        )
+        self.desk.lead("symbol left work", down.symbol)
+
+    async def _child_down(self, down: Down) -> None:
+        """Hear from the runtime that a symbol's actor ended or starts again."""
+        if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
+            return
+        quarantined = down.state is ChildState.QUARANTINED
+        phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
+        await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))
+
+    async def _market_ended(self, _ended: MarketEnded) -> None:
+        """Close what is open at the end of a recording."""
+        self.desk.state.gate_open = False
+        await self._kill.cancel_entries()
+        for position in list(self.desk.state.positions.values()):
+            await self._protection.close(position, "end_of_market")

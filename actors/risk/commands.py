@@ -1,0 +1,226 @@
+"""What people and programs may order, when, and what it does: one table.
+
+A command that the state does not allow changes nothing and says what is allowed.
+Halting works in every state. Every command is journalled with its before and after.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from actors.domain.messages import Command, CommandAnswer
+from actors.domain.phases import RUNNING_PHASES, Phase
+from actors.domain.views import CommandState
+from actors.journal import Kind
+from actors.risk.desk import Desk
+from actors.risk.killswitch import Kill
+from actors.risk.orders import OrderBook
+from actors.risk.protection import Protection
+from config.errors import ConfigError
+from config.load import load_preset, preset_names
+
+MINUTE_MS = 60_000
+HALTABLE = RUNNING_PHASES | {Phase.ERROR}
+
+
+class Refusal(Exception):
+    """A command is not carried out; the text names the value and what is allowed."""
+
+
+class Rule(NamedTuple):
+    """Where a command is allowed, and who carries it out (None: the conductor)."""
+
+    phases: frozenset[Phase]
+    act: Callable[["Commands", Command], Awaitable[str]] | None
+
+
+class Commands:
+    """Judges and carries out every command but start, which the conductor leads."""
+
+    def __init__(
+        self, desk: Desk, orders: OrderBook, protection: Protection, kill: Kill
+    ) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._protection = protection
+        self._kill = kill
+
+    async def carry_out(self, command: Command) -> CommandAnswer:
+        """Judge, act, journal, answer."""
+        before = self._desk.machine.phase
+        try:
+            rule = self._rule(command.name)
+            self.require(command.name)
+            assert rule.act is not None, f"{command.name} belongs to the conductor"
+            message, ok = await rule.act(self, command), True
+        except Refusal as refusal:
+            message, ok = str(refusal), False
+        return self.answer(command, before, message, ok=ok)
+
+    def answer(
+        self, command: Command, before: Phase, message: str, *, ok: bool
+    ) -> CommandAnswer:
+        """Audit a command's end and make its answer."""
+        desk = self._desk
+        self._desk.append(
+            Kind.AUDIT,
+            {
+                "who": command.principal,
+                "role": command.role,
+                "what": command.name,
+                "command_id": command.id,
+                "args": command.args,
+                "before": before,
+                "after": desk.machine.phase,
+                "result": message,
+                "ok": ok,
+            },
+        )
+        wall_ms = desk.ports.wall.now_ms()
+        return CommandAnswer(command.id, ok, 200 if ok else 400, message, wall_ms)
+
+    def require(self, name: str) -> None:
+        """Raise Refusal unless the present state allows the command."""
+        reason = self._forbidden(name)
+        if reason:
+            raise Refusal(reason)
+
+    def _rule(self, name: str) -> Rule:
+        try:
+            return RULES[name]
+        except KeyError:
+            msg = f"unknown command {name!r}; known: {', '.join(RULES)}"
+            raise Refusal(msg) from None
+
+    def _forbidden(self, name: str) -> str:
+        """Say why a command is not allowed now; empty when it is."""
+        phase = self._desk.machine.phase
+        phases = RULES[name].phases
+        if phase in phases:
+            return ""
+        return (
+            f"{name} is not possible in {phase}; it needs {' or '.join(sorted(phases))}"
+        )
+
+    def states(self) -> tuple[CommandState, ...]:
+        """Say for each command whether it is allowed now, and why not."""
+        rows = []
+        for name in RULES:
+            reason = self._forbidden(name)
+            rows.append(CommandState(name, not reason, reason))
+        return tuple(rows)
+
+    # --- acts -----------------------------------------------------------------------
+
+    async def stop(self, _command: Command) -> str:
+        """Close the gate, cancel entries, and move to STOPPED."""
+        desk, state = self._desk, self._desk.state
+        state.gate_open = state.pause_wanted = False
+        await self._kill.cancel_entries()
+        desk.machine.move(Phase.STOPPED, "stop requested")
+        held = len(state.positions)
+        if held:
+            return f"stopped; {held} open positions keep their stops at the exchange"
+        return "stopped; no open position"
+
+    async def pause(self, _command: Command) -> str:
+        """Close the gate at once; the state follows at the next legal edge."""
+        desk, state = self._desk, self._desk.state
+        if desk.machine.phase is Phase.PAUSED:
+            return "already paused"
+        state.gate_open = False
+        state.pause_wanted = True
+        desk.lead("pause requested")
+        return "paused: no new entries; open positions stay managed"
+
+    async def resume(self, _command: Command) -> str:
+        """Open the gate again."""
+        desk, state = self._desk, self._desk.state
+        if state.kill is not None:
+            msg = "resume refused: the kill switch is latched; reset it first"
+            raise Refusal(msg)
+        if not state.pause_wanted and desk.machine.phase is not Phase.PAUSED:
+            msg = f"resume is not possible in {desk.machine.phase}: it is not paused"
+            raise Refusal(msg)
+        state.pause_wanted = False
+        state.gate_open = True
+        if desk.machine.phase is Phase.PAUSED:
+            back = Phase.MANAGING if state.positions else Phase.SCANNING
+            desk.machine.move(back, "resume requested")
+        return f"resumed: {desk.machine.phase}"
+
+    async def retry(self, _command: Command) -> str:
+        """Leave ERROR for work."""
+        desk, state = self._desk, self._desk.state
+        back = Phase.MANAGING if state.positions else Phase.SCANNING
+        desk.machine.move(back, "retry requested")
+        state.gate_open = True
+        return f"retrying: {back}"
+
+    async def reset(self, _command: Command) -> str:
+        """Release a latched kill switch, or leave ERROR, to IDLE."""
+        desk, state = self._desk, self._desk.state
+        if state.kill is not None and not state.kill.confirmed_flat:
+            msg = (
+                "reset refused: the kill switch is still flattening, "
+                f"{len(state.positions)} positions open; wait for LATCHED"
+            )
+            raise Refusal(msg)
+        self._kill.release()
+        desk.machine.move(Phase.IDLE, "reset requested")
+        return "reset: IDLE; start begins anew"
+
+    async def reload(self, _command: Command) -> str:
+        """Read every shipped preset again; they are applied at the next start."""
+        names = preset_names()
+        try:
+            for name in names:
+                load_preset(name)
+        except ConfigError as error:
+            raise Refusal(str(error)) from error
+        return f"{len(names)} presets are sound; the next start reads its own anew"
+
+    async def kill_switch(self, command: Command) -> str:
+        """Trip the kill switch."""
+        reason = str(command.args.get("reason") or command.name)
+        await self._kill.trip(reason)
+        return f"kill switch tripped: {reason}; flattening, then latched until reset"
+
+    async def panic_exit(self, _command: Command) -> str:
+        """Close every position at market; nothing else changes."""
+        held = list(self._desk.state.positions.values())
+        for position in held:
+            await self._protection.close(position, "panic_exit")
+        return f"closing {len(held)} positions at market"
+
+    async def time_stop(self, command: Command) -> str:
+        """Close what has been held for `minutes` (the preset's stall time) or more."""
+        stall_hours = self._desk.preset.position_config.exit_rules.stall_hours
+        minutes = command.args.get("minutes", float(stall_hours * 60))
+        if not isinstance(minutes, int | float) or minutes < 0:
+            msg = f"time_stop: minutes is {minutes!r}; it must be a number, 0 or more"
+            raise Refusal(msg)
+        oldest_ms = self._desk.now_ms - minutes * MINUTE_MS
+        held = [
+            position
+            for position in self._desk.state.positions.values()
+            if position.opened_ms <= oldest_ms
+        ]
+        for position in held:
+            await self._protection.close(position, "time_stop")
+        return f"closing {len(held)} positions held {minutes:g} minutes or longer"
+
+
+_P = Phase
+RULES: dict[str, Rule] = {
+    "start": Rule(frozenset({_P.IDLE, _P.STOPPED}), None),
+    "stop": Rule(HALTABLE, Commands.stop),
+    "pause": Rule(RUNNING_PHASES - {_P.INITIALIZING}, Commands.pause),
+    "resume": Rule(RUNNING_PHASES, Commands.resume),
+    "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), Commands.reload),
+    "emergency_stop": Rule(HALTABLE, Commands.kill_switch),
+    "kill_switch": Rule(HALTABLE, Commands.kill_switch),
+    "panic_exit": Rule(HALTABLE, Commands.panic_exit),
+    "time_stop": Rule(HALTABLE, Commands.time_stop),
+    "retry": Rule(frozenset({_P.ERROR}), Commands.retry),
+    "reset": Rule(frozenset({_P.ERROR, _P.EMERGENCY}), Commands.reset),
+}

@@ -1,0 +1,144 @@
+"""From signals to entry orders: ranked, limited, sized, journalled, sent.
+
+All signals of one closed step are weighed together, best score first, so that the
+order in which symbols happened to answer decides nothing. Check and reservation are
+one turn of one actor: two signals cannot both pass the same last slot.
+"""
+
+from decimal import Decimal
+
+from actors.domain import limits, sizing
+from actors.domain.messages import Signal, WhyNot
+from actors.domain.money import BPS, ONE, nearest_to
+from actors.domain.orders import OrderKind, OrderRequest, OrderState
+from actors.risk.desk import Desk
+from actors.risk.orders import OrderBook
+from actors.risk.state import OrderRecord, bucket_of
+
+
+class Entries:
+    """Turns signals into entries, or into refusals with one reason each."""
+
+    def __init__(self, desk: Desk, orders: OrderBook) -> None:
+        self._desk = desk
+        self._orders = orders
+
+    async def consider(self, signals: list[Signal]) -> None:
+        """Weigh the signals of one step and send the entries that pass.
+
+        All intents of the step share one commit.
+        """
+        ranked = sorted(signals, key=lambda s: (-s.score, -s.confidence, s.symbol))
+        planned = [
+            record
+            for rank, signal in enumerate(ranked, start=1)
+            if (record := self._weigh(signal, rank)) is not None
+        ]
+        for record in planned:
+            sent = await self._orders.send(record)
+            self._sent(sent)
+
+    def _weigh(self, signal: Signal, rank: int) -> OrderRecord | None:
+        """Plan one signal's entry, or refuse it."""
+        desk, state = self._desk, self._desk.state
+        state.counts["signals"] += 1
+        for stage in ("scan", "levels", "signal"):
+            desk.checkpoint(stage, signal.symbol, signal.correlation)
+        desk.publish("signals", "SIGNAL", signal)
+        refusal = self._refusal(signal, rank)
+        if refusal is not None:
+            desk.refuse(signal.symbol, refusal)
+            return None
+        state.sizing = signal.symbol
+        desk.lead(f"{signal.kind} signal", signal.symbol)
+        planned = self._size(signal)
+        state.sizing = None
+        desk.lead("sized" if planned else "not sized", signal.symbol)
+        return planned
+
+    def _refusal(self, signal: Signal, rank: int) -> WhyNot | None:
+        """Name the first rule that refuses a signal before it is sized."""
+        state = self._desk.state
+
+        def no(reason: str, value: object = "", threshold: object = "") -> WhyNot:
+            return WhyNot(
+                signal.correlation, "limits", reason, str(value), str(threshold)
+            )
+
+        if not state.gate_open:
+            return no("entries_closed", self._desk.machine.phase, "running")
+        if signal.symbol in state.unavailable:
+            return no("symbol_unavailable", state.unavailable[signal.symbol])
+        rank_max = self._desk.preset.scanner_config.max_candidates
+        if rank > rank_max:
+            return no("rank", rank, rank_max)
+        found = limits.breach(state.account(self._desk.now_ms), signal)
+        return no(found.reason, found.value, found.threshold) if found else None
+
+    def _size(self, signal: Signal) -> OrderRecord | None:
+        desk, state = self._desk, self._desk.state
+        instrument = state.instruments[signal.symbol]
+        room = limits.room(
+            state.account(desk.now_ms), signal, bucket_of(instrument, signal.side)
+        )
+        sized = sizing.size(signal, desk.preset, instrument, room)
+        if isinstance(sized, sizing.TooSmall):
+            desk.refuse(
+                signal.symbol,
+                WhyNot(
+                    signal.correlation,
+                    "sizing",
+                    sized.reason,
+                    str(sized.value),
+                    str(sized.threshold),
+                ),
+            )
+            return None
+        band = desk.preset.execution_config.entry_band_bps
+        worst = signal.entry * (ONE + band * BPS * signal.side.sign)
+        request = OrderRequest(
+            client_id="",
+            symbol=signal.symbol,
+            side=signal.side,
+            kind=OrderKind.MARKET,
+            quantity=sized.quantity,
+            limit_price=nearest_to(worst, instrument.tick_size),
+            expires_ms=desk.now_ms + state.timeframe_ms,
+        )
+        desk.checkpoint("sized", signal.symbol, signal.correlation)
+        record = self._orders.plan(
+            request,
+            correlation=signal.correlation,
+            purpose="entry",
+            reason=f"{signal.kind}, size bound by {sized.binding}",
+            risk_usd=sized.risk_usd,
+            notional=sized.quantity * worst,
+        )
+        state.signals[signal.correlation] = signal
+        state.day = limits.opened(
+            state.day, signal.symbol, sized.quantity * worst, desk.now_ms
+        )
+        return record
+
+    def _sent(self, record: OrderRecord) -> None:
+        desk = self._desk
+        if record.state is OrderState.REFUSED:
+            self.failed(record)
+            return
+        desk.checkpoint("sent", record.request.symbol, record.correlation)
+        desk.lead("entry order in flight", record.request.symbol)
+
+    def failed(self, record: OrderRecord) -> None:
+        """Mark a signal failed: its entry ended without a fill."""
+        desk = self._desk
+        desk.state.counts["entries_failed"] += 1
+        desk.state.signals.pop(record.correlation, None)
+        whynot = WhyNot(
+            record.correlation,
+            "execution",
+            record.outcome or "no_fill",
+            str(Decimal(0)),
+            str(record.request.quantity),
+        )
+        desk.refuse(record.request.symbol, whynot, outcome="failed")
+        desk.lead("entry ended without a fill", record.request.symbol)

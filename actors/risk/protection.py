@@ -1,0 +1,176 @@
+"""The orders around a position: its stop, its take-profits, its close.
+
+The rule: a position has a reduce-only stop at the exchange for all of its size, or it
+is being closed. A new stop is placed before the old one is dropped, so that a refused
+replacement leaves the old one standing.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain import exits, ledger
+from actors.domain.ledger import Position
+from actors.domain.messages import PositionView
+from actors.domain.money import ZERO
+from actors.domain.orders import OrderKind, OrderRequest, OrderState
+from actors.journal import Kind
+from actors.risk.desk import Desk
+from actors.risk.orders import OrderBook
+from actors.risk.state import OrderRecord
+
+
+class Protection:
+    """Keeps the exchange's orders in step with what a position needs."""
+
+    def __init__(self, desk: Desk, orders: OrderBook) -> None:
+        self._desk = desk
+        self._orders = orders
+
+    async def protect(self, position: Position) -> None:
+        """Place a stop for all that is held, then drop the one it replaces."""
+        old = self._stops(position)
+        request = OrderRequest(
+            client_id="",
+            symbol=position.symbol,
+            side=position.side.opposite,
+            kind=OrderKind.STOP_MARKET,
+            quantity=position.open,
+            stop_price=position.stop,
+            reduce_only=True,
+        )
+        planned = self._plan(position, request, "stop", "protective stop")
+        sent = await self._orders.send(planned)
+        if sent.state is OrderState.REFUSED:
+            self._desk.alert(
+                "error",
+                "exchange",
+                f"stop at {position.stop} was refused: {sent.outcome}",
+                "the old stop stays" if old else "the position is closed at market",
+                position.symbol,
+            )
+            if not old:
+                await self.close(position, "stop_refused")
+            return
+        for record in old:
+            await self._orders.cancel(record)
+
+    def _stops(self, position: Position) -> list[OrderRecord]:
+        return [o for o in self.orders_of(position) if o.purpose == "stop"]
+
+    def orders_of(self, position: Position) -> list[OrderRecord]:
+        """List the live orders that protect or close a position."""
+        return [
+            order
+            for order in self._desk.state.orders.values()
+            if order.correlation == position.correlation and order.purpose != "entry"
+        ]
+
+    def stop_confirmed(self, position: Position) -> bool:
+        """Whether the exchange has confirmed a stop for all of the position."""
+        return any(
+            order.state in {OrderState.OPEN, OrderState.PARTIAL}
+            and order.request.quantity - order.filled >= position.open
+            for order in self._stops(position)
+        )
+
+    async def ended_order(self, record: OrderRecord) -> None:
+        """React to the end of an order that protected or closed a position."""
+        position = self._desk.state.positions.get(record.request.symbol)
+        if position is None or position.correlation != record.correlation:
+            return
+        closing = any(o.purpose == "close" for o in self.orders_of(position))
+        lost = record.state in {OrderState.CANCELLED, OrderState.REFUSED}
+        if lost and not closing and not self._stops(position):
+            await self.protect(position)
+
+    async def take_profits(self, position: Position) -> None:
+        """Set out the take-profit ladder for the entry's final size."""
+        instrument = self._desk.state.instruments[position.symbol]
+        ladder = exits.legs(
+            position.open,
+            position.targets,
+            instrument.lot_size,
+            instrument.quantity_min,
+            instrument.notional_min,
+        )
+        for number, (price, quantity) in enumerate(ladder, start=1):
+            request = OrderRequest(
+                client_id="",
+                symbol=position.symbol,
+                side=position.side.opposite,
+                kind=OrderKind.LIMIT,
+                quantity=quantity,
+                limit_price=price,
+                reduce_only=True,
+            )
+            planned = self._plan(position, request, f"target_{number}", "take profit")
+            await self._orders.send(planned)
+
+    async def move_stop(self, position: Position, stop: Decimal) -> None:
+        """Move a stop in the position's favour; it never moves the other way."""
+        desk = self._desk
+        better = (stop - position.stop) * position.side.sign > ZERO
+        assert better, f"stop {position.stop} -> {stop} would loosen"
+        rules = desk.preset.position_config
+        moved = ledger.move(
+            msgspec.structs.replace(position, stop=stop),
+            exits.phase_after_stop_move(position, rules),
+        )
+        self.store(moved)
+        change = {
+            "position_id": position.id,
+            "old_sl": position.stop,
+            "new_sl": stop,
+        }
+        desk.publish("positions", "STOP_MOVED", change)
+        await self.protect(moved)
+
+    async def close(self, position: Position, reason: str) -> None:
+        """Close at market, reduce-only; the stop stays until the close has filled."""
+        if any(order.purpose == "close" for order in self.orders_of(position)):
+            return
+        for record in self.orders_of(position):
+            if record.purpose.startswith("target"):
+                await self._orders.cancel(record)
+        request = OrderRequest(
+            client_id="",
+            symbol=position.symbol,
+            side=position.side.opposite,
+            kind=OrderKind.MARKET,
+            quantity=position.open,
+            reduce_only=True,
+        )
+        planned = self._plan(position, request, "close", reason)
+        sent = await self._orders.send(planned)
+        if sent.state is OrderState.REFUSED:
+            self._desk.alert(
+                "error",
+                "exchange",
+                f"close of {position.open} was refused: {sent.outcome}",
+                "the stop stays; the next bar tries again",
+                position.symbol,
+            )
+
+    def _plan(
+        self, position: Position, request: OrderRequest, purpose: str, reason: str
+    ) -> OrderRecord:
+        return self._orders.plan(
+            request, correlation=position.correlation, purpose=purpose, reason=reason
+        )
+
+    def store(self, position: Position, *, quiet: bool = False) -> None:
+        """Replace a position's record; journal it unless only its mark moved."""
+        self._desk.state.positions[position.symbol] = position
+        if not quiet:
+            self._desk.append(
+                Kind.POSITION, position, position.symbol, position.correlation
+            )
+
+    def view(self, position: Position) -> PositionView:
+        """Show a position to the world."""
+        return ledger.view(
+            position,
+            self._desk.state.mode,
+            stop_confirmed=self.stop_confirmed(position),
+        )

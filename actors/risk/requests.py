@@ -1,0 +1,44 @@
+"""What only the engine's conductor asks of the risk actor, and how it is answered."""
+
+import msgspec
+
+from actors.domain.messages import Command, CommandAnswer
+from actors.runtime import ReplyTo
+from config.preset import Preset
+
+
+class CommandRequest(msgspec.Struct, frozen=True):
+    """One command with the address of its answer."""
+
+    command: Command
+    reply: ReplyTo[CommandAnswer]
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """Enter INITIALIZING with this preset, or be told why there is none.
+
+    The answer says whether the table allows it.
+    """
+
+    command: Command
+    preset: Preset | str
+    timeframe_ms: int
+    reply: ReplyTo[CommandAnswer]
+
+
+class Began(msgspec.Struct, frozen=True):
+    """Market and symbols run: INITIALIZING ends."""
+
+    symbols: int
+
+
+class BeginFailed(msgspec.Struct, frozen=True):
+    """Market or symbols could not be started."""
+
+    reason: str
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Market and symbols have stopped: STOPPED may become IDLE."""
+
+    reason: str

@@ -1,0 +1,147 @@
+"""The symbol actor: one symbol's scan, levels and signals, restartable at any time.
+
+Its pipeline is a pure function of the symbol's own bars, so a new incarnation feeds it
+the recent past and is itself again. It never sees orders or positions; it is only told
+that a position exists, to show the right phase.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from actors.domain.bars import Bars
+from actors.domain.errors import IllegalTransition
+from actors.domain.findings import Pipeline
+from actors.domain.messages import (
+    Armed,
+    BarsClosed,
+    Disarmed,
+    Findings,
+    LevelsBuilt,
+    SymbolDown,
+)
+from actors.domain.phases import SYMBOL_MACHINE, SymbolPhase, check
+from actors.domain.translate import Translator
+from actors.runtime import Actor, ActorRef
+
+log = structlog.get_logger(component="symbol")
+
+S = SymbolPhase
+
+
+class Past(msgspec.Struct, frozen=True):
+    """Rows [start, stop) of `bars`: what a new pipeline is fed before it works."""
+
+    bars: Bars
+    start: int
+    stop: int
+
+
+class PositionChanged(msgspec.Struct, frozen=True):
+    """The risk actor opened (True) or ended a position in this symbol."""
+
+    held: bool
+
+
+class SetPaused(msgspec.Struct, frozen=True):
+    """A person pauses or resumes this symbol."""
+
+    paused: bool
+
+
+class SymbolActor(Actor[Any]):
+    """Feeds one pipeline and tells the risk actor what it found."""
+
+    def __init__(
+        self,
+        symbol: str,
+        make_pipeline: Callable[[], Pipeline],
+        translate: Callable[[Pipeline], Translator],
+        past: Callable[[], Past],
+        risk: ActorRef[Any],
+    ) -> None:
+        super().__init__()
+        self._symbol = symbol
+        self._make_pipeline = make_pipeline
+        self._translate = translate
+        self._past = past
+        self._risk = risk
+        self.phase = S.SCANNING
+        self.newest_ms = -1  # open time of the newest bar taken
+        self.repeated_bars = 0
+        self._newest: tuple[Bars, int] | None = None
+        self.last_decision: str | None = None
+        self._held = False
+
+    async def on_start(self) -> None:
+        """Build the pipeline and feed it the past, whose findings are old news."""
+        self.pipeline = self._make_pipeline()
+        self._translator = self._translate(self.pipeline)
+        past = self._past()
+        if past.stop > past.start:
+            self.pipeline.advance(past.bars, past.start, past.stop)
+            self._newest = (past.bars, past.stop - 1)
+            self.newest_ms = int(past.bars["ts"][past.stop - 1])
+        if self.context.incarnation > 1:
+            up = SymbolDown(self._symbol, S.SCANNING, "started again")
+            self._risk.tell_urgent(up)
+
+    async def handle(self, message: Any) -> None:
+        """Take bars, or a change of what is known about this symbol."""
+        if type(message) is BarsClosed:
+            self._take(message)
+        elif type(message) is PositionChanged:
+            self._held = message.held
+            self._move(S.IN_POSITION if message.held else S.SCANNING)
+        else:
+            assert type(message) is SetPaused, f"{message!r} is not for a symbol"
+            resumed = S.IN_POSITION if self._held else S.SCANNING
+            self._move(S.PAUSED if message.paused else resumed)
+
+    def _take(self, message: BarsClosed) -> None:
+        # After a restart the past may hold bars that still wait in the mailbox.
+        if message.newest_ms <= self.newest_ms:
+            self.repeated_bars += 1
+            return
+        rows = self.pipeline.advance(message.bars, message.start, message.stop)
+        self.newest_ms = message.newest_ms
+        self._newest = (message.bars, message.stop - 1)
+        if len(rows):
+            self._tell(self._translator.findings(rows))
+
+    @property
+    def last_price(self) -> float | None:
+        """Close of the newest bar; None before the first."""
+        if self._newest is None:
+            return None
+        bars, row = self._newest
+        return float(bars["close"][row])
+
+    def _tell(self, findings: Findings) -> None:
+        """Follow the findings with the symbol's own phase, then hand them over."""
+        for item in findings.items:
+            if self.phase is S.IN_POSITION or self.phase is S.PAUSED:
+                break
+            match item:
+                case LevelsBuilt():
+                    self._move(S.LEVEL_BUILDING)
+                case Armed():
+                    self._move(S.SIGNAL_WAIT)
+                case Disarmed():
+                    self._move(S.SCANNING)
+                case _:
+                    self.last_decision = type(item).__name__
+        self._risk.tell(findings)
+
+    def _move(self, target: SymbolPhase) -> None:
+        """Change the phase by the table; a miss is refused and logged."""
+        if target is self.phase:
+            return
+        try:
+            check(SYMBOL_MACHINE, self.phase, target)
+        except IllegalTransition as error:
+            log.warning("illegal_transition", refused=str(error))
+            return
+        self.phase = target

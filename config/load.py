@@ -1,0 +1,103 @@
+"""Reads presets: shipped ones by name, a person's own by the path of a .json file."""
+
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from config.checks import contradictions
+from config.errors import PresetError
+from config.never import why_never
+from config.preset import Preset
+
+_SHIPPED = resources.files("config") / "presets"
+_BYTES_MAX = 1_048_576
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def preset_names() -> tuple[str, ...]:
+    """List the shipped presets, sorted."""
+    files = (entry.name for entry in _SHIPPED.iterdir())
+    return tuple(sorted(n.removesuffix(".json") for n in files if n.endswith(".json")))
+
+
+def load_preset(name_or_path: str) -> Preset:
+    """Load a shipped preset by name, or any preset by the path of its .json file.
+
+    Raises PresetError for an unknown name, an unreadable file, and whatever
+    `parse_preset` refuses.
+    """
+    if name_or_path.endswith(".json"):
+        return parse_preset(_read(Path(name_or_path)), name_or_path)
+    if name_or_path not in preset_names():
+        msg = (
+            f"there is no preset {name_or_path!r}; choose one of "
+            f"{', '.join(preset_names())}, or give the path of a .json file"
+        )
+        raise PresetError(msg)
+    entry = _SHIPPED / f"{name_or_path}.json"
+    return parse_preset(entry.read_bytes(), name_or_path)
+
+
+def parse_preset(raw: bytes, source: str) -> Preset:
+    """Decode a preset and check it; `source` names it in errors.
+
+    Raises PresetError for malformed JSON, unknown or missing fields, values out of
+    bounds, contradicting fields, and numbers with which it could never fire.
+    """
+    try:
+        preset = msgspec.json.decode(raw, type=Preset)
+    except msgspec.ValidationError as error:
+        msg = f"preset {source}: {_located(error, msgspec.json.decode(raw))}"
+        raise PresetError(msg) from error
+    except msgspec.DecodeError as error:
+        msg = f"preset {source} is not JSON: {error}; correct it there"
+        raise PresetError(msg) from error
+    found = (*contradictions(preset), *why_never(preset))
+    if found:
+        raise PresetError("\n  ".join((f"preset {source} cannot be used:", *found)))
+    return preset
+
+
+def dump_preset(preset: Preset) -> bytes:
+    """Write a preset as indented JSON that `parse_preset` reads back equal."""
+    return msgspec.json.format(_encoder.encode(preset), indent=2) + b"\n"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_BYTES_MAX + 1)
+    except OSError as error:
+        msg = f"preset {path} cannot be read: {error.strerror}; check the path"
+        raise PresetError(msg) from error
+    if len(raw) > _BYTES_MAX:
+        msg = f"preset {path} has more than {_BYTES_MAX} bytes; a preset is a few KiB"
+        raise PresetError(msg)
+    return raw
+
+
+def _located(error: msgspec.ValidationError, whole: Any) -> str:
+    """Say where, which value, which limit and what to do."""
+    text = str(error)
+    match = re.search(r"^(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?$", text)
+    assert match is not None, "the pattern matches any line"
+    problem, path = match.group(1), match.group(2) or ""
+    field = re.search(r"unknown field `(.*)`", problem)
+    if field:
+        return f"{problem} at {path or 'the top'}; check its spelling, or remove it"
+    found = _at(whole, path)
+    shown = "" if isinstance(found, dict | list) else f" (it is {found!r})"
+    return f"{path or 'the top'}{shown}: {problem}; correct it"
+
+
+def _at(whole: Any, path: str) -> Any:
+    """Find the value at a msgspec path, such as `risk.tp_levels[0].size`."""
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        if isinstance(whole, list) and index:
+            whole = whole[int(index)]
+        elif isinstance(whole, dict):
+            whole = whole.get(name)
+    return whole

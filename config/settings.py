@@ -1,0 +1,132 @@
+"""How the engine runs: every knob with its unit, its default and its bounds.
+
+What the engine trades is a preset's matter (`config.preset`). Where a knob's value
+comes from is `config.sources`' matter: defaults, a TOML file, the environment, the
+command line.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from config.bounds import Group, bounded
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
+Restarts = Annotated[int, Meta(ge=0, le=1000)]
+PositiveMoney = Annotated[Decimal, bounded(gt=0)]
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class EngineGroup(Group, frozen=True, kw_only=True):
+    """The engine itself."""
+
+    engine_id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")] = "main"
+    data_dir: Annotated[str, Meta(min_length=1, max_length=4096)] = "breakout-data"
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
+    equity_usd: PositiveMoney = Decimal(10_000)  # of the paper account at first start
+
+
+class MarketGroup(Group, frozen=True, kw_only=True):
+    """Which market is traded."""
+
+    spec: Annotated[str, Meta(pattern=r"^(demo|(replay|exchange):.+)$")] = "demo"
+    #: How many symbols, or which (A,B,C); empty: all.
+    symbols: Annotated[str, Meta(max_length=65_536)] = ""
+    #: Market seconds in a second, or max.
+    speed: Annotated[str, Meta(pattern=r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?)$")] = "60"
+    #: Past that is kept at hand for symbols that start again.
+    history_hours: Annotated[float, Meta(ge=1, le=2400)] = 120.0
+
+
+class PaperGroup(Group, frozen=True, kw_only=True):
+    """The paper exchange and its modelled book, on the pessimistic side."""
+
+    latency_ms: Milliseconds = 50  # from sending to matching, one way
+    spread_per_range: Annotated[float, Meta(ge=0, le=1)] = 0.05  # half, of a minute's
+    half_spread_bps_min: Annotated[float, Meta(ge=0, le=1000)] = 0.5
+    half_spread_bps_max: Annotated[float, Meta(ge=0, le=1000)] = 25.0
+    depth_minutes: Annotated[float, Meta(gt=0, le=1440)] = 3.0  # of turnover, 30 bps
+    depth_floor_usd: Annotated[float, Meta(gt=0, le=1e9)] = 500.0
+    refill_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 1_000
+    #: Partial fills: all fills in a bar take at most this share of its volume.
+    volume_share_max: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    leverage_max: PositiveMoney = Decimal(10)  # where shorting is allowed; spot is 1
+
+
+class ControlGroup(Group, frozen=True, kw_only=True):
+    """The control plane's server."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8000  # 0: no server
+    connections_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    per_address_max: Annotated[int, Meta(ge=1, le=10_000)] = 8
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
+    message_bytes_max: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
+    stall_seconds_max: Annotated[float, Meta(ge=0.1, le=60)] = 2.0
+    read_timeout_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30
+    ping_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
+    rate_per_second: Annotated[float, Meta(gt=0, le=100_000)] = 10.0  # per token
+
+
+class SupervisionGroup(Group, frozen=True, kw_only=True):
+    """How often each kind of child may be restarted within its period."""
+
+    symbol_restarts_max: Restarts = 3  # beyond it the symbol is quarantined
+    symbol_period_seconds: Seconds = 60.0
+    feed_restarts_max: Restarts = 10  # beyond it the feed's symbols stay stale
+    feed_period_seconds: Seconds = 300.0
+    control_restarts_max: Restarts = 5  # beyond it the engine trades on, with an alarm
+    control_period_seconds: Seconds = 60.0
+    core_restarts_max: Restarts = 1  # journal, risk, reconcile; beyond it: stop
+    core_period_seconds: Seconds = 300.0
+    backoff_first_seconds: Seconds = 1.0
+    backoff_max_seconds: Seconds = 60.0
+    shutdown_seconds: Seconds = 5.0  # for each child
+
+
+class MonitorGroup(Group, frozen=True, kw_only=True):
+    """What the resource monitor alarms about."""
+
+    interval_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
+    cpu_percent_max: Annotated[float, Meta(gt=0, le=100_000)] = 90.0  # of one core
+    memory_mb_max: Annotated[int, Meta(ge=64, le=16_777_216)] = 2048
+    disk_free_mb_min: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 512
+    descriptors_max: Annotated[int, Meta(ge=16, le=1_048_576)] = 512
+    loop_lag_ms_max: Annotated[float, Meta(gt=0, le=60_000)] = 250.0
+
+
+class LoggingGroup(Group, frozen=True, kw_only=True):
+    """Log lines."""
+
+    format: LogFormat = LogFormat.CONSOLE
+    level: LogLevel = LogLevel.INFO
+
+
+class Settings(Group, frozen=True, kw_only=True):
+    """All engine settings."""
+
+    engine: EngineGroup = EngineGroup()
+    market: MarketGroup = MarketGroup()
+    paper: PaperGroup = PaperGroup()
+    control: ControlGroup = ControlGroup()
+    supervision: SupervisionGroup = SupervisionGroup()
+    monitor: MonitorGroup = MonitorGroup()
+    logging: LoggingGroup = LoggingGroup()
