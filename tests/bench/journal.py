@@ -2,7 +2,9 @@
 
 append_us: CPU of one append in the caller. row_cpu_us: CPU of the whole process for a
 row, from append to disk. intents_per_second: durable commits with 1, 8 and 32 waiting.
-loop_delay_ms: how late a 1 ms timer wakes, idle and while others commit all the time.
+commit_ms: what one commit takes while the loop is idle, and while it never is.
+loop_delay_ms: how late a 1 ms timer wakes, idle and while others commit all the time;
+the two take turns, so that what else runs on the machine meets both.
 """
 
 import gc
@@ -20,6 +22,7 @@ from actors.runtime.clock import MarketClock
 ROWS = 100_000
 STEP = 400
 SECONDS = 3.0
+TURNS = 10
 
 
 async def rows_through(journal: Journal) -> dict[str, float]:
@@ -43,7 +46,9 @@ async def rows_through(journal: Journal) -> dict[str, float]:
     }
 
 
-async def intents_per_second(journal: Journal, waiting: int) -> float:
+async def intents_per_second(
+    journal: Journal, waiting: int, seconds: float = SECONDS
+) -> float:
     committed = 0
     body = {"client_id": "bx1-0123456789abcdef0123", "state": "sending"}
 
@@ -54,33 +59,61 @@ async def intents_per_second(journal: Journal, waiting: int) -> float:
             await journal.commit()
             committed += 1
 
-    with trio.move_on_after(SECONDS):
+    with trio.move_on_after(seconds):
         async with trio.open_nursery() as nursery:
             for _ in range(waiting):
                 nursery.start_soon(send_orders)
-    return round(committed / SECONDS, 1)
+    return round(committed / seconds, 1)
 
 
-async def loop_delays_ms(journal: Journal, waiting: int) -> dict[str, float]:
-    delays: list[float] = []
+async def watch_delays(delays: list[float]) -> None:
+    while True:
+        due = trio.current_time() + 0.001
+        await trio.sleep_until(due)
+        delays.append((trio.current_time() - due) * 1e3)
 
-    async def watch() -> None:
+
+async def loop_delay_ms(journal: Journal, waiting: int) -> dict[str, dict[str, float]]:
+    idle: list[float] = []
+    committing: list[float] = []
+    for _ in range(TURNS):
+        for delays in (idle, committing):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch_delays, delays)
+                if delays is idle:
+                    await trio.sleep(SECONDS / TURNS)
+                else:
+                    await intents_per_second(journal, waiting, SECONDS / TURNS)
+                nursery.cancel_scope.cancel()
+    return {"idle": percentiles(idle), "committing": percentiles(committing)}
+
+
+async def commit_ms(journal: Journal, *, busy: bool) -> dict[str, float]:
+    """How long one commit takes; busy: while the loop has no idle moment."""
+    waits: list[float] = []
+
+    async def burn() -> None:
         while True:
-            due = trio.current_time() + 0.001
-            await trio.sleep_until(due)
-            delays.append((trio.current_time() - due) * 1e3)
+            sum(range(10_000))
+            await trio.lowlevel.checkpoint()
 
     with trio.move_on_after(SECONDS):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            if waiting:
-                await intents_per_second(journal, waiting)
-            else:
-                await trio.sleep_forever()
-    delays.sort()
+            if busy:
+                nursery.start_soon(burn)
+            while True:
+                journal.append(Kind.INTENT, {"state": "sending"})
+                began = time.perf_counter_ns()
+                await journal.commit()
+                waits.append((time.perf_counter_ns() - began) / 1e6)
+    return percentiles(waits)
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    values.sort()
     return {
-        "p50": round(delays[len(delays) // 2], 3),
-        "p99": round(delays[len(delays) * 99 // 100], 3),
+        "p50": round(values[len(values) // 2], 3),
+        "p99": round(values[len(values) * 99 // 100], 3),
     }
 
 
@@ -98,10 +131,13 @@ async def measure() -> dict[str, object]:
                     waiting: await intents_per_second(journal, waiting)
                     for waiting in (1, 8, 32)
                 },
+                "commit_ms": {
+                    "idle_loop": await commit_ms(journal, busy=False),
+                    "busy_loop": await commit_ms(journal, busy=True),
+                },
                 "loop_delay_ms": {
-                    "idle": await loop_delays_ms(journal, 0),
-                    "committing_8": await loop_delays_ms(journal, 8),
-                    "committing_32": await loop_delays_ms(journal, 32),
+                    waiting: await loop_delay_ms(journal, waiting)
+                    for waiting in (1, 8, 32)
                 },
             }
 
