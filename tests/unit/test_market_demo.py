@@ -133,7 +133,7 @@ def test_ranks_follow_the_last_24_full_hours() -> None:
         wanted = [1 + int((sums > one).sum()) for one in sums]
         # The bar that closes on the hour is the first to know it.
         first = hour * 60 - 1
-        assert (ranks[:, first : first + 60].T == wanted).all()
+        assert (wanted == ranks[:, first : first + 60].T).all()
         changes += (ranks[:, first] != ranks[:, first - 1]).any()
     assert changes > 0
 
