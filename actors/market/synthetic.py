@@ -33,7 +33,7 @@ SYMBOLS_DEFAULT = 20
 SPOT_EVERY = 10
 UNIT_MEDIAN = 0.0046  # mean true range of a minute, ratio of price
 UNIT_BENCHMARK = 0.0012
-LOAD = (0.35, 0.75)  # correlation of a symbol's noise with the benchmark's
+LOAD = (0.3, 0.65)  # correlation of a symbol's noise with the benchmark's
 #: The named symbols and where they start; the others start at 0.01 to 300.
 NAMED = {
     "BTC": 95_000.0,
