@@ -34,6 +34,9 @@ SYMBOL = re.compile(r"[^\s/:]+/[^\s/:]+(:[^\s/:]+)?")
 _FILE_NAME = re.compile(r"([^\s/:_-]+)[-_]([A-Z0-9]+)(?:[-_:]([A-Z0-9]+))?")
 _ENDINGS = (".parquet", ".csv")
 
+#: Polars panics on some damaged files, and its panic is no Exception.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -124,7 +127,7 @@ def _read_parquet(file: Path) -> pl.DataFrame:
         schema = pl.read_parquet_schema(file)
         _check_columns(file, list(schema))
         frame = pl.read_parquet(file).rename({"ts_ms": "ts"}, strict=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except _UNREADABLE as error:
         msg = f"{file}: not a whole parquet file: {error}; fetch or write it again"
         raise MarketDataError(msg) from error
     for name, kind in frame.schema.items():
@@ -143,7 +146,7 @@ def _read_parquet(file: Path) -> pl.DataFrame:
 def _read_csv(file: Path) -> pl.DataFrame:
     try:
         cells = pl.read_csv(file, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except _UNREADABLE as error:
         msg = f"{file}: not a CSV file: {_uneven_row(file) or error}"
         raise MarketDataError(msg) from error
     _check_columns(file, cells.columns)

@@ -6,7 +6,8 @@ A recording has no exchange rules beside it, so they are derived and stated here
   part) is a linear perpetual and may be sold short, `BTC/USDT` is spot and may not;
 - tick and lot size are one unit of the last decimal place that the symbol's own prices
   and volumes use, at most 12 places; digits that only float arithmetic left behind
-  (less than a few units of the last binary place) are no decimals;
+  (less than a few units of the last binary place) are no decimals, and neither are
+  those of stray values, 1 in 500 at most: recordings have some between the ticks;
 - the smallest quantity is one lot and the smallest notional is 5 quote units, the rule
   that most USDT markets have;
 - fees are the common 2.0 bps for makers and 7.5 bps for takers.
@@ -23,6 +24,7 @@ DECIMALS_MAX = 12
 NOTIONAL_MIN = Decimal(5)
 MAKER_FEE_BPS = Decimal("2.0")
 TAKER_FEE_BPS = Decimal("7.5")
+STRAY_SHARE_MAX = 0.002
 _BENCHMARK_QUOTES = ("USDT", "USD", "USDC")
 #: How far, in units of its last binary place, a float may be from its decimal form.
 _NOISE_ULPS = 4
@@ -63,14 +65,15 @@ def unit_of(places: int) -> Decimal:
 
 
 def decimal_places(code: Ints, values: Floats, symbols: int) -> list[int]:
-    """Find the most decimal places that each symbol's `values` use, at most 12.
+    """Find the decimal places that hold each symbol's `values`, at most 12.
 
-    `code` gives each value's symbol; all values are finite. A value that 12 places do
-    not hold counts as 12.
+    `code` gives each value's symbol; all values are finite.
     """
+    strays = np.bincount(code, minlength=symbols) * STRAY_SHARE_MAX
     places = np.zeros(symbols, np.int64)
     for place in range(DECIMALS_MAX + 1):
-        places[np.bincount(code, minlength=symbols) > 0] = place
+        # A symbol's places grow as long as too many of its values need more.
+        places[np.bincount(code, minlength=symbols) > strays] = place
         scale = 10.0**place
         rounded = np.rint(values * scale) / scale
         longer = np.abs(rounded - values) > _NOISE_ULPS * np.spacing(np.abs(values))

@@ -5,8 +5,8 @@ return and every noise a lognormal or normal of its own:
 
 - quote volume = D / 1440 x season x activity(regime) x (0.6 + 0.5 |r| / unit) x noise;
   the season is a day's wave with its top at 14:00 UTC. Activity rises through a
-  range (0.6 to 1.5: interest returns before a break), is 1.8 in the approach and
-  3.3 in the breaking bar, which so has 2 to 4 times the volume of the bars before it;
+  range (0.6 to 1.5: interest returns before a break), is 2.2 in the approach and
+  4.5 in the breaking bar, which so has 2 to 4 times the volume of the bars before it;
 - imbalance = lean(regime) x side + 0.05 x sign(r) + 0.12 x noise: buyers outweigh
   sellers before and in a break upwards, and a failing break leans the other way;
 - depth at 0.3% of mid = 30 sqrt(D) x noise / (1 + |r| / unit) for both sides together
@@ -32,7 +32,7 @@ SEASON_SWING = 0.35
 RANGE_ACTIVITY = (0.6, 1.5)  # first and last bar of a range
 RANGE_ACTIVITY_BARS = 180  # a range's activity is at its top so many bars on
 # By regime: RANGE, APPROACH, BREAK, TREND, FAIL, RETEST, CHOP.
-ACTIVITY = np.array([1.0, 1.8, 3.3, 1.6, 1.5, 0.8, 0.75])
+ACTIVITY = np.array([1.0, 2.2, 4.5, 1.6, 1.5, 0.8, 0.75])
 LEAN = np.array([0.0, 0.2, 0.42, 0.12, -0.25, 0.05, 0.0])
 OPEN_INTEREST_DRIFT = np.array([2e-4, 4e-4, 2e-3, 4e-4, -2e-3, -1e-4, -1e-4])
 OPEN_INTEREST_NOISE = 8e-4

@@ -7,8 +7,7 @@ mean true range of a one-minute bar, as a ratio of price). x is the log price:
 |----------|----------------------------------------------------|-----------------|
 | RANGE    | swings from edge to edge, 0.4 unit a bar, and never| APPROACH        |
 |          | closes beyond; wicks touch an edge within 4 bps    |                 |
-| APPROACH | walks to the edge that will break                  | BREAK, 0.4 unit |
-|          |                                                    | near or 12 bars |
+| APPROACH | presses on the edge that will break, 7 to 14 bars  | BREAK           |
 | BREAK    | one bar: edge + 14..27 bps, hardly a wick          | TREND 60%, FAIL |
 | TREND    | x + 0.2 unit a bar, the way of the break           | RETEST 35%, CHOP|
 | RETEST   | goes back to the broken edge                       | TREND 60%, CHOP |
@@ -55,7 +54,8 @@ SWING_UNITS = 0.40  # drift of a range's swing, units a bar
 TREND_UNITS = 0.20
 FAIL_UNITS = 0.60
 RETEST_UNITS_MAX = 0.30
-NEAR_UNITS = 0.40  # this near an edge a swing turns, and an approach may break
+NEAR_UNITS = 0.40  # this near an edge a swing turns
+PRESS_UNITS = 0.25  # how far before the edge an approach waits
 RANGE_HALF_UNITS = (1.05, 1.4)
 BREAK_BEYOND = (0.0014, 0.0027)  # log distance of the breaking close from its edge
 PIERCE_MAX = 0.0004
@@ -67,7 +67,7 @@ JUMP_UNITS = (3.0, 8.0)
 WICK_UNITS = 0.34
 NOISE_UNITS = np.array([0.45, 0.35, 0.0, 0.62, 0.50, 0.45, 0.65])  # by regime
 BARS = np.array(  # least and most bars of each regime
-    [(110, 240), (12, 12), (1, 1), (20, 60), (3, 7), (12, 40), (20, 60)], np.int64
+    [(110, 240), (7, 14), (1, 1), (20, 60), (3, 7), (12, 40), (20, 60)], np.int64
 )
 
 Mask = npt.NDArray[np.bool_]
@@ -152,10 +152,10 @@ class Walk:
     def _drift(self) -> Floats:
         unit, side = self._unit, self._side
         back = self._edge() - self._x
-        limit = RETEST_UNITS_MAX * unit
+        limit, swing = RETEST_UNITS_MAX * unit, SWING_UNITS * unit
         drifts = (
-            self._swing * SWING_UNITS * unit,
-            side * SWING_UNITS * unit,
+            self._swing * swing,
+            np.clip(back - side * PRESS_UNITS * unit, -swing, swing),
             np.zeros_like(unit),
             side * TREND_UNITS * unit,
             -side * FAIL_UNITS * unit,
@@ -183,9 +183,8 @@ class Walk:
         above = self._x > self._top - near
         below = self._x < self._bottom + near
         self._swing = np.where(above, -1, np.where(below, 1, self._swing))
-        arrived = (regime == Regime.APPROACH) & np.where(self._side > 0, above, below)
         self._left -= 1
-        due = (self._left <= 0) | arrived | jumped
+        due = (self._left <= 0) | jumped
         if not due.any():
             return
         follow = np.choose(

@@ -126,11 +126,11 @@ class Replay:
     def _instruments(self, names: tuple[str, ...]) -> tuple[Instrument, ...]:
         code = np.repeat(np.arange(len(names)), np.diff(self._bounds))
         prices = [self._columns_kept[name] for name in PRICE_COLUMNS[:4]]
-        ticks = np.max([decimal_places(code, p, len(names)) for p in prices], axis=0)
+        ticks = decimal_places(np.tile(code, 4), np.concatenate(prices), len(names))
         lots = decimal_places(code, self._columns_kept["volume"], len(names))
         return tuple(
             instrument(name, tick_size=unit_of(tick), lot_size=unit_of(lot))
-            for name, tick, lot in zip(names, ticks.tolist(), lots, strict=True)
+            for name, tick, lot in zip(names, ticks, lots, strict=True)
         )
 
 

@@ -23,7 +23,7 @@ from actors.market.context import RANK_HOURS, rank_rows
 from actors.market.files import Floats, Ints
 from actors.market.instruments import instrument, unit_of
 from actors.market.quotes import Quotes, Scale
-from actors.market.regimes import NORMALS, UNIFORMS, Path, Walk
+from actors.market.regimes import NORMALS, UNIFORMS, Mask, Path, Walk
 
 START_MS = 1_735_689_600_000  # 2025-01-01T00:00Z
 TIMEFRAME_MS = 60_000
@@ -33,7 +33,7 @@ SYMBOLS_DEFAULT = 20
 SPOT_EVERY = 10
 UNIT_MEDIAN = 0.0046  # mean true range of a minute, ratio of price
 UNIT_BENCHMARK = 0.0012
-LOAD = (0.35, 0.75)  # correlation of a symbol's noise with the benchmark's
+LOAD = (0.3, 0.65)  # correlation of a symbol's noise with the benchmark's
 #: The named symbols and where they start; the others start at 0.01 to 300.
 NAMED = {
     "BTC": 95_000.0,
@@ -182,10 +182,8 @@ def symbol_name(index: int) -> str:
     return f"{base}/USDT" if _is_spot(np.array([index]))[0] else f"{base}/USDT:USDT"
 
 
-def _is_spot(indices: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    spot: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = (
-        indices % SPOT_EVERY == SPOT_EVERY - 1
-    )
+def _is_spot(indices: Ints) -> Mask:
+    spot: Mask = indices % SPOT_EVERY == SPOT_EVERY - 1
     return spot
 
 

@@ -160,6 +160,13 @@ def test_order_is_judged_for_each_symbol_by_itself(tmp_path: Path) -> None:
     assert load(tmp_path, by_time).describe().faults == ()
 
 
+def test_disorder_of_one_symbol_is_not_that_of_another(tmp_path: Path) -> None:
+    late = rows("BTC/USDT", 3, first=5)
+    market = load(tmp_path, [late[0], late[2], late[1], *rows("ETH/USDT", 4)])
+    fault = only_fault(market)
+    assert (fault.symbol, fault.kind, fault.count) == ("BTC/USDT", "out_of_order", 1)
+
+
 def test_gap_counts_missing_bars_and_invents_none(tmp_path: Path) -> None:
     lines = rows(count=9)
     market = load(tmp_path, [*lines[:3], *lines[5:7], lines[8]])

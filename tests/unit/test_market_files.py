@@ -1,5 +1,6 @@
 """What can be read, and the error for what cannot."""
 
+import contextlib
 from pathlib import Path
 
 import polars as pl
@@ -67,6 +68,25 @@ def test_parquet_damaged_inside_is_refused(tmp_path: Path) -> None:
     content[4:120] = b"\xff" * 116
     file.write_bytes(content)
     refused(file, "not a whole parquet file")
+
+
+def test_damaged_bytes_give_an_error_of_ours_or_a_readable_file(
+    tmp_path: Path,
+) -> None:
+    """Some damage makes polars panic, which is no Exception of Python's."""
+    lines = rows("BTC/USDT", 40) + rows("ETH/USDT", 40)
+    file = write_parquet(tmp_path / "bars.parquet", lines)
+    whole = file.read_bytes()
+    refused_at = []
+    for at in (*range(462, 469), *range(0, len(whole), 25)):
+        content = bytearray(whole)
+        content[at] ^= 0xFF
+        file.write_bytes(content)
+        with contextlib.suppress(MarketDataError):
+            Replay(file)
+            continue
+        refused_at.append(at)
+    assert len(refused_at) > 20
 
 
 def test_csv_row_cut_off_in_its_middle_is_marked(tmp_path: Path) -> None:

@@ -210,6 +210,18 @@ def test_tick_and_lot_are_the_last_decimal_seen(
     assert instrument.lot_size == instrument.quantity_min == Decimal(lot)
 
 
+def test_a_stray_price_between_the_ticks_makes_no_tick(tmp_path: Path) -> None:
+    lines = rows(count=200)
+    lines[7] = changed(lines[7], open=100.0625)
+    file = write_parquet(tmp_path / "b.parquet", lines)
+    (instrument,) = Replay(file).describe().instruments
+    assert instrument.tick_size == Decimal("0.01")
+    lines[9:12] = [changed(row, open=100.0625) for row in lines[9:12]]
+    file = write_parquet(tmp_path / "b.parquet", lines)
+    (instrument,) = Replay(file).describe().instruments
+    assert instrument.tick_size == Decimal("0.0001")
+
+
 def test_first_symbols_by_name_can_be_chosen(tmp_path: Path) -> None:
     market = open_market(f"replay:{three_symbols(tmp_path)}", symbols=2, seed=0)
     names = [one.symbol for one in market.describe().instruments]
