@@ -110,11 +110,17 @@ class Market:
         arriving = order.stage is Stage.TRAVELLING
         if arriving and (order.arrival_ms > ts_ms or not self._arrive(order, ts_ms)):
             return
-        while self._is_live(order) and self._match_due(order, ts_ms) <= ts_ms:
+        # A cancel loses to a fill of its own ms; learnt of late, it still came first.
+        cancel_ms = NEVER_MS if order.cancel_ms is None else order.cancel_ms
+        while (
+            self._is_live(order)
+            and cancel_ms >= ts_ms
+            and self._match_due(order, ts_ms) <= ts_ms
+        ):
             self._match(order, ts_ms)
         if not self._is_live(order):
             return
-        if order.cancel_ms is not None and order.cancel_ms <= ts_ms:
+        if cancel_ms <= ts_ms:
             self._end(order, "user", ts_ms)
         elif arriving or order.filled > before:
             state = OrderState.PARTIAL if order.filled else OrderState.OPEN
