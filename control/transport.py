@@ -73,6 +73,8 @@ class Transport(trio.abc.HalfCloseableStream):
                 await self._stream.send_all(piece)
             except trio.BrokenResourceError as error:
                 self._note_timeout(error)
+                # The reader may be waiting for the application and see nothing.
+                self._begin_end()
                 raise
             except trio.BusyResourceError:
                 # Hypercorn's other task is in `send_eof`: to this one that is closed.
