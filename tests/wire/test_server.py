@@ -12,6 +12,7 @@ import trio
 from starlette.types import Receive, Scope, Send
 
 from control.server import Serving, serve
+from control.transport import abort_current
 from tests.wire.world import (
     LIMITS,
     PATIENCE_SECONDS,
@@ -95,12 +96,17 @@ async def test_reset_after_the_handshake_is_nothing() -> None:
         assert world.faults == []
 
 
-async def test_console_that_stops_reading_is_dropped_and_slows_nobody() -> None:
+@pytest.mark.parametrize("kernel_helps", [True, False])
+async def test_console_that_stops_reading_is_dropped_and_slows_nobody(
+    monkeypatch: pytest.MonkeyPatch, *, kernel_helps: bool
+) -> None:
+    if not kernel_helps:
+        monkeypatch.delattr(trio.socket, "TCP_USER_TIMEOUT", raising=False)
     limits = msgspec.structs.replace(LIMITS, stall_seconds_max=1.5)
     async with open_world(limits) as world:
         async with await stuck_console(world), await world.connect() as healthy:
             with trio.fail_after(PATIENCE_SECONDS):
-                await healthy.send_all(handshake() + b"")
+                await healthy.send_all(handshake())
                 await read_until(healthy, b"\r\n\r\n")
                 await healthy.send_all(frame(b"are you there"))
                 await read_until(healthy, b"are you there")
@@ -119,6 +125,33 @@ async def test_hub_aborts_a_console_in_mid_write() -> None:
             await world.survives()
         assert world.serving.statistics().aborted == 1
         assert world.faults == []
+
+
+async def test_application_aborts_its_own_console() -> None:
+    async with open_world() as world:
+        async with await world.connect() as client:
+            await client.send_all(handshake("/abort"))
+            with trio.fail_after(PATIENCE_SECONDS):
+                assert b"nobody" not in await read_until(client, b"")
+        await world.survives()
+        assert world.serving.statistics().aborted == 1
+        assert world.faults == []
+
+
+def test_abort_outside_a_connection_is_nothing() -> None:
+    abort_current()
+
+
+async def test_head_that_only_drips_is_closed_at_its_deadline() -> None:
+    limits = msgspec.structs.replace(LIMITS, handshake_seconds_max=0.3)
+    async with open_world(limits) as world:
+        client = await world.connect()
+        with trio.fail_after(PATIENCE_SECONDS), suppress(trio.BrokenResourceError):
+            while True:
+                await client.send_all(b"G")
+                await world.engine.advances()
+        client.socket.close()
+        await world.survives()
 
 
 async def test_silent_console_is_closed_and_one_that_answers_pings_is_kept() -> None:
