@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from control.guard import Guests, ServerLimits
 from control.transport import current_transport
 
+BAD_REQUEST: Final = 400
+
 HEADERS_TOO_LARGE: Final = 431
 
 VERSION_NOT_SUPPORTED: Final = 505
@@ -87,8 +89,12 @@ class PlainProtocol(H11Protocol):
     async def _create_stream(self, request: h11.Request) -> None:
         # h11 limits an incomplete head only; one that came in one piece is whole.
         head_bytes = sum(len(name) + len(text) for name, text in request.headers)
+        names = {name for name, _text in request.headers}
         if request.http_version > b"1.1":
             await self._turn_away(VERSION_NOT_SUPPORTED)
+        elif names >= {b"content-length", b"transfer-encoding"}:
+            # Whoever stands before us may have gone by the other one: smuggling.
+            await self._turn_away(BAD_REQUEST)
         elif head_bytes > self.config.h11_max_incomplete_size:
             await self._turn_away(HEADERS_TOO_LARGE)
         else:

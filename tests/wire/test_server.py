@@ -4,6 +4,7 @@ import os
 import resource
 import struct
 import sys
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import trio
 from starlette.types import Receive, Scope, Send
 
 from control.server import Serving, serve
+from control.transport import abort_current
 from tests.wire.world import (
     LIMITS,
     PATIENCE_SECONDS,
@@ -94,12 +96,17 @@ async def test_reset_after_the_handshake_is_nothing() -> None:
         assert world.faults == []
 
 
-async def test_console_that_stops_reading_is_dropped_and_slows_nobody() -> None:
+@pytest.mark.parametrize("kernel_helps", [True, False])
+async def test_console_that_stops_reading_is_dropped_and_slows_nobody(
+    monkeypatch: pytest.MonkeyPatch, *, kernel_helps: bool
+) -> None:
+    if not kernel_helps:
+        monkeypatch.delattr(trio.socket, "TCP_USER_TIMEOUT", raising=False)
     limits = msgspec.structs.replace(LIMITS, stall_seconds_max=1.5)
     async with open_world(limits) as world:
         async with await stuck_console(world), await world.connect() as healthy:
             with trio.fail_after(PATIENCE_SECONDS):
-                await healthy.send_all(handshake() + b"")
+                await healthy.send_all(handshake())
                 await read_until(healthy, b"\r\n\r\n")
                 await healthy.send_all(frame(b"are you there"))
                 await read_until(healthy, b"are you there")
@@ -120,6 +127,33 @@ async def test_hub_aborts_a_console_in_mid_write() -> None:
         assert world.faults == []
 
 
+async def test_application_aborts_its_own_console() -> None:
+    async with open_world() as world:
+        async with await world.connect() as client:
+            await client.send_all(handshake("/abort"))
+            with trio.fail_after(PATIENCE_SECONDS):
+                assert b"nobody" not in await read_until(client, b"")
+        await world.survives()
+        assert world.serving.statistics().aborted == 1
+        assert world.faults == []
+
+
+def test_abort_outside_a_connection_is_nothing() -> None:
+    abort_current()
+
+
+async def test_head_that_only_drips_is_closed_at_its_deadline() -> None:
+    limits = msgspec.structs.replace(LIMITS, handshake_seconds_max=0.3)
+    async with open_world(limits) as world:
+        client = await world.connect()
+        with trio.fail_after(PATIENCE_SECONDS), suppress(trio.BrokenResourceError):
+            while True:
+                await client.send_all(b"G")
+                await world.engine.advances()
+        client.socket.close()
+        await world.survives()
+
+
 async def test_silent_console_is_closed_and_one_that_answers_pings_is_kept() -> None:
     limits = msgspec.structs.replace(LIMITS, ping_seconds=0.2, read_timeout_seconds=1)
     async with open_world(limits) as world:
@@ -132,6 +166,7 @@ async def test_silent_console_is_closed_and_one_that_answers_pings_is_kept() -> 
                 await read_until(alive, PING)
                 await alive.send_all(b"\x8a\x80" + bytes(4))
             await read_until(silent, b"")
+            await silent.aclose()
             await alive.send_all(frame(b"still here"))
             assert b"still here" in await read_until(alive, b"still here")
             await alive.aclose()
@@ -139,7 +174,8 @@ async def test_silent_console_is_closed_and_one_that_answers_pings_is_kept() -> 
 
 
 async def test_application_that_never_reads_cannot_keep_a_dead_connection() -> None:
-    async with open_world() as world:
+    limits = msgspec.structs.replace(LIMITS, ping_seconds=0.1)
+    async with open_world(limits) as world:
         client = await world.connect()
         await client.send_all(handshake("/deaf"))
         await read_until(client, b"\r\n\r\n")
@@ -154,7 +190,7 @@ async def test_oversized_message_is_not_kept_while_it_still_comes() -> None:
         await client.send_all(handshake())
         await read_until(client, b"\r\n\r\n")
         await client.send_all(b"\x82\xff\x7f" + b"\xff" * 7 + bytes(4))
-        with trio.fail_after(PATIENCE_SECONDS), pytest.raises(trio.BrokenResourceError):
+        with trio.fail_after(PATIENCE_SECONDS), suppress(trio.BrokenResourceError):
             for _ in range(512):
                 await client.send_all(bytes(65_536))
         client.socket.close()
@@ -207,15 +243,18 @@ async def test_close_lets_a_request_finish() -> None:
         await send({"type": "http.response.body", "body": b"done"})
 
     limits = msgspec.structs.replace(LIMITS, shutdown_seconds=PATIENCE_SECONDS)
-    async with open_world(limits, app=slow) as world, await world.connect() as client:
-        async with trio.open_nursery() as nursery:
-            await client.send_all(get("/"))
-            with trio.fail_after(PATIENCE_SECONDS):
-                await asked.wait()
-                nursery.start_soon(world.serving.close)
-                await world.engine.advances()
-                release.set()
-                assert b"done" in await read_until(client, b"")
+    async with (
+        open_world(limits, app=slow) as world,
+        await world.connect() as client,
+        trio.open_nursery() as nursery,
+    ):
+        await client.send_all(get("/"))
+        with trio.fail_after(PATIENCE_SECONDS):
+            await asked.wait()
+            nursery.start_soon(world.serving.close)
+            await world.engine.advances()
+            release.set()
+            assert b"done" in await read_until(client, b"")
 
 
 async def test_ctrl_c_in_the_application_ends_the_server() -> None:

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from control.fence import fenced
 from control.guard import ServerLimits
 from control.server import Serving, serve
-from control.transport import Transport, current_transport
+from control.transport import Transport, abort_current, current_transport
 
 PATIENCE_SECONDS = 20
 """Long enough for a slow machine: a test that waits so long has failed."""
@@ -130,6 +130,7 @@ def application(transports: list[Transport]) -> ASGIApp:
             WebSocketRoute("/unoffered", unoffered),
             WebSocketRoute("/flood", flood),
             WebSocketRoute("/deaf", deaf),
+            WebSocketRoute("/abort", aborting),
         ]
     )
     app.state.transports = transports
@@ -178,6 +179,14 @@ async def _read_away(websocket: WebSocket, scope: trio.CancelScope) -> None:
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
     scope.cancel()
+
+
+async def aborting(websocket: WebSocket) -> None:
+    """Abort its own console, then go on as if nothing had happened."""
+    await websocket.accept()
+    abort_current()
+    await websocket.send_text("nobody hears this")
+    await websocket.receive()
 
 
 async def deaf(websocket: WebSocket) -> None:
