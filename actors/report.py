@@ -11,7 +11,6 @@ from actors.domain.ledger import Position
 from actors.engine import Engine
 from actors.journal import Journal, Kind
 from actors.projections import Projections
-from actors.runtime.tree import actors_of
 
 PAGE_ROWS = 1000
 
@@ -74,9 +73,9 @@ async def build_report(
     """Gather the report of a run that has ended; trades come from the journal."""
     cpu_seconds, wall_seconds = costs.cpu_seconds(), costs.wall_seconds()
     state, machine = engine.risk_state, engine.risk.desk.machine
-    nodes = list(actors_of(engine.root().tree()))
-    bars = engine.cursor.bars_taken
-    events = engine.messages_retired + sum(node.messages for node in nodes)
+    bars, steps = engine.cursor.bars_taken, engine.cursor.steps_taken
+    # Messages handled: one a bar by a symbol actor, one a step by the feed.
+    events = bars + steps + state.counts["messages"]
     positions = await closed_positions(engine.journal, engine.setup.session)
     return {
         "session": engine.setup.session,
@@ -91,7 +90,7 @@ async def build_report(
         "transitions": machine.transitions,
         "illegal_transitions": machine.illegal_transitions,
         "restarts": engine.crashes,
-        "quarantined": engine.quarantined,
+        "quarantined": state.counts["quarantined"],
         "wall_s": round(wall_seconds, 3),
         "cpu_s": round(cpu_seconds, 3),
         "load_s": round(costs.load_seconds, 3),
@@ -109,7 +108,7 @@ async def build_report(
 async def closed_positions(journal: Journal, session: str) -> list[Position]:
     """Read every closed position of a session back from the journal."""
     await journal.commit()
-    closed = []
+    closed: list[Position] = []
     after = 0
     while True:
         rows = await journal.rows(

@@ -15,7 +15,7 @@ from actors.domain.views import EngineView
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
-from config.settings import ControlGroup, SupervisionGroup
+from config.settings import ControlGroup, Settings
 from control.app import build_app
 from control.auth import open_tokens
 from control.fence import fenced
@@ -34,19 +34,18 @@ class ControlPlane:
     def __init__(
         self,
         engine: EngineView,
-        settings: ControlGroup,
-        supervision: SupervisionGroup,
+        settings: Settings,
         token_file: Path | None,
     ) -> None:
         clock = WallClock()
         self._engine = engine
-        self._settings = settings
-        self._supervision = supervision
+        self._settings = settings.control
+        self._supervision = settings.supervision
         self.hub = Hub(engine, clock)
         self.tokens, self.made_token = open_tokens(os.environ, token_file)
         self._gate = Gate(
             self.tokens,
-            GateSettings(requests_per_second=settings.rate_per_second),
+            GateSettings(requests_per_second=settings.control.rate_per_second),
             trio.current_time,
         )
         self._clock = clock
@@ -82,9 +81,7 @@ class ControlPlane:
         app = build_app(self._engine, self.hub, self._gate, self._clock)
         settings = self._settings
         origins = {f"http://{host}:{settings.port}" for host in LOOPBACK}
-        door = fenced(
-            app, hosts={*LOOPBACK, settings.host}, origins=origins, tls=False
-        )
+        door = fenced(app, hosts={*LOOPBACK, settings.host}, origins=origins, tls=False)
         async with trio.open_nursery() as nursery:
             self.serving = await nursery.start(
                 lambda task_status: serve(

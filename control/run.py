@@ -5,11 +5,8 @@ comes, stops in order and says what it did.
 """
 
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -25,7 +22,7 @@ from actors.domain.views import Publisher
 from actors.engine import Engine, EngineSetup, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
-from actors.logs import configure_logging
+from actors.logs import LogFormat, configure_logging
 from actors.market.port import open_market
 from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
@@ -69,7 +66,7 @@ async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
     setup, load_seconds = prepare(options)
     configure_logging(
-        options.settings.logging.format,
+        LogFormat(options.settings.logging.format),
         options.settings.logging.level,
         setup.session,
     )
@@ -137,6 +134,7 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
         history_steps=history_steps,
         monitor=settings.monitor,
         supervision=settings.supervision,
+        preset=options.preset,
     )
     return setup, (time.perf_counter_ns() - began_ns) / 1e9
 
@@ -197,7 +195,7 @@ def say_summary(report: dict[str, object]) -> None:
         f"{report['trades']} trades; equity {report['end_equity']:.2f}"
     )
     say.print(
-        f"{report['transitions']} transitions, {report['illegal_transitions']} illegal; "
-        f"{report['restarts']} restarts, {report['quarantined']} quarantined; "
+        f"{report['transitions']} transitions, "
+        f"{report['illegal_transitions']} illegal; {report['restarts']} restarts, {report['quarantined']} quarantined; "
         f"{report['bars_per_cpu_s']:.0f} bars per CPU second"
     )
