@@ -42,12 +42,14 @@ class Counting(Actor[object]):
 
 
 class Crashing(Actor[object]):
-    """Crashes at a callable, and notes when the message after it is handled."""
+    """Crashes when told so, and notes when it did and when it handled the next."""
 
+    crashed_at_ns = 0
     handled_at_ns = 0
 
     async def handle(self, message: object) -> None:
         if message == "crash":
+            Crashing.crashed_at_ns = time.perf_counter_ns()
             raise ValueError
         Crashing.handled_at_ns = time.perf_counter_ns()
 
@@ -107,32 +109,107 @@ async def per_message_ns(burst: int, actors: int, passes: int) -> float:
         return statistics.median([await once() for _ in range(ROUNDS)])
 
 
-async def fan_in_ns() -> float:
-    """One actor, bursts of 50 from 20 senders between its turns."""
-    return await per_message_ns(1000, 1, 200)
-
-
-async def crash_us() -> dict[str, float]:
+async def crash_us() -> float:
     """Crash to the next message of the same actor, among 1,000 busy actors."""
-    spec = group(1000)
-    extra = ChildSpec("crashing", Crashing)
-    waits: list[float] = []
-    async with run_supervisor(spec, random=random.Random(1)) as supervisor:
-        crashing = await supervisor.start_child(extra)
-        busy = refs_of(supervisor)[:1000]
-        child = crashing.child
+    waits_us: list[float] = []
+    async with run_supervisor(group(1000), random=random.Random(1)) as supervisor:
+        busy = refs_of(supervisor)
+        crashing = await supervisor.start_child(ChildSpec("crashing", Crashing))
         for _ in range(200):
+            crashing.child.forgive()
             for ref in busy:
                 ref.tell(None)
-            began = time.perf_counter_ns
-            stamp = began()
-            crashing.tell(Stamp())
             crashing.tell("crash")
             crashing.tell("after")
-            del stamp
-            while crashing.fifo:
+            while crashing.fifo or any(ref.fifo for ref in busy):
                 await trio.lowlevel.checkpoint()
-            waits.append((Crashing.handled_at_ns - Stamp.crashed_at_ns) / 1000)
-            child.forgive()
-    waits.sort()
-    return {"median": statistics.median(waits), "p99": waits[int(len(waits) * 0.99)]}
+            waits_us.append((Crashing.handled_at_ns - Crashing.crashed_at_ns) / 1000)
+    return statistics.median(waits_us)
+
+
+async def one_for_all_ms() -> float:
+    """One of 100 crashes until all 100 run again."""
+    spec = group(100, strategy=Strategy.ONE_FOR_ALL)
+    took_ms: list[float] = []
+    async with run_supervisor(spec, random=random.Random(1)) as supervisor:
+        crashing = await supervisor.start_child(ChildSpec("crashing", Crashing))
+        last = refs_of(supervisor)[-1].child
+        for _ in range(30):
+            crashing.child.forgive()
+            incarnation = last.incarnation
+            crashing.tell("crash")
+            while last.incarnation == incarnation or last.state.value != "running":
+                await trio.lowlevel.checkpoint()
+            took_ms.append((time.perf_counter_ns() - Crashing.crashed_at_ns) / 1e6)
+    return statistics.median(took_ms)
+
+
+async def idle_bytes(count: int) -> float:
+    """Resident memory each idle actor adds."""
+    process = psutil.Process()
+    gc.collect()
+    before = process.memory_info().rss
+    spec = group(count, children_max=count)
+    async with run_supervisor(spec, random=random.Random(1)):
+        gc.collect()
+        return (process.memory_info().rss - before) / count
+
+
+async def core_share(actors: int, per_second: int, seconds: float) -> float:
+    """CPU time over wall time while messages are paced, one per actor per tick."""
+    async with run_supervisor(group(actors), random=random.Random(1)) as supervisor:
+        refs = refs_of(supervisor)
+        ticks_per_second = per_second / actors
+        began, began_cpu = time.perf_counter_ns(), cpu_ns()
+        if per_second:
+            due = trio.current_time()
+            for _ in range(int(ticks_per_second * seconds)):
+                for ref in refs:
+                    ref.tell(None)
+                due += 1 / ticks_per_second
+                await trio.sleep_until(due)
+        else:
+            await trio.sleep(seconds)
+        return (cpu_ns() - began_cpu) / (time.perf_counter_ns() - began)
+
+
+def measured(
+    run: Callable[..., Awaitable[float]], *args: float, scale: float = 1.0
+) -> float:
+    """Run one workload alone, without the garbage of the one before."""
+    gc.collect()
+    return round(float(trio.run(run, *args)) / scale, 4)
+
+
+def main() -> int:
+    # Memory first: later workloads leave free space that would hide the growth.
+    idle = measured(idle_bytes, 10_000)
+    floor = floor_ns()
+    figures = {
+        "one_message_per_wake_floors": (
+            measured(per_message_ns, 1, 1000, 50, scale=floor),
+            35.0,
+        ),
+        "burst_of_10_floors": (
+            measured(per_message_ns, 10, 1000, 10, scale=floor),
+            4.5,
+        ),
+        "burst_of_50_floors": (
+            measured(per_message_ns, 50, 1000, 4, scale=floor),
+            4.5,
+        ),
+        "crash_to_next_message_us": (measured(crash_us), 100.0),
+        "one_for_all_100_ms": (measured(one_for_all_ms), 5.0),
+        "idle_actor_bytes": (idle, 4500.0),
+        "paced_200k_core_share": (measured(core_share, 1000, 200_000, 3.0), 0.70),
+        "idle_1000_core_share": (measured(core_share, 1000, 0, 5.0), 0.01),
+    }
+    result: dict[str, Any] = {"floor_ns": round(floor, 1)}
+    for name, (value, target) in figures.items():
+        result[name] = {"value": value, "target": target, "met": value <= target}
+    print(json.dumps(result, indent=2))
+    return 0 if all(value <= target for value, target in figures.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
