@@ -111,6 +111,12 @@ class ActorChild(Child):
         self.ref.urgent.appendleft(STOP)
         self.ref.wake()
 
+    def forget_interrupt(self) -> None:
+        """Take back a stop that was not needed: it is no message to be counted."""
+        urgent = self.ref.urgent
+        while urgent and urgent[0] is STOP:
+            urgent.popleft()
+
     def mourn(self, reason: str) -> None:
         """End the incarnation: its timers vanish, its watchers are told."""
         self.mourned = True
@@ -121,9 +127,7 @@ class ActorChild(Child):
         if self._current is not NOTHING:
             message, self._current = self._current, NOTHING
             self.ref.lose(message, reason)
-        urgent = self.ref.urgent
-        while urgent and urgent[0] is STOP:
-            urgent.popleft()
+        self.forget_interrupt()
         for monitor in tuple(self.monitors):
             down = Down(self.name, reason, self.state, monitor.tag)
             monitor.watcher.tell_urgent(down)
@@ -189,6 +193,8 @@ class ActorChild(Child):
                 break
             message = urgent.popleft()
             if message is STOP:
+                # The fifo message before this one was handled, not lost.
+                self._current = NOTHING
                 return True
             await self._handle_one(message)
         return False
