@@ -43,6 +43,14 @@ async def sleep_a_little(_actor: Scripted) -> None:
     await trio.sleep(0.5)
 
 
+FIFO: dict[str, object] = {
+    "tell": "message",
+    "crash": crash,
+    "block": block,
+    "sleep in handler": sleep_a_little,
+}
+
+
 class Sender:
     """Applies steps to one actor and counts what it has sent."""
 
@@ -54,7 +62,7 @@ class Sender:
         self.told = 0
         self.refused = 0
 
-    def send(self, accepted: bool) -> None:
+    def send(self, accepted: object) -> None:
         self.told += 1
         self.refused += not accepted
 
@@ -64,24 +72,18 @@ class Sender:
 
     async def apply(self, step: str) -> None:
         match step:
-            case "tell":
-                self.send(self.ref.tell("message"))
             case "urgent":
                 self.send(self.ref.tell_urgent("message"))
+            case "urgent crash":
+                self.send(self.ref.tell_urgent(crash))
             case "latest":
                 self.send(self.ref.tell_latest(self.told % 3, "message"))
             case "tracked":
                 self.track("message")
-            case "crash":
-                self.send(self.ref.tell(crash))
-            case "urgent crash":
-                self.send(self.ref.tell_urgent(crash))
             case "tracked crash":
                 self.track(crash)
-            case "block":
-                self.send(self.ref.tell(block))
-            case "sleep in handler":
-                self.send(self.ref.tell(sleep_a_little))
+            case _ if step in FIFO:
+                self.send(self.ref.tell(FIFO[step]))
             case _:
                 await self.order(step)
 
@@ -115,7 +117,7 @@ class Sender:
 )
 def test_every_message_told_is_counted_exactly_once(
     steps: list[tuple[str, str]], overflow: Overflow, strategy: Strategy
-):
+) -> None:
     async def scenario() -> None:
         world = World()
         mailbox = MailboxSpec(4, overflow, urgent_capacity=2, latest_capacity=2)

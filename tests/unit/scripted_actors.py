@@ -18,6 +18,8 @@ from actors.runtime import (
     run_supervisor,
 )
 
+SCRIPTED = "scripted"
+
 
 class Failure(Exception):
     """What a scripted actor raises."""
@@ -32,7 +34,7 @@ class Scripted(Actor[Any]):
 
     async def on_start(self) -> None:
         if self.starts and self.starts.pop(0) == "fail":
-            raise Failure("start")
+            raise Failure
         self.log.append((self.context.name, "start"))
 
     async def handle(self, message: Any) -> None:
@@ -43,7 +45,7 @@ class Scripted(Actor[Any]):
         else:
             self.log.append((self.context.name, message))
 
-    async def on_stop(self, reason: str) -> None:
+    async def on_stop(self, _reason: str) -> None:
         self.log.append((self.context.name, "stop"))
 
     def statistics(self) -> dict[str, int | float | str]:
@@ -51,11 +53,11 @@ class Scripted(Actor[Any]):
 
 
 def crash(_actor: Scripted) -> None:
-    raise Failure("scripted")
+    raise Failure(SCRIPTED)
 
 
-def block(_actor: Scripted) -> Any:
-    return trio.sleep_forever()
+async def block(_actor: Scripted) -> None:
+    await trio.sleep_forever()
 
 
 class World:

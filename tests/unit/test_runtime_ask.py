@@ -19,14 +19,18 @@ def replying(value: object, after_seconds: float = 0) -> object:
     return make
 
 
-async def test_ask_returns_the_reply(autojump_clock: MockClock):
+async def test_ask_returns_the_reply(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         assert await supervisor.ref("a").ask(replying(None, 1), 2) is None
         assert await supervisor.ref("a").ask(replying("pong", 1), 2) == "pong"
 
 
-async def test_late_reply_is_a_dead_letter(autojump_clock: MockClock):
+async def test_late_reply_is_a_dead_letter(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         with pytest.raises(AskTimeout, match="a did not reply in 1 s"):
@@ -35,9 +39,13 @@ async def test_late_reply_is_a_dead_letter(autojump_clock: MockClock):
         assert world.dead_letters.counts == {("a", "late_reply"): 1}
 
 
-async def test_second_reply_is_a_dead_letter():
+async def test_second_reply_is_a_dead_letter() -> None:
     def twice(reply_to: ReplyTo[int]) -> Step:
-        return lambda _: [reply_to.reply(1), reply_to.reply(2)] and None
+        def step(_actor: Scripted) -> None:
+            reply_to.reply(1)
+            reply_to.reply(2)
+
+        return step
 
     world = World()
     async with world.run(world.child("a")) as supervisor:
@@ -45,7 +53,7 @@ async def test_second_reply_is_a_dead_letter():
         assert world.dead_letters.counts == {("a", "second_reply"): 1}
 
 
-async def test_ask_fails_at_once_when_its_handler_crashes():
+async def test_ask_fails_at_once_when_its_handler_crashes() -> None:
     def failing(_reply_to: ReplyTo[int]) -> Step:
         def step(_actor: Scripted) -> None:
             raise ValueError
@@ -58,7 +66,7 @@ async def test_ask_fails_at_once_when_its_handler_crashes():
             await supervisor.ref("a").ask(failing, 1000)
 
 
-async def test_ask_is_refused_by_a_full_or_ended_actor():
+async def test_ask_is_refused_by_a_full_or_ended_actor() -> None:
     world = World()
     spec = world.child("a", mailbox=MailboxSpec(capacity=1), shutdown_seconds=0)
     async with world.run(spec) as supervisor:
@@ -73,7 +81,9 @@ async def test_ask_is_refused_by_a_full_or_ended_actor():
             await ref.ask(replying(1), 1000)
 
 
-async def test_a_cancelled_asker_leaves_a_counted_reply(autojump_clock: MockClock):
+async def test_a_cancelled_asker_leaves_a_counted_reply(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         with trio.move_on_after(1):

@@ -14,7 +14,7 @@ from actors.runtime import (
 from tests.unit.scripted_actors import Scripted, World, block, crash
 
 
-async def test_urgent_is_handled_between_messages_of_a_drained_snapshot():
+async def test_urgent_is_handled_between_messages_of_a_drained_snapshot() -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         ref = supervisor.ref("a")
@@ -28,7 +28,7 @@ async def test_urgent_is_handled_between_messages_of_a_drained_snapshot():
         assert world.events("a") == ["start", "first", "urgent", "third"]
 
 
-async def test_latest_keeps_the_newest_per_key_and_counts_the_others():
+async def test_latest_keeps_the_newest_per_key_and_counts_the_others() -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         ref = supervisor.ref("a")
@@ -48,8 +48,8 @@ async def test_latest_keeps_the_newest_per_key_and_counts_the_others():
     ],
 )
 async def test_full_fifo_lane_does_what_its_policy_says(
-    overflow: Overflow, accepted: bool, handled: list[int], reason: str | None
-):
+    overflow: Overflow, accepted: object, handled: list[int], reason: str | None
+) -> None:
     world = World()
     spec = MailboxSpec(capacity=2, overflow=overflow)
     async with world.run(world.child("a", mailbox=spec)) as supervisor:
@@ -63,7 +63,7 @@ async def test_full_fifo_lane_does_what_its_policy_says(
         assert world.dead_letters.counts == expected
 
 
-async def test_urgent_and_latest_lanes_are_bounded_too():
+async def test_urgent_and_latest_lanes_are_bounded_too() -> None:
     world = World()
     spec = MailboxSpec(urgent_capacity=1, latest_capacity=1)
     async with world.run(world.child("a", mailbox=spec)) as supervisor:
@@ -73,7 +73,7 @@ async def test_urgent_and_latest_lanes_are_bounded_too():
         assert ref.statistics().refused == {"urgent_full": 1, "latest_full": 1}
 
 
-async def test_send_waits_for_room_and_loses_nothing():
+async def test_send_waits_for_room_and_loses_nothing() -> None:
     world = World()
     spec = MailboxSpec(capacity=2)
     async with world.run(world.child("a", mailbox=spec)) as supervisor:
@@ -85,7 +85,7 @@ async def test_send_waits_for_room_and_loses_nothing():
         assert world.events("a") == ["start", *range(20)]
 
 
-async def test_send_is_refused_when_the_actor_ends_while_it_waits():
+async def test_send_is_refused_when_the_actor_ends_while_it_waits() -> None:
     world = World()
     spec = world.child("a", mailbox=MailboxSpec(capacity=1), shutdown_seconds=0)
     async with world.run(spec) as supervisor, trio.open_nursery() as nursery:
@@ -108,7 +108,7 @@ async def test_send_is_refused_when_the_actor_ends_while_it_waits():
         assert refused
 
 
-async def test_an_endless_self_teller_lets_others_run():
+async def test_an_endless_self_teller_lets_others_run() -> None:
     world = World()
     async with world.run(world.child("a"), world.child("b")) as supervisor:
         ref = supervisor.ref("a")
@@ -123,7 +123,7 @@ async def test_an_endless_self_teller_lets_others_run():
         assert "hello" in world.events("b")
 
 
-async def test_latch_hears_each_outcome_exactly_once():
+async def test_latch_hears_each_outcome_exactly_once() -> None:
     world = World()
     spec = MailboxSpec(capacity=4)
     async with world.run(world.child("a", mailbox=spec)) as supervisor:
@@ -142,7 +142,7 @@ async def test_latch_hears_each_outcome_exactly_once():
             await latch.wait()
 
 
-async def test_latch_waits_for_the_balance():
+async def test_latch_waits_for_the_balance() -> None:
     latch = Latch()
     latch.arrive()
     latch.add(2)
@@ -160,6 +160,6 @@ async def test_latch_waits_for_the_balance():
     assert woken
 
 
-def test_a_mailbox_without_room_is_refused_when_specified():
+def test_a_mailbox_without_room_is_refused_when_specified() -> None:
     with pytest.raises(BadChildSpec, match="capacity is 0; it must be >= 1"):
         MailboxSpec(capacity=0)

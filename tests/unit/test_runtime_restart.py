@@ -22,7 +22,7 @@ from tests.unit.scripted_actors import (
 )
 
 
-async def test_only_the_failing_message_is_lost():
+async def test_only_the_failing_message_is_lost() -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         ref = supervisor.ref("a")
@@ -38,8 +38,8 @@ async def test_only_the_failing_message_is_lost():
 
 
 async def test_first_restart_is_at_once_then_backoff_doubles(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     backoff = Backoff(jitter_ratio=0)
     starts: list[float] = []
@@ -54,8 +54,8 @@ async def test_first_restart_is_at_once_then_backoff_doubles(
 
 
 async def test_backoff_is_forgotten_after_a_healthy_stretch(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         ref = supervisor.ref("a")
@@ -68,8 +68,8 @@ async def test_backoff_is_forgotten_after_a_healthy_stretch(
 
 
 async def test_fourth_failure_within_the_period_quarantines(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(
         world.child("a", budget=THREE), world.child("b")
@@ -96,8 +96,8 @@ async def test_fourth_failure_within_the_period_quarantines(
 
 
 async def test_failures_spread_over_longer_than_the_period_are_forgiven(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a", budget=THREE)) as supervisor:
         for _ in range(6):
@@ -107,8 +107,8 @@ async def test_failures_spread_over_longer_than_the_period_are_forgiven(
 
 
 async def test_release_starts_a_quarantined_actor_with_a_clean_record(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a", budget=THREE)) as supervisor:
         ref = supervisor.ref("a")
@@ -123,7 +123,9 @@ async def test_release_starts_a_quarantined_actor_with_a_clean_record(
         assert world.events("a")[-1] == "again"
 
 
-async def test_messages_queue_while_the_actor_backs_off(autojump_clock: MockClock):
+async def test_messages_queue_while_the_actor_backs_off(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         ref = supervisor.ref("a")
@@ -150,7 +152,7 @@ async def test_messages_queue_while_the_actor_backs_off(autojump_clock: MockCloc
 )
 async def test_restart_type_decides_who_comes_back(
     restart: Restart, step: object, state: ChildState
-):
+) -> None:
     world = World()
 
     def end(actor: Scripted) -> None:
@@ -163,7 +165,9 @@ async def test_restart_type_decides_who_comes_back(
         assert ref.statistics().state is state
 
 
-async def test_a_failed_start_takes_the_path_of_a_crash(autojump_clock: MockClock):
+async def test_a_failed_start_takes_the_path_of_a_crash(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     spec = world.child("a", starts=["fail", "fail", "good"])
     async with world.run(spec, world.child("b")) as supervisor:
@@ -175,7 +179,9 @@ async def test_a_failed_start_takes_the_path_of_a_crash(autojump_clock: MockCloc
         assert supervisor.ref("a").statistics().restarts == 2
 
 
-async def test_a_start_that_takes_too_long_is_a_crash(autojump_clock: MockClock):
+async def test_a_start_that_takes_too_long_is_a_crash(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     class Slow(Scripted):
         async def on_start(self) -> None:
             await trio.sleep(3)
@@ -190,11 +196,11 @@ async def test_a_start_that_takes_too_long_is_a_crash(autojump_clock: MockClock)
         assert world.reports[0].crash.kind == StartTimeout.__name__
 
 
-async def test_a_handler_with_a_nursery_fails_like_any_other():
+async def test_a_handler_with_a_nursery_fails_like_any_other() -> None:
     async def fail_in_nursery() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
-            raise Failure("inside")
+            raise Failure
 
     world = World()
     async with world.run(world.child("a")) as supervisor:
@@ -205,12 +211,12 @@ async def test_a_handler_with_a_nursery_fails_like_any_other():
         assert world.reports[0].crash.kind == "Failure"
 
 
-async def test_keyboard_interrupt_in_a_handler_comes_out_as_itself():
+async def test_keyboard_interrupt_in_a_handler_comes_out_as_itself() -> None:
     def interrupt(_actor: Scripted) -> None:
         raise KeyboardInterrupt
 
     world = World()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the tree is the statement
         async with world.run(world.child("a"), world.child("b")) as supervisor:
             supervisor.ref("b").tell(interrupt)
             supervisor.ref("b").tell("queued")
@@ -219,7 +225,7 @@ async def test_keyboard_interrupt_in_a_handler_comes_out_as_itself():
     assert world.dead_letters.counts == {("b", "interrupted"): 2}
 
 
-async def test_watcher_hears_restarts_and_ends_with_its_tag():
+async def test_watcher_hears_restarts_and_ends_with_its_tag() -> None:
     world = World()
     async with world.run(world.child("watcher"), world.child("a")) as supervisor:
         watcher, ref = supervisor.ref("watcher"), supervisor.ref("a")
@@ -238,8 +244,8 @@ async def test_watcher_hears_restarts_and_ends_with_its_tag():
 
 
 async def test_timers_fire_in_order_and_vanish_with_their_incarnation(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
 
     def arm(actor: Scripted) -> None:
@@ -256,7 +262,9 @@ async def test_timers_fire_in_order_and_vanish_with_their_incarnation(
         assert world.events("a") == ["start", "first", "second", "stop", "start"]
 
 
-async def test_cancelled_timers_leave_room_for_new_ones(autojump_clock: MockClock):
+async def test_cancelled_timers_leave_room_for_new_ones(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     def rearm(actor: Scripted) -> None:
         for _ in range(5000):
             actor.context.send_after(60, "never").cancel()
@@ -276,13 +284,13 @@ async def test_cancelled_timers_leave_room_for_new_ones(autojump_clock: MockCloc
         assert world.reports[0].crash.kind == TooManyTimers.__name__
 
 
-async def test_a_broken_report_sink_does_not_stop_the_restart():
+async def test_a_broken_report_sink_does_not_stop_the_restart() -> None:
     world = World()
     world.reports = None  # type: ignore[assignment]  # only `append` is replaced
 
     class Broken:
         def append(self, _report: object) -> None:
-            raise Failure("the log is full")
+            raise Failure
 
     world.reports = Broken()  # type: ignore[assignment]  # as above
     async with world.run(world.child("a")) as supervisor:
@@ -294,8 +302,8 @@ async def test_a_broken_report_sink_does_not_stop_the_restart():
 
 
 async def test_a_stop_is_heard_while_the_actor_is_blocked_or_backing_off(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(world.child("a"), world.child("b")) as supervisor:
         supervisor.ref("a").tell(block)

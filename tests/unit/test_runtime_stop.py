@@ -13,7 +13,9 @@ async def shielded(_actor: Scripted) -> None:
         await trio.sleep(30)
 
 
-async def test_a_hanging_handler_is_killed_at_its_deadline(autojump_clock: MockClock):
+async def test_a_hanging_handler_is_killed_at_its_deadline(
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     async with world.run(
         world.child("a"), world.child("b", shutdown_seconds=2)
@@ -28,13 +30,13 @@ async def test_a_hanging_handler_is_killed_at_its_deadline(autojump_clock: MockC
 
 
 async def test_an_actor_that_cannot_be_killed_does_not_hold_up_the_others(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     stopped: list[float] = []
 
     class Timed(Scripted):
-        async def on_stop(self, reason: str) -> None:
+        async def on_stop(self, _reason: str) -> None:
             stopped.append(trio.current_time())
 
     spec = world.child("a")
@@ -52,15 +54,15 @@ async def test_an_actor_that_cannot_be_killed_does_not_hold_up_the_others(
 
 
 async def test_on_stop_is_bounded_and_its_failure_changes_nothing(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     class Hanging(Scripted):
-        async def on_stop(self, reason: str) -> None:
+        async def on_stop(self, _reason: str) -> None:
             await trio.sleep_forever()
 
     class Failing(Scripted):
-        async def on_stop(self, reason: str) -> None:
-            raise Failure("on_stop")
+        async def on_stop(self, _reason: str) -> None:
+            raise Failure
 
     world = World()
     spec = world.child("a")
@@ -78,8 +80,8 @@ async def test_on_stop_is_bounded_and_its_failure_changes_nothing(
 
 
 async def test_the_message_at_hand_is_finished_and_the_queued_are_counted(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     async def slow(actor: Scripted) -> None:
         await trio.sleep(1)
         actor.log.append((actor.context.name, "finished"))
@@ -94,8 +96,8 @@ async def test_the_message_at_hand_is_finished_and_the_queued_are_counted(
 
 
 async def test_cancelling_the_whole_still_stops_in_reverse_order(
-    autojump_clock: MockClock,
-):
+    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+) -> None:
     world = World()
     inner = SupervisorSpec("inner", (world.child("b"), world.child("c")))
     with trio.move_on_after(1) as scope:
@@ -106,16 +108,18 @@ async def test_cancelling_the_whole_still_stops_in_reverse_order(
     assert world.names("stop") == ["d", "c", "b", "a"]
 
 
-async def test_an_error_of_the_body_comes_out_as_itself_after_the_stop():
+async def test_an_error_of_the_body_comes_out_as_itself_after_the_stop() -> None:
     world = World()
-    with pytest.raises(Failure, match="body"):
+    with pytest.raises(Failure):
         async with world.run(world.child("a")):
-            raise Failure("body")
+            raise Failure
     assert world.events("a") == ["start", "stop"]
 
 
 @pytest.mark.parametrize("passes", range(12))
-async def test_cancelled_at_any_pass_of_start_or_restart_leaves_no_task(passes: int):
+async def test_cancelled_at_any_pass_of_start_or_restart_leaves_no_task(
+    passes: int,
+) -> None:
     world = World()
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
@@ -137,7 +141,7 @@ async def test_cancelled_at_any_pass_of_start_or_restart_leaves_no_task(passes: 
         assert world.events(name) in [["start", "stop"] * count for count in range(4)]
 
 
-async def test_stopping_tree_refuses_new_children_and_messages():
+async def test_stopping_tree_refuses_new_children_and_messages() -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
         ref = supervisor.ref("a")

@@ -10,7 +10,7 @@ from actors.runtime.report import Crash, Reporter
 from tests.unit.scripted_actors import Scripted, World
 
 
-async def test_watchdog_names_the_actor_whose_handler_blocks_the_loop():
+async def test_watchdog_names_the_actor_whose_handler_blocks_the_loop() -> None:
     world = World()
     reported = threading.Event()
     blocked: list[LoopBlocked] = []
@@ -32,7 +32,7 @@ async def test_watchdog_names_the_actor_whose_handler_blocks_the_loop():
     assert "loop-watchdog" not in [thread.name for thread in threading.enumerate()]
 
 
-async def test_loop_lag_is_shown_in_the_tree(mock_clock: MockClock):
+async def test_loop_lag_is_shown_in_the_tree(mock_clock: MockClock) -> None:
     world = World()
     spec = ChildSpec("lag", lambda: LoopLag(interval_seconds=1))
     async with world.run(spec) as supervisor:
@@ -46,7 +46,7 @@ async def test_loop_lag_is_shown_in_the_tree(mock_clock: MockClock):
 
 async def test_routine_reports_are_limited_and_the_held_back_are_counted(
     mock_clock: MockClock,
-):
+) -> None:
     given: list[CrashReport] = []
     reporter = Reporter(given.append, per_period_max=2, period_seconds=10)
     report = CrashReport("a", "failed", Crash.of(ValueError()), "restarts", 1, 0, 0)
@@ -58,7 +58,7 @@ async def test_routine_reports_are_limited_and_the_held_back_are_counted(
     assert [report.suppressed for report in given] == [0, 0, 3, 0]
 
 
-def test_dead_letters_keep_the_newest_and_bound_their_counters():
+def test_dead_letters_keep_the_newest_and_bound_their_counters() -> None:
     letters = DeadLetters(newest_max=2)
     for number in range(COUNTERS_MAX + 5):
         letters.add(f"a{number}", "stopped", number)
@@ -67,7 +67,7 @@ def test_dead_letters_keep_the_newest_and_bound_their_counters():
     assert letters.total == COUNTERS_MAX + 5
 
 
-def test_a_crash_keeps_the_last_frame_and_survives_a_broken_text():
+def test_a_crash_keeps_the_last_frame_and_survives_a_broken_text() -> None:
     class Unprintable(Exception):
         def __str__(self) -> str:
             raise ValueError
