@@ -184,6 +184,9 @@ class Child:
         """Make `serve` return soon."""
         raise NotImplementedError
 
+    def forget_interrupt(self) -> None:
+        """Take back an interruption that nobody was there to hear."""
+
     def mourn(self, reason: str) -> None:  # noqa: ARG002 - for those who watch
         """Count the incarnation as ended and tell those who watch it."""
         self.mourned = True
@@ -234,6 +237,7 @@ class Child:
             self._report("was killed by", Crash("Killed", self.last_error, "?", 0, "?"))
         if not self.mourned:
             self.mourn("killed" if killed else "interrupted")
+        self.forget_interrupt()
         self.scope = None
         self._rest = None
         if self.state in {ChildState.STARTING, ChildState.RUNNING}:
