@@ -94,8 +94,10 @@ def _spot(
 
 def _margin(request: OrderRequest, _: Instrument, account: Account) -> str | None:
     needed = account.margin_to_open(request, request.quantity)
+    if needed == ZERO:  # an exit is never held up
+        return None
     free = account.equity() - account.margin_used()
-    if needed > ZERO and needed > free:
+    if needed > free:
         return f"margin {needed:.2f} is above the free margin {free:.2f}"
     return None
 

@@ -8,7 +8,7 @@ The rules, each chosen so that paper is never kinder than the market it copies:
   on; inside a band (`limit_price` on MARKET) it is cancelled instead: "band".
 - Resting LIMIT: fills at its own price once the path has traded a tick beyond it, as
   we are last in the queue; one that came to rest inside the spread waits until the
-  path is a tick beyond where it was then. Never in a bar without volume. Maker fee.
+  path is a tick beyond where it was then. A bar without volume fills none. Maker fee.
 - STOP_MARKET: triggers when the path touches it (at arrival if it is past it already)
   and takes the book from then on, slippage included.
 - All fills of a bar take at most `volume_share_max` of its volume, protective stops
@@ -96,8 +96,6 @@ class Market:
         assert order.level is not None, f"{order.request.client_id} rests at no level"
         rising = order.request.side.sign > 0
         if order.request.kind is OrderKind.LIMIT:
-            if not self.liquidity.traded:
-                return NEVER_MS
             rising = not rising
         due = path.first_touch(float(order.level), rising=rising, from_ms=from_ms)
         return NEVER_MS if due is None else due
