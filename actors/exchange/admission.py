@@ -1,7 +1,7 @@
 """Says why the paper exchange refuses an order at once; None is a good order.
 
-Only what can be proved at the door is refused here. What depends on the moment of
-arrival (reduce-only, margin, crossing) is decided again when the order arrives.
+Only what can be proved at the door is refused here. Reduce-only is decided when the
+order arrives; crossing and margin are looked at here and again in the matching.
 """
 
 from collections.abc import Callable

@@ -16,6 +16,7 @@ The rules, each chosen so that paper is never kinder than the market it copies:
   `depth_floor_usd`: the quotes of a market in which nobody trades.
 - Reduce-only is clamped to the position at each execution and cancelled when there is
   none; so is any sale on a spot market.
+- Margin is asked for at the door and again before the first taking: "margin".
 - At one ms: expiry, arrival, matching, cancel; older orders first.
 """
 
@@ -130,15 +131,10 @@ class Market:
         stop = request.kind is OrderKind.STOP_MARKET
         order.stage = Stage.RESTING if stop else Stage.WORKING
         order.level = request.stop_price
-        if account.is_reducing(request):
-            if not account.reducible(request.symbol, request.side):
-                self._end(order, "reduce_only", ts_ms)
-                return False
-        elif (
-            account.margin_to_open(request, order.remaining) > ZERO
-            and account.margin_used() > account.equity()
+        if account.is_reducing(request) and not (
+            account.reducible(request.symbol, request.side)
         ):
-            self._end(order, "margin", ts_ms)
+            self._end(order, "reduce_only", ts_ms)
             return False
         return True
 
@@ -178,6 +174,9 @@ class Market:
     def _take(self, order: PaperOrder, ts_ms: int) -> None:
         path, request = self.liquidity.path, order.request
         assert path is not None, "nothing is taken without a path"
+        if order.fills == 0 and self._lacks_margin(order):
+            self._end(order, "margin", ts_ms)
+            return
         allowed = self._allowed(order, self.liquidity.taker_left())
         order.wake_ms = ts_ms + self._refill_ms if allowed else path.close_ms + 1
         quantity, price = self.liquidity.walk(
@@ -188,6 +187,12 @@ class Market:
         banded = request.kind is OrderKind.MARKET and request.limit_price is not None
         if banded and self._is_live(order):
             self._end(order, "band", ts_ms)
+
+    def _lacks_margin(self, order: PaperOrder) -> bool:
+        """Whether a taker can no longer pay: the door may have known no price."""
+        account = self._account
+        opens = account.margin_to_open(order.request, order.remaining) > ZERO
+        return opens and account.margin_used() > account.equity()
 
     def _allowed(self, order: PaperOrder, volume_left: Decimal) -> Decimal:
         """Return what the order, the position and the bar's volume leave to trade."""

@@ -164,16 +164,32 @@ async def test_a_protective_stop_that_the_volume_cannot_fill_keeps_trying() -> N
 
 
 async def test_symbols_trade_in_the_order_of_time_not_of_names() -> None:
-    desk = Desk(instrument("AAA"), instrument("BBB"))
-    await desk.place(Side.LONG, "1", STOP, stop_price="101")
-    await desk.place(Side.LONG, "1", STOP, stop_price="101", symbol="BBB")
-    desk.open((100.0, 102.0, 100.0, 102.0))
-    desk.open((100.0, 104.0, 100.0, 104.0), symbol="BBB")
+    # The further a symbol rises in its minute, the sooner it is at its stop.
+    rises = {"AAA": 3.0, "BBB": 6.0, "CCC": 2.0, "DDD": 5.0, "EEE": 4.0}
+    desk = Desk(*(instrument(symbol) for symbol in rises))
+    for symbol, rise in rises.items():
+        await desk.place(Side.LONG, "1", STOP, stop_price="101", symbol=symbol)
+        desk.open((100.0, 100.0 + rise, 100.0, 100.0 + rise), symbol=symbol)
     desk.finish()
     assert [(f.symbol, f.ts_ms) for f in desk.fills] == [
-        ("BBB", 15_000),
-        ("AAA", 30_000),
+        ("BBB", 10_000),
+        ("DDD", 12_000),
+        ("EEE", 15_000),
+        ("AAA", 20_000),
+        ("CCC", 30_000),
     ]
+
+
+async def test_orders_arrive_and_end_when_no_bar_is_played_at_all() -> None:
+    desk = Desk()
+    await desk.place(Side.LONG, "1", expires_ms=MINUTE)
+    assert not desk.exchange.play()
+    desk.clock.advance_to(50)
+    desk.finish()
+    assert desk.words("o1") == ["open:"]
+    desk.clock.advance_to(MINUTE)
+    desk.finish()
+    assert desk.words("o1") == ["open:", "cancelled:expired"]
 
 
 async def test_a_halted_symbol_trades_at_its_first_price_again() -> None:
