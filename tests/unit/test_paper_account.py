@@ -98,6 +98,15 @@ async def test_an_exit_needs_no_margin() -> None:
     assert not isinstance(answer, Refused)
 
 
+async def test_an_exit_trades_even_when_the_margin_is_gone() -> None:
+    desk = Desk(equity=100)
+    await desk.place(Side.LONG, "9")
+    desk.play((100.0, 100.0, 95.0, 95.0))
+    await desk.place(Side.SHORT, "9")
+    desk.play((95.0, 95.0, 95.0, 95.0))
+    assert desk.words("o2") == ["fill", "filled:"]
+
+
 async def test_margin_that_is_gone_at_arrival_cancels_the_order() -> None:
     desk = Desk(equity=100)
     await desk.place(Side.LONG, "5", LIMIT, limit_price="10")
