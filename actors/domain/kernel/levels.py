@@ -19,18 +19,13 @@ RETEST_AGE_MAX_MS = rec.DAY_MS
 @part
 def build_levels(s: Record, p: Record) -> int:
     """Bring the table up to the bar before the newest; how many levels there are."""
-    for number in range(max(0, s["pending_end"] - rec.PENDING_MAX), s["pending_end"]):
-        at = number % rec.PENDING_MAX
-        bar = s["pending_bar"][at]
-        if bar >= s["end"] - rec.RING_BARS:
-            side, kind = s["pending_side"][at], s["pending_kind"][at]
-            _add(s, p, bar, side, kind, s["pending_known"][at])
-    s["pending_end"] = 0
+    list_sources(s, p)
+    _follow_all(s, p, s["end"] - 1)
     _add_donchian(s, p, 1)
     _add_donchian(s, p, -1)
     volume = 0.0
     for back in range(2, rec.WARM_BARS + 1):
-        volume += s["volume"][(s["end"] - back) % rec.RING_BARS]
+        volume += s["volume"][(s["end"] - back) & rec.RING_MASK]
     volume /= rec.WARM_BARS - 1
     count = 0
     for at in range(rec.LEVELS_MAX):
@@ -40,14 +35,48 @@ def build_levels(s: Record, p: Record) -> int:
 
 
 @part
+def note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
+    """Keep a level source, known from the newest bar's close, to be listed later."""
+    if s["pending_end"] == rec.PENDING_MAX:
+        list_sources(s, p)
+    at = s["pending_end"]
+    s["pending_bar"][at] = bar
+    s["pending_noted"][at] = s["end"]
+    s["pending_side"][at] = side
+    s["pending_kind"][at] = kind
+    s["pending_end"] += 1
+
+
+@part
+def list_sources(s: Record, p: Record) -> None:
+    """List what waits, in order, each as if it were listed when it became known."""
+    for number in range(s["pending_end"]):
+        bar, noted = s["pending_bar"][number], s["pending_noted"][number]
+        if bar < s["end"] - rec.RING_BARS:
+            continue
+        _follow_all(s, p, min(noted, s["end"] - 1))
+        known = s["ts"][(noted - 1) & rec.RING_MASK] + p["frame_ms"]
+        side, kind = s["pending_side"][number], s["pending_kind"][number]
+        _add(s, p, bar, side, kind, known)
+    s["pending_end"] = 0
+
+
+@part
+def _follow_all(s: Record, p: Record, stop: int) -> None:
+    for at in range(rec.LEVELS_MAX):
+        if s["level_id"][at] != 0 and s["level_state"][at] == rec.FRESH:
+            follow(s, p, at, stop)
+
+
+@part
 def _keep(s: Record, p: Record, at: int, volume: float) -> bool:
-    follow(s, p, at)
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
+    follow(s, p, at, s["end"] - 1)
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     broken = s["level_broken"][at]
     if broken > 0 and newest - broken > BREAKOUT_KEPT_MS:
         s["level_id"][at] = 0
         return False
-    if s["level_state"][at] == rec.FRESH:
+    if s["level_state"][at] == rec.FRESH or s["level_strength"][at] == 0.0:
         s["level_strength"][at] = strength(s, p, at, volume)
     return True
 
@@ -56,7 +85,7 @@ def _keep(s: Record, p: Record, at: int, volume: float) -> bool:
 def _add_donchian(s: Record, p: Record, side: int) -> None:
     """Add the extremes of the windows that end before the newest bar."""
     newest = s["end"] - 2
-    known = s["ts"][newest % rec.RING_BARS] + p["frame_ms"]
+    known = s["ts"][newest & rec.RING_MASK] + p["frame_ms"]
     extreme, step = newest, 0
     for window in range(rec.DONCHIANS_MAX):
         length = p["donchian_bars"][window]
@@ -64,8 +93,8 @@ def _add_donchian(s: Record, p: Record, side: int) -> None:
             break
         while step < min(length, s["warm"] - 1):
             bar = newest - step
-            one = bar % rec.RING_BARS
-            best = extreme % rec.RING_BARS
+            one = bar & rec.RING_MASK
+            best = extreme & rec.RING_MASK
             higher = side > 0 and s["high"][one] >= s["high"][best]
             lower = side < 0 and s["low"][one] <= s["low"][best]
             if higher or lower:
@@ -77,10 +106,10 @@ def _add_donchian(s: Record, p: Record, side: int) -> None:
 @part
 def _add(s: Record, p: Record, bar: int, side: int, kind: int, known: int) -> None:
     """Make a source join a fresh level nearby, or start a level with it."""
-    price = s["low"][bar % rec.RING_BARS]
+    price = s["low"][bar & rec.RING_MASK]
     if side > 0:
-        price = s["high"][bar % rec.RING_BARS]
-    birth = s["ts"][bar % rec.RING_BARS]
+        price = s["high"][bar & rec.RING_MASK]
+    birth = s["ts"][bar & rec.RING_MASK]
     if _is_listed(s, side, birth):
         return
     joined, gap = -1, p["merge_atr"] * s["atr"]
@@ -117,7 +146,7 @@ def _is_listed(s: Record, side: int, birth: int) -> bool:
 
 @part
 def _start(s: Record, at: int, bar: int, known: int) -> None:
-    birth = s["ts"][bar % rec.RING_BARS]
+    birth = s["ts"][bar & rec.RING_MASK]
     s["level_birth"][at] = birth
     s["level_newest"][at] = birth
     s["level_known"][at] = known
@@ -126,7 +155,7 @@ def _start(s: Record, at: int, bar: int, known: int) -> None:
     s["level_touches"][at] = 1
     s["level_pierces"][at] = 0
     s["level_departed"][at] = 0
-    s["level_volume"][at] = s["volume"][bar % rec.RING_BARS]
+    s["level_volume"][at] = s["volume"][bar & rec.RING_MASK]
     s["level_seen"][at] = bar + 1
     s["level_members"][at] = 1
     s["level_strength"][at] = 0.0
@@ -135,7 +164,7 @@ def _start(s: Record, at: int, bar: int, known: int) -> None:
 @part
 def _place(s: Record) -> int:
     """Find a free place, else the oldest spent level's, else the oldest level's."""
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     oldest, spent = 0, -1
     for at in range(rec.LEVELS_MAX):
         if s["level_id"][at] == 0:

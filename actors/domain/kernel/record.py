@@ -1,7 +1,7 @@
 """A symbol's whole memory as one plain record, and a preset's numbers as another.
 
 Rings are read with `actors.domain.kernel.indicators`: `end` counts every pipeline bar
-so far, and bar number n stands at n modulo the ring's length. A copy of the record is
+so far, and bar number n stands at n & RING_MASK. A copy of the record is
 a snapshot; putting the copy back is a restart with nothing forgotten.
 """
 
@@ -17,14 +17,15 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
-RING_BARS = 256  # pipeline bars at hand
+RING_BARS = 256  # pipeline bars at hand; a power of two
+RING_MASK = RING_BARS - 1
 SLOT_MS = 5 * MINUTE_MS  # the grain of 24 h windows
 DAY_SLOTS = 288
 DAY_RING = DAY_SLOTS + 1  # the day, and the slot that just left it
 BUCKET_RING = 64  # two hours of volume buckets
 QUARTER_MS = 15 * MINUTE_MS
 LEVELS_MAX = 64
-PENDING_MAX = 64  # level sources found since levels were last built
+PENDING_MAX = 64  # level sources that wait to be listed
 
 #: Bars until the first evaluation: 60 returns for the correlation, and 60 widths of
 #: 20-bar bands for the percentile.
@@ -121,7 +122,7 @@ STATE = np.dtype(
         ("level_strength", "f8", (LEVELS_MAX,)),
         ("pending_end", "i8"),
         ("pending_bar", "i8", (PENDING_MAX,)),
-        ("pending_known", "i8", (PENDING_MAX,)),
+        ("pending_noted", "i8", (PENDING_MAX,)),  # `end` when it became known
         ("pending_side", "i8", (PENDING_MAX,)),
         ("pending_kind", "i8", (PENDING_MAX,)),
         ("armed", "i8"),  # 1: the price is near the level at `armed_at`

@@ -10,6 +10,7 @@ import math
 from actors.domain.kernel import record as rec
 from actors.domain.kernel.compiled import part
 from actors.domain.kernel.indicators import deviation, sma, true_range, wilder_next
+from actors.domain.kernel.levels import note_source
 from actors.domain.kernel.record import Record
 
 ATR_BARS = 14
@@ -24,8 +25,10 @@ def take_bar(s: Record, p: Record, bar: Record) -> bool:
     usable = (
         ts > s["last_ts"]
         and bar["low"] > 0.0
-        and bar["low"] <= min(bar["open"], bar["close"])
-        and max(bar["open"], bar["close"]) <= bar["high"]
+        and bar["low"] <= bar["open"]
+        and bar["low"] <= bar["close"]
+        and bar["open"] <= bar["high"]
+        and bar["close"] <= bar["high"]
         and bar["high"] < math.inf
         and bar["volume"] >= 0.0
         and bar["volume"] < math.inf
@@ -85,12 +88,12 @@ def _join(s: Record, p: Record, bar: Record) -> bool:
 def _close_bar(s: Record, p: Record) -> None:
     ts = s["slot"] * p["frame_ms"]
     end = s["end"]
-    before = s["ts"][(end - 1) % rec.RING_BARS]
+    before = s["ts"][(end - 1) & rec.RING_MASK]
     if end > 0 and (ts - before) // p["frame_ms"] - 1 > rec.GAP_RESET_BARS:
         s["resets"] += 1
         s["warm"] = 0
         s["pending_end"] = 0
-    at = end % rec.RING_BARS
+    at = end & rec.RING_MASK
     s["ts"][at] = ts
     s["open"][at] = s["next_open"]
     s["high"][at] = s["next_high"]
@@ -103,7 +106,7 @@ def _close_bar(s: Record, p: Record) -> None:
     s["slot"] = -1
     close = math.nan
     if s["warm"] > 0:
-        close = s["close"][(end - 1) % rec.RING_BARS]
+        close = s["close"][(end - 1) & rec.RING_MASK]
     span = true_range(s["high"][at], s["low"][at], close)
     s["atr"] = wilder_next(s["atr"], span, s["warm"], ATR_BARS)
     s["end"] = end + 1
@@ -117,32 +120,20 @@ def _close_bar(s: Record, p: Record) -> None:
 
 
 @part
-def _note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
-    """Keep a level source until levels are built; the oldest make room."""
-    at = s["pending_end"] % rec.PENDING_MAX
-    s["pending_bar"][at] = bar
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
-    s["pending_known"][at] = newest + p["frame_ms"]
-    s["pending_side"][at] = side
-    s["pending_kind"][at] = kind
-    s["pending_end"] += 1
-
-
-@part
 def _note_volume_extreme(s: Record, p: Record) -> None:
     """Both ends of a bar in the top share of volume, judged when it closes."""
     newest = s["end"] - 1
     count = min(s["warm"] - 1, EXTREME_BARS)
-    volume = s["volume"][newest % rec.RING_BARS]
+    volume = s["volume"][newest & rec.RING_MASK]
     if count < BAND_BARS or volume <= 0.0:
         return
     larger = 0
     for back in range(1, count + 1):
-        if s["volume"][(newest - back) % rec.RING_BARS] >= volume:
+        if s["volume"][(newest - back) & rec.RING_MASK] >= volume:
             larger += 1
     if larger < p["extreme_fraction"] * count:
-        _note_source(s, p, newest, 1, rec.VOLUME_EXTREME)
-        _note_source(s, p, newest, -1, rec.VOLUME_EXTREME)
+        note_source(s, p, newest, 1, rec.VOLUME_EXTREME)
+        note_source(s, p, newest, -1, rec.VOLUME_EXTREME)
 
 
 @part
@@ -153,20 +144,20 @@ def _note_pivots(s: Record, p: Record) -> None:
         return
     middle = s["end"] - 1 - right
     top, bottom = True, True
-    high = s["high"][middle % rec.RING_BARS]
-    low = s["low"][middle % rec.RING_BARS]
+    high = s["high"][middle & rec.RING_MASK]
+    low = s["low"][middle & rec.RING_MASK]
     for step in range(1, left + 1):
-        at = (middle - step) % rec.RING_BARS
+        at = (middle - step) & rec.RING_MASK
         top = top and s["high"][at] < high
         bottom = bottom and s["low"][at] > low
     for step in range(1, right + 1):
-        at = (middle + step) % rec.RING_BARS
+        at = (middle + step) & rec.RING_MASK
         top = top and s["high"][at] <= high
         bottom = bottom and s["low"][at] >= low
     if top:
-        _note_source(s, p, middle, 1, rec.SWING)
+        note_source(s, p, middle, 1, rec.SWING)
     if bottom:
-        _note_source(s, p, middle, -1, rec.SWING)
+        note_source(s, p, middle, -1, rec.SWING)
 
 
 @part
