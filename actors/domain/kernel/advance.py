@@ -30,7 +30,7 @@ _WHYNOT = int(FindingKind.WHYNOT)
 def _emit(s: Record, p: Record, row: Record, kind: int) -> None:
     """Fill a row with what holds for every kind; the rest stays UNKNOWN or 0."""
     row["kind"] = kind
-    row["ts"] = s["ts"][(s["end"] - 1) % rec.RING_BARS] + p["frame_ms"]
+    row["ts"] = s["ts"][(s["end"] - 1) & rec.RING_MASK] + p["frame_ms"]
     row["side"] = 0
     row["signal_kind"] = 0
     row["reason"] = 0
@@ -45,7 +45,7 @@ def _emit(s: Record, p: Record, row: Record, kind: int) -> None:
     row["confidence"] = math.nan
     row["score"] = s["score"]
     row["opposite_depth_usd"] = math.nan
-    row["spread_bps"] = s["spread"][(s["end"] - 1) % rec.RING_BARS]
+    row["spread_bps"] = s["spread"][(s["end"] - 1) & rec.RING_MASK]
     for at in range(OBSTACLES):
         row["obstacles"][at] = math.nan
 
@@ -61,7 +61,7 @@ def _put_level(s: Record, row: Record, at: int) -> None:
 @part
 def _arm(s: Record, p: Record, near: int) -> int:
     """Follow whether the price is near a fresh level; 1 armed now, -1 no longer."""
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     armed = (
         near >= 0
         and s["level_id"][near] != 0
@@ -108,7 +108,7 @@ def _put_obstacles(s: Record, row: Record, side: int, close: float) -> None:
 
 @part
 def _put_signal(s: Record, row: Record, kind: int) -> None:
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     row["signal_kind"] = kind
     row["entry"] = close
     row["stop"] = s["stop"]
@@ -125,7 +125,7 @@ def _judge(s: Record, p: Record, out: Findings, count: int) -> int:
     _emit(s, p, out[count], _CANDIDATE)
     _emit(s, p, out[count + 1], _LEVELS)
     out[count + 1]["value"] = float(build_levels(s, p))
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     count = _tell_arming(s, p, out, count + 2, nearest_fresh(s, close))
     s["multiple"] = 0.0
     kind = decide(s, p)
@@ -150,7 +150,7 @@ def _drop(s: Record, p: Record) -> None:
     s["last_reason"] = s["reason"]
     s["last_value"] = s["value"]
     s["last_threshold"] = s["threshold"]
-    s["reason_ts"] = s["ts"][(s["end"] - 1) % rec.RING_BARS] + p["frame_ms"]
+    s["reason_ts"] = s["ts"][(s["end"] - 1) & rec.RING_MASK] + p["frame_ms"]
 
 
 @part

@@ -10,12 +10,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from actors.domain.kernel.compiled import part
+from actors.domain.kernel.compiled import indicator
 
 Ring = npt.NDArray[np.float64]
 
 
-@part
+@indicator
 def true_range(high: float, low: float, close_previous: float) -> float:
     """Give Wilder's true range; NaN previous close: the bar's own range."""
     if math.isnan(close_previous):
@@ -23,7 +23,7 @@ def true_range(high: float, low: float, close_previous: float) -> float:
     return max(high, close_previous) - min(low, close_previous)
 
 
-@part
+@indicator
 def wilder_next(average: float, value: float, seen: int, period: int) -> float:
     """Take `value` into Wilder's average, of which `seen` values came before.
 
@@ -35,7 +35,7 @@ def wilder_next(average: float, value: float, seen: int, period: int) -> float:
     return (average * (period - 1) + value) / period
 
 
-@part
+@indicator
 def ema_next(average: float, value: float, seen: int, period: int) -> float:
     """Take `value` into an exponential average of weight 2 / (period + 1).
 
@@ -46,7 +46,7 @@ def ema_next(average: float, value: float, seen: int, period: int) -> float:
     return average + (value - average) * (2.0 / (period + 1))
 
 
-@part
+@indicator
 def rsi(gain: float, loss: float) -> float:
     """Give the relative strength index, 0..100, of Wilder's mean gain and loss.
 
@@ -57,7 +57,7 @@ def rsi(gain: float, loss: float) -> float:
     return 100.0 * gain / (gain + loss)
 
 
-@part
+@indicator
 def sma(ring: Ring, end: int, count: int) -> float:
     """Give the mean of the newest `count` values."""
     size = len(ring)
@@ -71,7 +71,7 @@ def sma(ring: Ring, end: int, count: int) -> float:
     return total / count
 
 
-@part
+@indicator
 def deviation(ring: Ring, end: int, count: int) -> float:
     """Give the population standard deviation of the newest `count` values."""
     mean = sma(ring, end, count)
@@ -86,7 +86,7 @@ def deviation(ring: Ring, end: int, count: int) -> float:
     return math.sqrt(total / count)
 
 
-@part
+@indicator
 def highest(ring: Ring, end: int, count: int) -> float:
     """Give the largest of the newest `count` values."""
     size = len(ring)
@@ -100,7 +100,7 @@ def highest(ring: Ring, end: int, count: int) -> float:
     return top
 
 
-@part
+@indicator
 def lowest(ring: Ring, end: int, count: int) -> float:
     """Give the smallest of the newest `count` values."""
     size = len(ring)
@@ -114,7 +114,7 @@ def lowest(ring: Ring, end: int, count: int) -> float:
     return bottom
 
 
-@part
+@indicator
 def median(ring: Ring, end: int, count: int, known_min: int, scratch: Ring) -> float:
     """Give the median of the known values among the newest `count`.
 
@@ -139,7 +139,7 @@ def median(ring: Ring, end: int, count: int, known_min: int, scratch: Ring) -> f
     return float(scratch[half - 1] + scratch[half]) / 2.0
 
 
-@part
+@indicator
 def correlation(left: Ring, right: Ring, end: int, count: int) -> float:
     """Give Pearson's correlation of the newest `count` returns of two price rings.
 

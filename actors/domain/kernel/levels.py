@@ -30,7 +30,7 @@ def build_levels(s: Record, p: Record) -> int:
     _add_donchian(s, p, -1)
     volume = 0.0
     for back in range(2, rec.WARM_BARS + 1):
-        volume += s["volume"][(s["end"] - back) % rec.RING_BARS]
+        volume += s["volume"][(s["end"] - back) & rec.RING_MASK]
     volume /= rec.WARM_BARS - 1
     count = 0
     for at in range(rec.LEVELS_MAX):
@@ -42,7 +42,7 @@ def build_levels(s: Record, p: Record) -> int:
 @part
 def _keep(s: Record, p: Record, at: int, volume: float) -> bool:
     follow(s, p, at)
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     broken = s["level_broken"][at]
     if broken > 0 and newest - broken > BREAKOUT_KEPT_MS:
         s["level_id"][at] = 0
@@ -56,7 +56,7 @@ def _keep(s: Record, p: Record, at: int, volume: float) -> bool:
 def _add_donchian(s: Record, p: Record, side: int) -> None:
     """Add the extremes of the windows that end before the newest bar."""
     newest = s["end"] - 2
-    known = s["ts"][newest % rec.RING_BARS] + p["frame_ms"]
+    known = s["ts"][newest & rec.RING_MASK] + p["frame_ms"]
     extreme, step = newest, 0
     for window in range(rec.DONCHIANS_MAX):
         length = p["donchian_bars"][window]
@@ -64,8 +64,8 @@ def _add_donchian(s: Record, p: Record, side: int) -> None:
             break
         while step < min(length, s["warm"] - 1):
             bar = newest - step
-            one = bar % rec.RING_BARS
-            best = extreme % rec.RING_BARS
+            one = bar & rec.RING_MASK
+            best = extreme & rec.RING_MASK
             higher = side > 0 and s["high"][one] >= s["high"][best]
             lower = side < 0 and s["low"][one] <= s["low"][best]
             if higher or lower:
@@ -79,10 +79,10 @@ def _add(  # noqa: PLR0913, PLR0917 - one source, spelled out: records cannot ne
     s: Record, p: Record, bar: int, side: int, kind: int, known: int
 ) -> None:
     """Make a source join a fresh level nearby, or start a level with it."""
-    price = s["low"][bar % rec.RING_BARS]
+    price = s["low"][bar & rec.RING_MASK]
     if side > 0:
-        price = s["high"][bar % rec.RING_BARS]
-    birth = s["ts"][bar % rec.RING_BARS]
+        price = s["high"][bar & rec.RING_MASK]
+    birth = s["ts"][bar & rec.RING_MASK]
     if _is_listed(s, side, birth):
         return
     joined, gap = -1, p["merge_atr"] * s["atr"]
@@ -119,7 +119,7 @@ def _is_listed(s: Record, side: int, birth: int) -> bool:
 
 @part
 def _start(s: Record, at: int, bar: int, known: int) -> None:
-    birth = s["ts"][bar % rec.RING_BARS]
+    birth = s["ts"][bar & rec.RING_MASK]
     s["level_birth"][at] = birth
     s["level_newest"][at] = birth
     s["level_known"][at] = known
@@ -128,7 +128,7 @@ def _start(s: Record, at: int, bar: int, known: int) -> None:
     s["level_touches"][at] = 1
     s["level_pierces"][at] = 0
     s["level_departed"][at] = 0
-    s["level_volume"][at] = s["volume"][bar % rec.RING_BARS]
+    s["level_volume"][at] = s["volume"][bar & rec.RING_MASK]
     s["level_seen"][at] = bar + 1
     s["level_members"][at] = 1
     s["level_strength"][at] = 0.0
@@ -137,7 +137,7 @@ def _start(s: Record, at: int, bar: int, known: int) -> None:
 @part
 def _place(s: Record) -> int:
     """Find a free place, else the oldest spent level's, else the oldest level's."""
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     oldest, spent = 0, -1
     for at in range(rec.LEVELS_MAX):
         if s["level_id"][at] == 0:

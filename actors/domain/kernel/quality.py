@@ -32,7 +32,7 @@ def _permitted(s: Record, p: Record, side: int) -> bool:
 @part
 def _in_session(s: Record, p: Record) -> bool:
     """Keep away from the first and last minutes of the UTC day."""
-    closed = s["ts"][(s["end"] - 1) % rec.RING_BARS] + p["frame_ms"]
+    closed = s["ts"][(s["end"] - 1) & rec.RING_MASK] + p["frame_ms"]
     minute = float(closed % rec.DAY_MS // rec.MINUTE_MS)
     last = 1440.0 - p["session_last"]
     return at_least(s, minute, float(p["session_first"]), why.SESSION_START) and (
@@ -43,8 +43,8 @@ def _in_session(s: Record, p: Record) -> bool:
 @part
 def range_at(s: Record, back: int) -> float:
     """Give the true range of the bar `back` bars before the newest."""
-    at = (s["end"] - 1 - back) % rec.RING_BARS
-    close = s["close"][(s["end"] - 2 - back) % rec.RING_BARS]
+    at = (s["end"] - 1 - back) & rec.RING_MASK
+    close = s["close"][(s["end"] - 2 - back) & rec.RING_MASK]
     return float(max(s["high"][at], close) - min(s["low"][at], close))
 
 
@@ -55,7 +55,7 @@ def _lively(s: Record, p: Record) -> bool:
     total = 0.0
     for back in range(p["flat_bars"]):
         total += range_at(s, back)
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     ratio = total / p["flat_bars"] / close
     return at_least(s, ratio, p["flat_min"], why.FLAT_MARKET)
 
@@ -85,8 +85,8 @@ def _trending(s: Record, p: Record, side: int) -> bool:
     if math.isnan(p["trend_min"]):
         return True
     count = p["trend_bars"]
-    newest = s["close"][(s["end"] - 1) % rec.RING_BARS]
-    oldest = s["close"][(s["end"] - 1 - count) % rec.RING_BARS]
+    newest = s["close"][(s["end"] - 1) & rec.RING_MASK]
+    oldest = s["close"][(s["end"] - 1 - count) & rec.RING_MASK]
     slope = side * (newest / oldest - 1.0) / count
     return at_least(s, slope, p["trend_min"], why.NO_TREND)
 
@@ -98,11 +98,11 @@ def _clear(s: Record, p: Record) -> bool:
         return True
     path = 0.0
     for back in range(NOISE_BARS):
-        newer = s["close"][(s["end"] - 1 - back) % rec.RING_BARS]
-        older = s["close"][(s["end"] - 2 - back) % rec.RING_BARS]
+        newer = s["close"][(s["end"] - 1 - back) & rec.RING_MASK]
+        older = s["close"][(s["end"] - 2 - back) & rec.RING_MASK]
         path += abs(newer - older)
-    newest = s["close"][(s["end"] - 1) % rec.RING_BARS]
-    oldest = s["close"][(s["end"] - 1 - NOISE_BARS) % rec.RING_BARS]
+    newest = s["close"][(s["end"] - 1) & rec.RING_MASK]
+    oldest = s["close"][(s["end"] - 1 - NOISE_BARS) & rec.RING_MASK]
     noise = 1.0
     if path > 0.0:
         noise = 1.0 - abs(newest - oldest) / path

@@ -1,7 +1,7 @@
 """A symbol's whole memory as one plain record, and a preset's numbers as another.
 
 Rings are read with `actors.domain.kernel.indicators`: `end` counts every pipeline bar
-so far, and bar number n stands at n modulo the ring's length. A copy of the record is
+so far, and bar number n stands at n & RING_MASK. A copy of the record is
 a snapshot; putting the copy back is a restart with nothing forgotten.
 """
 
@@ -17,7 +17,8 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
-RING_BARS = 256  # pipeline bars at hand
+RING_BARS = 256  # pipeline bars at hand; a power of two
+RING_MASK = RING_BARS - 1
 SLOT_MS = 5 * MINUTE_MS  # the grain of 24 h windows
 DAY_SLOTS = 288
 DAY_RING = DAY_SLOTS + 1  # the day, and the slot that just left it

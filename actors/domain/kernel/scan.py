@@ -78,7 +78,7 @@ def scan(s: Record, p: Record) -> bool:
 @part
 def measure(s: Record, p: Record) -> None:
     """Measure what is cheap; the dear ones are measured when their turn comes."""
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     s["atr_ratio"] = math.nan
     if s["quarter_seen"] >= 14:
         s["atr_ratio"] = s["quarter_atr"] / close
@@ -110,8 +110,8 @@ def _listed(s: Record, p: Record) -> bool:
 
 @part
 def _whole(s: Record, p: Record) -> bool:
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
-    oldest = s["ts"][(s["end"] - GAP_BARS) % rec.RING_BARS]
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
+    oldest = s["ts"][(s["end"] - GAP_BARS) & rec.RING_MASK]
     missing = (newest - oldest) // p["frame_ms"] + 1 - GAP_BARS
     limit = rec.MISSING_SHARE_MAX * GAP_BARS
     return at_most(s, float(missing), limit, why.DATA_GAP)
@@ -147,7 +147,7 @@ def _open_interest(s: Record, p: Record) -> bool:
 @part
 def _spread(s: Record, p: Record) -> bool:
     """Hold the median of the last bars' spreads: one snapshot says little."""
-    if math.isnan(s["spread"][(s["end"] - 1) % rec.RING_BARS]):
+    if math.isnan(s["spread"][(s["end"] - 1) & rec.RING_MASK]):
         return unknown(s, p, why.SPREAD_UNKNOWN, p["spread_max"])
     spread = median(s["spread"], s["end"], SPREAD_BARS, 1, s["scratch"])
     return at_most(s, spread, p["spread_max"], why.SPREAD)
@@ -169,7 +169,7 @@ def _deep(s: Record, p: Record) -> bool:
 
 @part
 def _busy(s: Record, p: Record) -> bool:
-    trades = s["trades"][(s["end"] - 1) % rec.RING_BARS]
+    trades = s["trades"][(s["end"] - 1) & rec.RING_MASK]
     if math.isnan(trades):
         return unknown(s, p, why.TRADES_PER_MINUTE_UNKNOWN, p["trades_min"])
     return at_least(s, trades, p["trades_min"], why.TRADES_PER_MINUTE)
@@ -188,7 +188,7 @@ def _moving(s: Record, p: Record) -> bool:
 def _biased(s: Record, p: Record) -> bool:
     if p["bias"] == 0:
         return True
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     change = close / s["day_close"][_day_ago(s, p)] - 1.0
     if math.isnan(change):
         return reject(s, why.CHANGE_24H_UNKNOWN, math.nan, GAIN_24H_MIN)
@@ -244,10 +244,10 @@ def _squeezed(s: Record, p: Record) -> bool:
     count = min(s["warm"] - 20, WIDTH_BARS)
     if count < WIDTH_BARS_MIN:
         return unknown(s, p, why.BB_WIDTH_UNKNOWN, p["width_max"])
-    width = s["width"][(end - 1) % rec.RING_BARS]
+    width = s["width"][(end - 1) & rec.RING_MASK]
     below = 0
     for back in range(1, count + 1):
-        if s["width"][(end - 1 - back) % rec.RING_BARS] < width:
+        if s["width"][(end - 1 - back) & rec.RING_MASK] < width:
             below += 1
     return at_most(s, 100.0 * below / count, p["width_max"], why.BB_WIDTH)
 

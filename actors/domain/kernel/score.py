@@ -72,7 +72,7 @@ def _range_quality(s: Record) -> float:
 
 @part
 def _activity(s: Record) -> float:
-    trades = s["trades"][(s["end"] - 1) % rec.RING_BARS]
+    trades = s["trades"][(s["end"] - 1) & rec.RING_MASK]
     if math.isnan(trades):
         return math.nan
     if trades <= 0.0:
@@ -97,12 +97,12 @@ def _company(s: Record) -> float:
 def _gain(s: Record) -> float:
     """100 x the change over 5 bars, plus the log of volume's last growth."""
     end = s["end"]
-    now, before = (end - 1) % rec.RING_BARS, (end - 6) % rec.RING_BARS
+    now, before = (end - 1) & rec.RING_MASK, (end - 6) & rec.RING_MASK
     newer, older = 0.0, 0.0
     for back in range(3):
-        newer += s["volume"][(end - 1 - back) % rec.RING_BARS]
+        newer += s["volume"][(end - 1 - back) & rec.RING_MASK]
     for back in range(3, 5):
-        older += s["volume"][(end - 1 - back) % rec.RING_BARS]
+        older += s["volume"][(end - 1 - back) & rec.RING_MASK]
     if not (newer > 0.0 and older > 0.0):
         return math.nan
     change = s["close"][now] / s["close"][before] - 1.0

@@ -50,7 +50,7 @@ def decide(s: Record, p: Record) -> int:
 @part
 def _explain_nothing(s: Record, p: Record) -> None:
     """No level was crossed: say by how much the nearest one was missed."""
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     at = nearest_fresh(s, close)
     s["chosen"] = at
     if at < 0:
@@ -93,7 +93,7 @@ def _retest(s: Record, p: Record) -> bool:
     if at < 0:
         return False
     price, side = s["level_price"][at], s["level_side"][at]
-    newest = (s["end"] - 1) % rec.RING_BARS
+    newest = (s["end"] - 1) & rec.RING_MASK
     closed = s["ts"][newest] + p["frame_ms"]
     hours = (closed - s["level_broken"][at]) / rec.HOUR_MS
     extreme = s["low"][newest] if side > 0 else s["high"][newest]
@@ -139,7 +139,7 @@ def _find(s: Record, p: Record, kind: int) -> int:
 
     One that is good enough goes before one that is not, whatever the distance.
     """
-    close = s["close"][(s["end"] - 1) % rec.RING_BARS]
+    close = s["close"][(s["end"] - 1) & rec.RING_MASK]
     best, good, gap = -1, False, 0.0
     for at in range(rec.LEVELS_MAX):
         if s["level_id"][at] == 0 or not _meets(s, p, at, kind):
@@ -154,7 +154,7 @@ def _find(s: Record, p: Record, kind: int) -> int:
 
 @part
 def _meets(s: Record, p: Record, at: int, kind: int) -> bool:
-    newest = (s["end"] - 1) % rec.RING_BARS
+    newest = (s["end"] - 1) & rec.RING_MASK
     price, side = s["level_price"][at], s["level_side"][at]
     state = s["level_state"][at]
     if kind == MOMENTUM:
@@ -162,7 +162,7 @@ def _meets(s: Record, p: Record, at: int, kind: int) -> bool:
         return bool(state == rec.FRESH and beyond)
     # Back at a level that was broken on an earlier bar, coming from beyond it.
     closed = s["ts"][newest] + p["frame_ms"]
-    before = s["close"][(s["end"] - 2) % rec.RING_BARS]
+    before = s["close"][(s["end"] - 2) & rec.RING_MASK]
     reach = p["retest_tolerance"] * price
     return bool(
         state == rec.BROKEN
@@ -204,9 +204,9 @@ def _trades_at_touch(s: Record, p: Record) -> bool:
     count = max(1, rec.HOUR_MS // p["frame_ms"])
     total = 0.0
     for back in range(1, min(count, rec.WARM_BARS - 1) + 1):
-        total += s["trades"][(s["end"] - 1 - back) % rec.RING_BARS]
+        total += s["trades"][(s["end"] - 1 - back) & rec.RING_MASK]
     mean = total / min(count, rec.WARM_BARS - 1)
-    trades = s["trades"][(s["end"] - 1) % rec.RING_BARS]
+    trades = s["trades"][(s["end"] - 1) & rec.RING_MASK]
     if math.isnan(mean + trades):
         limit = p["touch_trades_min"]
         return unknown(s, p, why.TRADES_PER_MINUTE_UNKNOWN, limit)

@@ -19,7 +19,7 @@ def follow(s: Record, p: Record, at: int) -> None:
     stop = s["end"] - 1
     bar = max(s["level_seen"][at], s["end"] - rec.RING_BARS)
     while bar < stop and s["level_state"][at] == rec.FRESH:
-        _meet(s, p, at, bar % rec.RING_BARS)
+        _meet(s, p, at, bar & rec.RING_MASK)
         bar += 1
     s["level_seen"][at] = stop
 
@@ -57,7 +57,7 @@ def strength(s: Record, p: Record, at: int, volume_mean: float) -> float:
     Standing on a round number adds up to 0.3, a cascade of sources up to 0.2.
     """
     touches = s["level_touches"][at]
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     hours = (newest - s["level_birth"][at]) / rec.HOUR_MS
     volume = 0.0
     if volume_mean > 0.0:

@@ -85,12 +85,12 @@ def _join(s: Record, p: Record, bar: Record) -> bool:
 def _close_bar(s: Record, p: Record) -> None:
     ts = s["slot"] * p["frame_ms"]
     end = s["end"]
-    before = s["ts"][(end - 1) % rec.RING_BARS]
+    before = s["ts"][(end - 1) & rec.RING_MASK]
     if end > 0 and (ts - before) // p["frame_ms"] - 1 > rec.GAP_RESET_BARS:
         s["resets"] += 1
         s["warm"] = 0
         s["pending_end"] = 0
-    at = end % rec.RING_BARS
+    at = end & rec.RING_MASK
     s["ts"][at] = ts
     s["open"][at] = s["next_open"]
     s["high"][at] = s["next_high"]
@@ -103,7 +103,7 @@ def _close_bar(s: Record, p: Record) -> None:
     s["slot"] = -1
     close = math.nan
     if s["warm"] > 0:
-        close = s["close"][(end - 1) % rec.RING_BARS]
+        close = s["close"][(end - 1) & rec.RING_MASK]
     span = true_range(s["high"][at], s["low"][at], close)
     s["atr"] = wilder_next(s["atr"], span, s["warm"], ATR_BARS)
     s["end"] = end + 1
@@ -121,7 +121,7 @@ def _note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
     """Keep a level source until levels are built; the oldest make room."""
     at = s["pending_end"] % rec.PENDING_MAX
     s["pending_bar"][at] = bar
-    newest = s["ts"][(s["end"] - 1) % rec.RING_BARS]
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     s["pending_known"][at] = newest + p["frame_ms"]
     s["pending_side"][at] = side
     s["pending_kind"][at] = kind
@@ -133,12 +133,12 @@ def _note_volume_extreme(s: Record, p: Record) -> None:
     """Both ends of a bar in the top share of volume, judged when it closes."""
     newest = s["end"] - 1
     count = min(s["warm"] - 1, EXTREME_BARS)
-    volume = s["volume"][newest % rec.RING_BARS]
+    volume = s["volume"][newest & rec.RING_MASK]
     if count < BAND_BARS or volume <= 0.0:
         return
     larger = 0
     for back in range(1, count + 1):
-        if s["volume"][(newest - back) % rec.RING_BARS] >= volume:
+        if s["volume"][(newest - back) & rec.RING_MASK] >= volume:
             larger += 1
     if larger < p["extreme_fraction"] * count:
         _note_source(s, p, newest, 1, rec.VOLUME_EXTREME)
@@ -153,14 +153,14 @@ def _note_pivots(s: Record, p: Record) -> None:
         return
     middle = s["end"] - 1 - right
     top, bottom = True, True
-    high = s["high"][middle % rec.RING_BARS]
-    low = s["low"][middle % rec.RING_BARS]
+    high = s["high"][middle & rec.RING_MASK]
+    low = s["low"][middle & rec.RING_MASK]
     for step in range(1, left + 1):
-        at = (middle - step) % rec.RING_BARS
+        at = (middle - step) & rec.RING_MASK
         top = top and s["high"][at] < high
         bottom = bottom and s["low"][at] > low
     for step in range(1, right + 1):
-        at = (middle + step) % rec.RING_BARS
+        at = (middle + step) & rec.RING_MASK
         top = top and s["high"][at] <= high
         bottom = bottom and s["low"][at] >= low
     if top:
