@@ -14,7 +14,7 @@ import structlog
 from actors.domain.errors import EngineError
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.risk.requests import Began, Begin, BeginFailed, CommandRequest, Ended
-from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo
+from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
 from config.load import load_preset
@@ -50,12 +50,13 @@ class Conductor(Actor[Any]):
 
     def __init__(
         self,
-        risk: ActorRef[Any],
+        root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
+        *,
         over: Callable[[], None],
     ) -> None:
         super().__init__()
-        self._risk = risk
+        self._root = root
         self._cast = cast
         self._over = over
         self._running: list[str] = []  # children in their start order
@@ -66,14 +67,14 @@ class Conductor(Actor[Any]):
             await self._market_over()
             return
         assert isinstance(message, Lifecycle), f"{message!r} is not for the conductor"
-        name = message.command.name
-        if name == "start":
+        if message.command.name == "start":
             await self._start(message)
-        elif name == "stop":
-            await self._stop(message)
         else:
-            assert name == "reload", f"{name} is not a lifecycle command"
-            await self._reload(message)
+            assert message.command.name == "stop", "start and stop are its commands"
+            await self._stop(message)
+
+    def _risk(self) -> ActorRef[Any]:
+        return self._root().ref("risk")
 
     # --- start --------------------------------------------------------------------
 
@@ -81,7 +82,7 @@ class Conductor(Actor[Any]):
         """Ask for INITIALIZING, bring the children up, tell the risk actor."""
         wanted, cast = self._wanted(request.command)
         timeframe_ms = 0 if cast is None else cast.timeframe_ms
-        answer = await self._risk.ask(
+        answer: CommandAnswer = await self._risk().ask(
             lambda reply: Begin(request.command, wanted, timeframe_ms, reply),
             ANSWER_SECONDS,
         )
@@ -104,20 +105,20 @@ class Conductor(Actor[Any]):
             return str(error), None
 
     async def _bring_up(self, cast: Cast) -> None:
-        supervisor = self.context.supervisor
+        supervisor = self._root()
         try:
             refs = []
             for spec in cast.symbols:
                 refs.append(await supervisor.start_child(spec, "symbols"))
                 self._running.append(spec.name)
             for ref, spec in zip(refs, cast.symbols, strict=True):
-                ref.monitor(self._risk, spec.name)
+                ref.monitor(self._risk(), spec.name)
             feed = cast.feed(refs)
-            self._risk.tell(Began(len(refs)))
+            self._risk().tell(Began(len(refs)))
             await supervisor.start_child(feed, "market")
             self._running.append(feed.name)
         except (RuntimeFault, EngineError) as error:
-            self._risk.tell(BeginFailed(f"start failed: {error}"))
+            self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
 
     # --- stop ---------------------------------------------------------------------
@@ -130,16 +131,16 @@ class Conductor(Actor[Any]):
         request.reply.reply(answer)
 
     async def _ask_risk(self, command: Command) -> CommandAnswer:
-        answer: CommandAnswer = await self._risk.ask(
+        answer: CommandAnswer = await self._risk().ask(
             lambda reply: CommandRequest(command, reply), ANSWER_SECONDS
         )
         return answer
 
     async def _take_down(self, reason: str) -> None:
-        supervisor = self.context.supervisor
+        supervisor = self._root()
         while self._running:
             await supervisor.stop_child(self._running.pop(), reason)
-        self._risk.tell(Ended(reason))
+        self._risk().tell(Ended(reason))
 
     async def _market_over(self) -> None:
         """Stop because there is nothing left to trade."""
@@ -147,10 +148,3 @@ class Conductor(Actor[Any]):
         await self._ask_risk(over)
         await self._take_down("the market is over")
         self._over()
-
-    # --- reload ---------------------------------------------------------------------
-
-    async def _reload(self, request: Lifecycle) -> None:
-        """Read every shipped preset again and say whether all are sound."""
-        answer = await self._ask_risk(request.command)
-        request.reply.reply(answer)

@@ -11,6 +11,7 @@ all others go on.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,7 +24,8 @@ from actors.domain.messages import BarsClosed, MarketEnded, StepClosed, WatchedB
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import ExchangeUpdate
 from actors.exchange.paper import PaperExchange
-from actors.market import Block, History, Market, Step, steps
+from actors.latency import Latency
+from actors.market.port import Block, History, Market, Step, steps
 from actors.runtime import Actor, ActorRef, Latch
 from actors.runtime.clock import MarketClock
 
@@ -65,9 +67,20 @@ class Cursor:
         self.last_close_ms = self.description.start_ms
         self._blocks = market.blocks()
         self._steps: Iterator[Step] = iter(())
+        self._peeked: Step | None = None
+
+    def peek(self) -> Step | None:
+        """Return the next step and leave it for `next_step`; None at the end."""
+        if self._peeked is None:
+            self._peeked = self._pull()
+        return self._peeked
 
     def next_step(self) -> Step | None:
         """Return the next step of the market, or None at its end."""
+        step, self._peeked = self.peek(), None
+        return step
+
+    def _pull(self) -> Step | None:
         while True:
             step = next(self._steps, None)
             if step is not None:
@@ -104,6 +117,7 @@ class Feed(Actor[Walk]):
         exchange: PaperExchange,
         pace: Pace,
         listeners: Listeners,
+        latency: Latency,
     ) -> None:
         super().__init__()
         self._cursor = cursor
@@ -115,6 +129,7 @@ class Feed(Actor[Walk]):
         self._names = [i.symbol for i in cursor.description.instruments]
         self._index = {name: index for index, name in enumerate(self._names)}
         self._pace = pace
+        self._latency = latency
         self._latch = Latch()
         self.late_answers = 0
 
@@ -126,26 +141,35 @@ class Feed(Actor[Walk]):
         self.context.ref.tell(Walk())
 
     async def handle(self, _walk: Walk) -> None:
-        """Take one step, then come back for the next."""
-        step = self._cursor.next_step()
+        """Take one step, then come back for the next.
+
+        A pause before a step is a timer, not a sleep, so that a stop is heard at once.
+        """
+        step = self._cursor.peek()
         end_ms = self._pace.end_ms
         if step is None or (end_ms is not None and step.close_ts > end_ms):
             await self._finish()
             return
-        await self._keep_pace(step)
+        pause_seconds = self._pause_seconds(step)
+        if pause_seconds > 0:
+            self.context.send_after(pause_seconds, Walk())
+            return
+        self._cursor.next_step()
         await self._live_through(step)
+        began_ns = time.perf_counter_ns()
         await self._close(step)
+        self._latency.observe((time.perf_counter_ns() - began_ns) / 1e9)
         self.context.ref.tell(Walk())
 
-    async def _keep_pace(self, step: Step) -> None:
-        """Wait until this step closes at the chosen speed."""
+    def _pause_seconds(self, step: Step) -> float:
+        """Say how long to wait until this step closes at the chosen speed."""
         if math.isinf(self._pace.speed):
-            return
+            return 0.0
         elapsed_ms = step.close_ts - self._began_ms
         due = self._began_seconds + elapsed_ms / 1000 / self._pace.speed
-        await trio.sleep_until(due)
+        return due - trio.current_time()
 
-    # --- inside the bar -----------------------------------------------------------------
+    # --- inside the bar -----------------------------------------------------------
 
     async def _live_through(self, step: Step) -> None:
         """Let the exchange trade along this step's bars, event by event."""
@@ -168,7 +192,7 @@ class Feed(Actor[Walk]):
         self._latch.add()
         self._risk.tell_tracked(update, self._latch)
 
-    # --- at its close -------------------------------------------------------------------
+    # --- at its close -------------------------------------------------------------
 
     async def _close(self, step: Step) -> None:
         """Hand out the closed bars, wait for the answers, let the step be weighed."""
@@ -214,7 +238,7 @@ class Feed(Actor[Walk]):
                     _watched(symbol, bar, step.close_ts), self._latch
                 )
 
-    # --- the end ------------------------------------------------------------------------
+    # --- the end ------------------------------------------------------------------
 
     async def _finish(self) -> None:
         """Close what is open at the last known prices, then say that it is over."""

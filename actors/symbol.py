@@ -5,6 +5,7 @@ the recent past and is itself again. It never sees orders or positions; it is on
 that a position exists, to show the right phase.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,18 @@ class SymbolActor(Actor[Any]):
         bars, row = self._newest
         return float(bars["close"][row])
 
+    def score(self) -> float | None:
+        """The newest scan score; None while UNKNOWN."""
+        return _known(self.pipeline.score())
+
+    def nearest_level_atr(self) -> float | None:
+        """Distance to the nearest level in ATR; None while UNKNOWN."""
+        return _known(self.pipeline.nearest_level_atr())
+
+    def funnel(self) -> dict[str, int]:
+        """Evaluations, candidates, signals, and each drop by reason."""
+        return self.pipeline.funnel()
+
     def _tell(self, findings: Findings) -> None:
         """Follow the findings with the symbol's own phase, then hand them over."""
         for item in findings.items:
@@ -145,3 +158,7 @@ class SymbolActor(Actor[Any]):
             log.warning("illegal_transition", refused=str(error))
             return
         self.phase = target
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,1 +1,31 @@
-"""The journal: the one truth, append-only."""
+"""The journal: the one truth of what the engine did, appended and never changed."""
+
+from actors.journal.audit import AuditRecord
+from actors.journal.kinds import Kind, Row
+from actors.journal.opening import open_journal
+from actors.journal.reader import JournalReader, Verification, open_reader
+from actors.journal.session import (
+    Checkpoint,
+    SessionEnded,
+    SessionStarted,
+    SessionSummary,
+    Stage,
+)
+from actors.journal.writer import Journal, JournalStatistics
+
+__all__ = [
+    "AuditRecord",
+    "Checkpoint",
+    "Journal",
+    "JournalReader",
+    "JournalStatistics",
+    "Kind",
+    "Row",
+    "SessionEnded",
+    "SessionStarted",
+    "SessionSummary",
+    "Stage",
+    "Verification",
+    "open_journal",
+    "open_reader",
+]

@@ -6,12 +6,14 @@ then taken in a fixed order, so that the order in which hundreds of symbols happ
 to answer decides nothing. Fills and order updates are taken as they come.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, assert_never
 
 import structlog
 
 from actors.domain import limits
 from actors.domain.messages import (
+    Alert,
     Armed,
     Candidate,
     Disarmed,
@@ -28,7 +30,7 @@ from actors.domain.messages import (
 from actors.domain.orders import Fill, OrderState, OrderUpdate
 from actors.domain.phases import Phase, SymbolPhase
 from actors.journal import Kind
-from actors.risk.commands import Commands, Refusal
+from actors.risk.commands import Commands
 from actors.risk.desk import Decision, Desk, Ports
 from actors.risk.entries import Entries
 from actors.risk.killswitch import Kill
@@ -43,7 +45,7 @@ from actors.risk.requests import (
     Ended,
 )
 from actors.risk.state import OrderRecord, RiskState
-from actors.runtime import Actor
+from actors.runtime import Actor, ChildState, Down
 
 log = structlog.get_logger(component="risk")
 
@@ -70,13 +72,13 @@ class RiskActor(Actor[Any]):
         orders = OrderBook(self.desk)
         protection = Protection(self.desk, orders)
         self._orders = orders
-        self._protection = protection
+        self.protection = protection
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
         self._kill = Kill(self.desk, orders, protection)
         self.commands = Commands(self.desk, orders, protection, self._kill)
         self._step: dict[str, Findings] = {}
-        self._handlers = {
+        self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             Findings: self._found,
             StepClosed: self._step_closed,
             WatchedBar: self._positions.bar,
@@ -89,7 +91,21 @@ class RiskActor(Actor[Any]):
             Ended: self._ended,
             SymbolDown: self._symbol_down,
             MarketEnded: self._market_ended,
+            Down: self._child_down,
+            Alert: self._alert,
         }
+
+    async def on_start(self) -> None:
+        """Come back from a crash with the gate closed: a person decides.
+
+        What the crash interrupted is not known, so nothing new is risked; stops stay
+        at the exchange, and open positions go on being managed.
+        """
+        if self.context.incarnation > 1:
+            self.desk.state.gate_open = False
+            reason = "the risk actor crashed and started again"
+            self.desk.machine.move(Phase.ERROR, reason)
+            self.desk.alert("critical", "internal", reason, "entries refused; retry")
 
     async def handle(self, message: Any) -> None:
         """Take one message to its handler."""
@@ -177,7 +193,7 @@ class RiskActor(Actor[Any]):
     async def _strategy_exit(self, symbol: str, wish: ExitSignal) -> None:
         position = self.desk.state.positions.get(symbol)
         if position is not None and position.side is wish.side:
-            await self._protection.close(position, wish.reason)
+            await self.protection.close(position, wish.reason)
 
     # --- the exchange's word --------------------------------------------------------
 
@@ -196,7 +212,7 @@ class RiskActor(Actor[Any]):
 
     async def _order_ended(self, record: OrderRecord) -> None:
         if record.purpose != "entry":
-            await self._protection.ended_order(record)
+            await self.protection.ended_order(record)
         elif record.filled > 0:
             await self._positions.entry_ended(record)
         else:
@@ -210,21 +226,20 @@ class RiskActor(Actor[Any]):
     async def _begin(self, request: Begin) -> None:
         desk, state = self.desk, self.desk.state
         before = desk.machine.phase
-        try:
-            self.commands.require(request.command.name)
-        except Refusal as refusal:
-            answer = self.commands.answer(
-                request.command, before, str(refusal), ok=False
-            )
+        refusal = self.commands.forbidden(request.command.name)
+        if refusal:
+            message, ok = refusal, False
+        elif isinstance(request.preset, str):
+            message, ok = request.preset, False
         else:
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
-            desk.machine.move(Phase.INITIALIZING, f"start with {request.preset.name}")
-            answer = self.commands.answer(
-                request.command, before, f"started with {request.preset.name}", ok=True
-            )
-        request.reply.reply(answer)
+            message, ok = f"started with {request.preset.name}", True
+            desk.machine.move(Phase.INITIALIZING, message)
+        request.reply.reply(
+            self.commands.answer(request.command, before, message, ok=ok)
+        )
 
     async def _began(self, began: Began) -> None:
         if self.desk.machine.phase is not Phase.INITIALIZING:
@@ -259,9 +274,21 @@ class RiskActor(Actor[Any]):
         )
         self.desk.lead("symbol left work", down.symbol)
 
+    async def _child_down(self, down: Down) -> None:
+        """Hear from the runtime that a symbol's actor ended or starts again."""
+        if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
+            return
+        quarantined = down.state is ChildState.QUARANTINED
+        phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
+        await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))
+
+    async def _alert(self, fact: Alert) -> None:
+        """Take an alert of another component into the one journal."""
+        self.desk.raise_alert(fact)
+
     async def _market_ended(self, _ended: MarketEnded) -> None:
         """Close what is open at the end of a recording."""
         self.desk.state.gate_open = False
         await self._kill.cancel_entries()
         for position in list(self.desk.state.positions.values()):
-            await self._protection.close(position, "end_of_market")
+            await self.protection.close(position, "end_of_market")

@@ -7,14 +7,18 @@ Halting works in every state. Every command is journalled with its before and af
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+import msgspec
+
 from actors.domain.messages import Command, CommandAnswer
 from actors.domain.phases import RUNNING_PHASES, Phase
 from actors.domain.views import CommandState
-from actors.journal import Kind
+from actors.journal import AuditRecord, Kind
 from actors.risk.desk import Desk
 from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
+from config.errors import ConfigError
+from config.load import load_preset, preset_names
 
 MINUTE_MS = 60_000
 HALTABLE = RUNNING_PHASES | {Phase.ERROR}
@@ -47,7 +51,9 @@ class Commands:
         before = self._desk.machine.phase
         try:
             rule = self._rule(command.name)
-            self.require(command.name)
+            reason = self.forbidden(command.name)
+            if reason:
+                raise Refusal(reason)
             assert rule.act is not None, f"{command.name} belongs to the conductor"
             message, ok = await rule.act(self, command), True
         except Refusal as refusal:
@@ -59,28 +65,19 @@ class Commands:
     ) -> CommandAnswer:
         """Audit a command's end and make its answer."""
         desk = self._desk
-        self._desk.append(
+        asked = msgspec.json.encode(command.args).decode()
+        desk.append(
             Kind.AUDIT,
-            {
-                "who": command.principal,
-                "role": command.role,
-                "what": command.name,
-                "command_id": command.id,
-                "args": command.args,
-                "before": before,
-                "after": desk.machine.phase,
-                "result": message,
-                "ok": ok,
-            },
+            AuditRecord(
+                who=f"{command.principal} as {command.role}",
+                what=f"{command.name} {asked} id {command.id}",
+                before=before,
+                after=desk.machine.phase,
+                result=f"{'done' if ok else 'refused'}: {message}",
+            ),
         )
         wall_ms = desk.ports.wall.now_ms()
         return CommandAnswer(command.id, ok, 200 if ok else 400, message, wall_ms)
-
-    def require(self, name: str) -> None:
-        """Raise Refusal unless the present state allows the command."""
-        reason = self._forbidden(name)
-        if reason:
-            raise Refusal(reason)
 
     def _rule(self, name: str) -> Rule:
         try:
@@ -89,7 +86,7 @@ class Commands:
             msg = f"unknown command {name!r}; known: {', '.join(RULES)}"
             raise Refusal(msg) from None
 
-    def _forbidden(self, name: str) -> str:
+    def forbidden(self, name: str) -> str:
         """Say why a command is not allowed now; empty when it is."""
         phase = self._desk.machine.phase
         phases = RULES[name].phases
@@ -103,7 +100,7 @@ class Commands:
         """Say for each command whether it is allowed now, and why not."""
         rows = []
         for name in RULES:
-            reason = self._forbidden(name)
+            reason = self.forbidden(name)
             rows.append(CommandState(name, not reason, reason))
         return tuple(rows)
 
@@ -167,6 +164,16 @@ class Commands:
         desk.machine.move(Phase.IDLE, "reset requested")
         return "reset: IDLE; start begins anew"
 
+    async def reload(self, _command: Command) -> str:
+        """Read every shipped preset again; they are applied at the next start."""
+        names = preset_names()
+        try:
+            for name in names:
+                load_preset(name)
+        except ConfigError as error:
+            raise Refusal(str(error)) from error
+        return f"{len(names)} presets are sound; the next start reads its own anew"
+
     async def kill_switch(self, command: Command) -> str:
         """Trip the kill switch."""
         reason = str(command.args.get("reason") or command.name)
@@ -204,7 +211,7 @@ RULES: dict[str, Rule] = {
     "stop": Rule(HALTABLE, Commands.stop),
     "pause": Rule(RUNNING_PHASES - {_P.INITIALIZING}, Commands.pause),
     "resume": Rule(RUNNING_PHASES, Commands.resume),
-    "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), None),
+    "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), Commands.reload),
     "emergency_stop": Rule(HALTABLE, Commands.kill_switch),
     "kill_switch": Rule(HALTABLE, Commands.kill_switch),
     "panic_exit": Rule(HALTABLE, Commands.panic_exit),

@@ -22,7 +22,7 @@ from actors.domain.messages import (
 from actors.domain.phases import Phase
 from actors.domain.views import Publisher, WhyRow
 from actors.exchange.port import ExchangePort
-from actors.journal import Journal, Kind
+from actors.journal import Checkpoint, Journal, Kind, Stage
 from actors.risk.machine import GlobalMachine
 from actors.risk.state import RiskState
 from actors.runtime.clock import Clock
@@ -52,13 +52,6 @@ class Decision(Message, frozen=True):
     finding: Signal | WhyNot
     score: float | None = None
     notes: tuple[str, ...] = ()
-
-
-class Checkpoint(Message, frozen=True):
-    """A journal row: one stage of a trade was reached."""
-
-    stage: str  # scan, levels, signal, sized, sent, filled, closed
-    correlation: str
 
 
 class Desk:
@@ -107,11 +100,9 @@ class Desk:
             return
         self.machine.lead(state.leading_stage(), reason, symbol)
 
-    def checkpoint(self, stage: str, symbol: str, correlation: str) -> None:
+    def checkpoint(self, stage: Stage, symbol: str, correlation: str) -> None:
         """Journal that a candidate reached a stage."""
-        self.append(
-            Kind.CHECKPOINT, Checkpoint(stage, correlation), symbol, correlation
-        )
+        self.append(Kind.CHECKPOINT, Checkpoint(stage), symbol, correlation)
 
     def refuse(self, symbol: str, whynot: WhyNot, outcome: str = "refused") -> None:
         """End a candidate or a signal with its one reason."""
@@ -140,19 +131,30 @@ class Desk:
         symbol: str | None = None,
     ) -> None:
         """Tell people about something, with what was done about it."""
-        fact = Alert(
-            ts_ms=self.now_ms,
-            category=category,
-            severity=severity,
-            component="risk",
-            symbol=symbol,
-            message=message,
-            action=action,
+        self.raise_alert(
+            Alert(
+                ts_ms=self.now_ms,
+                category=category,
+                severity=severity,
+                component="risk",
+                symbol=symbol,
+                message=message,
+                action=action,
+            )
         )
+
+    def raise_alert(self, fact: Alert) -> None:
+        """Journal, keep, publish and log an alert."""
         self.state.alerts.append(fact)
-        self.append(Kind.ALERT, fact, symbol)
+        self.append(Kind.ALERT, fact, fact.symbol)
         self.publish("alerts", "ALERT", fact)
-        log.warning("alert", severity=severity, symbol=symbol, text=message, did=action)
+        log.warning(
+            "alert",
+            severity=fact.severity,
+            symbol=fact.symbol,
+            text=fact.message,
+            did=fact.action,
+        )
 
     def next_intent(self, correlation: str, purpose: str) -> str:
         """Name the next intent; the serial makes a repeated purpose distinct."""

@@ -11,6 +11,7 @@ from actors.domain import limits, sizing
 from actors.domain.messages import Signal, WhyNot
 from actors.domain.money import BPS, ONE, nearest_to
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
+from actors.journal import Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
 from actors.risk.state import OrderRecord, bucket_of
@@ -42,7 +43,7 @@ class Entries:
         """Plan one signal's entry, or refuse it."""
         desk, state = self._desk, self._desk.state
         state.counts["signals"] += 1
-        for stage in ("scan", "levels", "signal"):
+        for stage in (Stage.SCAN, Stage.LEVELS, Stage.SIGNAL):
             desk.checkpoint(stage, signal.symbol, signal.correlation)
         desk.publish("signals", "SIGNAL", signal)
         refusal = self._refusal(signal, rank)
@@ -105,7 +106,7 @@ class Entries:
             limit_price=nearest_to(worst, instrument.tick_size),
             expires_ms=desk.now_ms + state.timeframe_ms,
         )
-        desk.checkpoint("sized", signal.symbol, signal.correlation)
+        desk.checkpoint(Stage.SIZED, signal.symbol, signal.correlation)
         record = self._orders.plan(
             request,
             correlation=signal.correlation,
@@ -125,7 +126,7 @@ class Entries:
         if record.state is OrderState.REFUSED:
             self.failed(record)
             return
-        desk.checkpoint("sent", record.request.symbol, record.correlation)
+        desk.checkpoint(Stage.SENT, record.request.symbol, record.correlation)
         desk.lead("entry order in flight", record.request.symbol)
 
     def failed(self, record: OrderRecord) -> None:

@@ -83,31 +83,29 @@ class OrderBook:
     async def _answer(self, request: OrderRequest) -> Outcome:
         try:
             with trio.fail_after(ANSWER_SECONDS_MAX):
-                return await self._desk.ports.exchange.place(request)
+                outcome = await self._desk.ports.exchange.place(request)
         except (ExchangeError, trio.TooSlowError, OSError) as error:
             return Unknown(f"{type(error).__name__}: {error}")
+        return outcome
 
     def _settle(self, client_id: str, outcome: Outcome) -> OrderRecord:
         """Record the answer to a send; a fill may have been faster than it."""
         record = self._desk.state.orders[client_id]
         if record.state is not OrderState.SENDING:
             return record
-        match outcome:
-            case Placed():
-                return self._change(
-                    record, OrderState.OPEN, "", exchange_id=outcome.exchange_id
-                )
-            case Refused():
-                return self._change(record, OrderState.REFUSED, outcome.reason)
-            case Unknown():
-                self._desk.alert(
-                    "error",
-                    "exchange",
-                    f"order {client_id}: answer unknown: {outcome.reason}",
-                    "its risk stays reserved; it is not sent again",
-                    record.request.symbol,
-                )
-                return self._change(record, OrderState.UNKNOWN, outcome.reason)
+        if isinstance(outcome, Placed):
+            found = outcome.exchange_id
+            return self._change(record, OrderState.OPEN, "", exchange_id=found)
+        if isinstance(outcome, Refused):
+            return self._change(record, OrderState.REFUSED, outcome.reason)
+        self._desk.alert(
+            "error",
+            "exchange",
+            f"order {client_id}: answer unknown: {outcome.reason}",
+            "its risk stays reserved; it is not sent again",
+            record.request.symbol,
+        )
+        return self._change(record, OrderState.UNKNOWN, outcome.reason)
 
     async def cancel(self, record: OrderRecord) -> None:
         """Ask for a cancel; its effect comes as an update, or the order had ended."""

@@ -8,7 +8,7 @@ from actors.domain.messages import WatchedBar
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
-from actors.journal import Kind
+from actors.journal import Kind, Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
@@ -44,7 +44,7 @@ class Positions:
             state.counts["entries"] += 1
             state.armed.pop(fill.symbol, None)
             desk.ports.position_changed(fill.symbol, True)
-            desk.checkpoint("filled", fill.symbol, record.correlation)
+            desk.checkpoint(Stage.FILLED, fill.symbol, record.correlation)
             desk.publish("positions", "POSITION_OPEN", self._protection.view(position))
             desk.lead("position opened", fill.symbol)
         await self._protection.protect(position)
@@ -128,7 +128,7 @@ class Positions:
         state.counts["trades"] += 1
         state.day = limits.closed(state.day, position.r_of(position.pnl_usd))
         desk.append(Kind.POSITION, position, symbol, position.correlation)
-        desk.checkpoint("closed", symbol, position.correlation)
+        desk.checkpoint(Stage.CLOSED, symbol, position.correlation)
         desk.publish("positions", "POSITION_CLOSE", self._protection.view(position))
         desk.ports.position_changed(symbol, False)
         for record in self._protection.orders_of(position):

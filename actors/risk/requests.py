@@ -15,10 +15,13 @@ class CommandRequest(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """Enter INITIALIZING with this preset; the answer says whether the table allows."""
+    """Enter INITIALIZING with this preset, or be told why there is none.
+
+    The answer says whether the table allows it.
+    """
 
     command: Command
-    preset: Preset
+    preset: Preset | str
     timeframe_ms: int
     reply: ReplyTo[CommandAnswer]
 

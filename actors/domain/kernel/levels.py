@@ -75,9 +75,7 @@ def _add_donchian(s: Record, p: Record, side: int) -> None:
 
 
 @part
-def _add(  # noqa: PLR0913, PLR0917 - one source, spelled out: records cannot nest
-    s: Record, p: Record, bar: int, side: int, kind: int, known: int
-) -> None:
+def _add(s: Record, p: Record, bar: int, side: int, kind: int, known: int) -> None:
     """Make a source join a fresh level nearby, or start a level with it."""
     price = s["low"][bar & rec.RING_MASK]
     if side > 0:

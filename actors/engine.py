@@ -1,0 +1,263 @@
+"""The supervision tree, drawn as code; no policy lives here.
+
+engine            one_for_one
++-- money         one_for_all, 1 restart in 300 s, then the process stops
+|   +-- risk      owns orders, positions and the global state
++-- lead
+|   +-- conductor brings symbols and market up and down
++-- symbols       one_for_one, 3 restarts in 60 s each, then that one is quarantined
+|   +-- BTC/USDT, ETH/USDT, ...
++-- machine
+|   +-- monitor   measures CPU, memory, disk, descriptors and loop lag
++-- market        one_for_one, 10 restarts in 300 s
+|   +-- feed
++-- (the control plane, given from outside; 5 restarts in 60 s)
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from actors.casting import Casting
+from actors.conductor import Conductor, Lifecycle
+from actors.domain.messages import Alert, Command, CommandAnswer
+from actors.domain.views import Publisher
+from actors.exchange.book import PaperSettings
+from actors.exchange.paper import PaperExchange
+from actors.feed import Cursor, Pace
+from actors.journal import Journal, open_journal
+from actors.latency import Latency
+from actors.market.port import History, Market
+from actors.risk.actor import RiskActor
+from actors.risk.desk import Ports
+from actors.risk.state import RiskState
+from actors.runtime import (
+    ActorRef,
+    Backoff,
+    Budget,
+    ChildSpec,
+    ChildState,
+    CrashReport,
+    DeadLetters,
+    MailboxSpec,
+    OnExhausted,
+    RefStatistics,
+    Supervisor,
+    SupervisorSpec,
+    deepest,
+    run_supervisor,
+)
+from actors.runtime import (
+    Strategy as Restarting,
+)
+from actors.runtime.clock import MarketClock, WallClock
+from actors.service import service
+from actors.symbol import PositionChanged, SymbolActor
+from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
+
+log = structlog.get_logger(component="engine")
+
+#: History kept for restarted symbols: the 24 h windows and some more.
+HISTORY_SPAN_MS = 36 * 3_600_000
+
+RISK_MAILBOX = MailboxSpec(capacity=65_536)
+
+
+class EngineSetup(msgspec.Struct, frozen=True):
+    """Everything an engine is made of, chosen before it runs."""
+
+    engine_id: str
+    session: str
+    market: Market
+    strategy: str
+    pace: Pace
+    seed: int
+    equity_usd: Decimal
+    paper: PaperSettings
+    journal_path: Path | None  # None: in memory
+    history_steps: int = 0  # steps before the first start that only build history
+
+
+class Engine:
+    """The composition root: makes every actor and knows every address."""
+
+    def __init__(
+        self, setup: EngineSetup, journal: Journal, clock: MarketClock
+    ) -> None:
+        self.setup = setup
+        self.journal = journal
+        self.clock = clock
+        self.wall = WallClock()
+        self.description = setup.market.describe()
+        self.cursor = Cursor(setup.market, History(HISTORY_SPAN_MS))
+        self.cursor.skip(setup.history_steps)
+        clock.advance_to(self.cursor.last_close_ms)
+        self.exchange = PaperExchange(
+            self.description.instruments, setup.paper, clock, setup.equity_usd
+        )
+        self.latency = Latency()
+        self.risk_state = RiskState(
+            setup.equity_usd, clock.now_ms(), list(self.description.instruments)
+        )
+        self.market_over = trio.Event()
+        self.dead_letters = DeadLetters()
+        self.crashes = 0
+        self.symbol_names = tuple(i.symbol for i in self.description.instruments)
+        self.data_faults = Counter(f.symbol for f in self.description.faults)
+        where = setup.journal_path.parent if setup.journal_path else Path.cwd()
+        self.monitor = ResourceMonitor(
+            ResourceLimits(), MachineSources(where), clock=self.wall
+        )
+        self.symbol_actors: dict[str, SymbolActor] = {}
+        self.supervisor: Supervisor | None = None
+        self.publisher: Publisher | None = None
+        self.risk: RiskActor  # the present incarnation, set by its factory
+
+    # --- the tree -------------------------------------------------------------------
+
+    def tree(self, extra: tuple[SupervisorSpec, ...]) -> SupervisorSpec:
+        """Draw the tree."""
+        money = SupervisorSpec(
+            "money",
+            (ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),),
+            strategy=Restarting.ONE_FOR_ALL,
+            group_budget=Budget(1, 300.0),
+            budget=Budget(0, 300.0),
+        )
+        lead = SupervisorSpec(
+            "lead",
+            (ChildSpec("conductor", self._make_conductor),),
+            group_budget=Budget(3, 60.0),
+        )
+        symbols = SupervisorSpec(
+            "symbols",
+            group_budget=Budget(4 * len(self.symbol_names) + 100, 60.0),
+            on_child_exhausted=OnExhausted.QUARANTINE,
+            backoff=Backoff(first_seconds=1.0, max_seconds=60.0),
+        )
+        market = SupervisorSpec("market", group_budget=Budget(10, 300.0))
+        machine = SupervisorSpec(
+            "machine",
+            (service("monitor", self._watch_machine),),
+            group_budget=Budget(5, 60.0),
+        )
+        return SupervisorSpec(
+            "engine",
+            (money, lead, machine, symbols, market, *extra),
+            on_child_exhausted=OnExhausted.ESCALATE,
+        )
+
+    def _make_risk(self) -> RiskActor:
+        assert self.publisher is not None, "facts have somewhere to go"
+        ports = Ports(
+            engine_id=self.setup.engine_id,
+            clock=self.clock,
+            wall=self.wall,
+            exchange=self.exchange,
+            journal=self.journal,
+            publisher=self.publisher,
+            position_changed=self._position_changed,
+        )
+        self.risk = RiskActor(ports, self.risk_state)
+        return self.risk
+
+    def _make_conductor(self) -> Conductor:
+        return Conductor(self.root, Casting(self).cast, over=self.market_over.set)
+
+    def root(self) -> Supervisor:
+        """The running tree."""
+        assert self.supervisor is not None, "the tree runs"
+        return self.supervisor
+
+    async def _watch_machine(self) -> None:
+        def tell(alert: Alert) -> None:
+            self.risk_ref.tell(alert)
+
+        await self.monitor.run(tell)
+
+    # --- addresses ----------------------------------------------------------------
+
+    @property
+    def risk_ref(self) -> ActorRef[Any]:
+        """The risk actor's address."""
+        return self.root().ref("risk")
+
+    async def ask_conductor(self, command: Command, seconds: float) -> CommandAnswer:
+        """Start or stop, and wait for the end of it."""
+        conductor = self.root().ref("conductor")
+        answer: CommandAnswer = await conductor.ask(
+            lambda reply: Lifecycle(command, reply), seconds
+        )
+        return answer
+
+    def symbol_actor(self, symbol: str) -> SymbolActor | None:
+        """The present incarnation of a symbol's actor; None before a start."""
+        return self.symbol_actors.get(symbol)
+
+    def symbol_statistics(self, symbol: str) -> RefStatistics | None:
+        """The counters of one symbol's mailbox; None while it does not run."""
+        if symbol not in self.symbol_actors:
+            return None
+        return self.root().ref(symbol).statistics()
+
+    def feed_age_ms(self, symbol: str) -> int | None:
+        """Market time since the symbol's newest bar closed; None before the first."""
+        actor = self.symbol_actors.get(symbol)
+        if actor is None or actor.newest_ms < 0:
+            return None
+        closed_ms = actor.newest_ms + self.description.timeframe_ms
+        return max(0, self.clock.now_ms() - closed_ms)
+
+    @property
+    def running(self) -> bool:
+        """Whether the tree of actors runs, the risk actor with it."""
+        if self.supervisor is None:
+            return False
+        return self.risk_ref.statistics().state is ChildState.RUNNING
+
+    def resource_health(self) -> dict[str, Any]:
+        """The newest measurements, and the deepest mailboxes."""
+        sample = self.monitor.last or self.monitor.sample()
+        health: dict[str, Any] = msgspec.to_builtins(sample)
+        nodes = deepest(self.root().tree(), 10)
+        return health | {"mailboxes": {node.name: node.depth for node in nodes}}
+
+    def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
+        self.root().ref(symbol).tell_urgent(PositionChanged(held))
+
+    def crashed(self, report: CrashReport) -> None:
+        """Count and log what the runtime reports of a crash."""
+        self.crashes += 1
+        log.error("actor_crashed", report=str(report))
+
+
+#: Plugs the control plane in: where facts go, and what runs beside the engine.
+Attach = Callable[[Engine], tuple[Publisher, tuple[SupervisorSpec, ...]]]
+
+
+@asynccontextmanager
+async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engine]:
+    """Open the journal, run the tree, and take it down in reverse order at the end."""
+    clock = MarketClock()
+    async with open_journal(
+        setup.journal_path, session=setup.session, clock=clock
+    ) as journal:
+        engine = Engine(setup, journal, clock)
+        engine.publisher, extra = attach(engine)
+        async with run_supervisor(
+            engine.tree(extra),
+            random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
+            reports=engine.crashed,
+            dead_letters=engine.dead_letters,
+        ) as supervisor:
+            engine.supervisor = supervisor
+            yield engine
+            engine.supervisor = None

@@ -1,0 +1,198 @@
+"""Reads the journal back: by kind, in the order of all, as sessions, and as proof."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+import msgspec
+
+from actors.domain.errors import JournalError
+from actors.journal.kinds import Kind, Row
+from actors.journal.schema import SCHEMA_VERSION, audit_chain, check
+from actors.journal.session import SessionEnded, SessionStarted, SessionSummary
+from actors.journal.storage import Storage, open_storage, translated
+
+T = TypeVar("T")
+
+ROWS_PER_READ_MAX = 10_000
+
+_COLUMNS = "seq, session, ts_ms, symbol, correlation, body"
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What checking the whole journal found. `problem` None: it is sound."""
+
+    rows: int
+    last_seq: int
+    first_bad_seq: int | None
+    problem: str | None
+
+
+class JournalReader:
+    """Committed rows only: what is still buffered has not happened for a reader."""
+
+    def __init__(self, path: str, storage: Storage) -> None:
+        self.path = path
+        self._storage = storage
+
+    async def rows(  # noqa: PLR0913  # filters, each by keyword
+        self,
+        kind: Kind,
+        *,
+        session: str | None = None,
+        symbol: str | None = None,
+        correlation: str | None = None,
+        after: int = 0,
+        limit: int = 1_000,
+        newest_first: bool = False,
+    ) -> tuple[Row, ...]:
+        """Return rows of one kind with seq over `after`, at most `limit` (10,000).
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        wanted = {"session": session, "symbol": symbol, "correlation": correlation}
+        filters = {name: value for name, value in wanted.items() if value is not None}
+        conditions = "".join(f" AND {name} = :{name}" for name in filters)
+        order = "DESC" if newest_first else "ASC"
+        query = (
+            f"SELECT '{kind}', {_COLUMNS} FROM {kind.table} "  # noqa: S608  # names are ours
+            f"WHERE seq > :after{conditions} ORDER BY seq {order} LIMIT :limit"
+        )
+        bindings = {**filters, "after": after, "limit": min(limit, ROWS_PER_READ_MAX)}
+        return await self._read(
+            lambda database: _as_rows(database.execute(query, bindings))
+        )
+
+    async def history(
+        self, *, session: str | None = None, after: int = 0, limit: int = 1_000
+    ) -> tuple[Row, ...]:
+        """Return rows of every kind in the order they were appended.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        condition = " AND session = :session" if session is not None else ""
+        tables = " UNION ALL ".join(
+            f"SELECT '{kind}', {_COLUMNS} FROM {kind.table} WHERE seq > :after{condition}"  # noqa: S608, E501  # names are ours; a query reads best whole
+            for kind in Kind
+        )
+        query = f"{tables} ORDER BY seq LIMIT :limit"
+        bindings: dict[str, int | str] = {
+            "after": after,
+            "limit": min(limit, ROWS_PER_READ_MAX),
+        }
+        if session is not None:
+            bindings["session"] = session
+        return await self._read(
+            lambda database: _as_rows(database.execute(query, bindings))
+        )
+
+    async def sessions(self) -> tuple[SessionSummary, ...]:
+        """Return every run in the order of starting.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return await self._read(_sessions)
+
+    async def verify(self) -> Verification:
+        """Check the file's structure, the sequence's gaplessness and the audit chain.
+
+        Raises:
+            JournalError: the file cannot be read at all.
+        """
+        return await self._read(_verify)
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        with translated(self.path, "read"):
+            return await self._storage.run(work)
+
+
+@asynccontextmanager
+async def open_reader(path: Path) -> AsyncIterator[JournalReader]:
+    """Open a journal for reading only, beside whoever writes it.
+
+    Raises:
+        JournalError: there is no such journal, or its schema is not this engine's.
+    """
+    name = str(path)
+    async with open_storage(name, threaded=True, read_only=True) as storage:
+        with translated(name, "open"):
+            version = await storage.run(lambda database: check(database, name))
+        if version != SCHEMA_VERSION:
+            message = (
+                f"{name} has schema version {version}, this engine reads "
+                f"{SCHEMA_VERSION}; let the engine open it once: it migrates"
+            )
+            raise JournalError(message)
+        yield JournalReader(name, storage)
+
+
+def _as_rows(
+    found: Iterable[tuple[str, int, str, int, str, str, str]],
+) -> tuple[Row, ...]:
+    return tuple(
+        Row(seq, Kind(kind), session, ts_ms, symbol, correlation, msgspec.Raw(body))
+        for kind, seq, session, ts_ms, symbol, correlation, body in found
+    )
+
+
+def _sessions(database: apsw.Connection) -> tuple[SessionSummary, ...]:
+    started: dict[str, SessionStarted] = {}
+    ended: dict[str, SessionEnded] = {}
+    reached: dict[str, dict[str, int]] = {}
+    for session, body in database.execute(
+        f"SELECT session, body FROM {Kind.SESSION.table} ORDER BY seq"  # noqa: S608  # names are ours
+    ):
+        fact = msgspec.json.decode(body, type=SessionStarted | SessionEnded)
+        reached.setdefault(session, {})
+        if isinstance(fact, SessionStarted):
+            started[session] = fact
+        else:
+            ended[session] = fact
+    for session, stage, count in database.execute(
+        "SELECT session, body ->> 'stage', count(*) "  # noqa: S608  # names are ours
+        f"FROM {Kind.CHECKPOINT.table} GROUP BY 1, 2"
+    ):
+        reached.setdefault(session, {})[stage] = count
+    return tuple(
+        SessionSummary(session, started.get(session), ended.get(session), stages)
+        for session, stages in reached.items()
+    )
+
+
+def _verify(database: apsw.Connection) -> Verification:
+    rows, last = _extent(database)
+    structure = database.execute("PRAGMA quick_check").get
+    broken, _head = audit_chain(database)
+    problem = None
+    if structure != "ok":
+        problem = f"the file's structure is damaged: {structure}"
+    elif rows != last:
+        broken = _first_missing(database)
+        problem = f"row {broken} is missing: {last} were appended, {rows} are there"
+    elif broken is not None:
+        problem = f"the audit chain is broken at row {broken}"
+    return Verification(rows, last, broken, problem)
+
+
+def _all_seqs() -> str:
+    return " UNION ALL ".join(f"SELECT seq FROM {kind.table}" for kind in Kind)  # noqa: S608  # names are ours
+
+
+def _extent(database: apsw.Connection) -> tuple[int, int]:
+    query = f"SELECT count(*), coalesce(max(seq), 0) FROM ({_all_seqs()})"  # noqa: S608  # names are ours
+    rows, last = next(iter(database.execute(query)))
+    return rows, last
+
+
+def _first_missing(database: apsw.Connection) -> int:
+    expected = 1
+    for (seq,) in database.execute(f"{_all_seqs()} ORDER BY seq"):
+        if seq != expected:
+            break
+        expected += 1
+    return expected

@@ -1,0 +1,217 @@
+"""What the engine shows: projections of the actors' published state, nothing else.
+
+A read never asks an actor: it looks at frozen records and counters, in the same task
+that changes them, so it is always consistent and never waits.
+"""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from actors.domain import ledger
+from actors.domain.findings import LevelView
+from actors.domain.messages import (
+    Alert,
+    Command,
+    CommandAnswer,
+    OrderView,
+    PositionView,
+    Transition,
+)
+from actors.domain.phases import SymbolPhase
+from actors.domain.views import (
+    CommandState,
+    EngineMetrics,
+    Status,
+    SymbolRow,
+    WhyRow,
+)
+from actors.engine import Engine
+from actors.risk.commands import RULES
+from actors.risk.requests import CommandRequest
+from actors.runtime import AskRefused, AskTimeout, ChildState
+
+COMMAND_SECONDS = 2.0
+LIFECYCLE_SECONDS = 15.0
+LIFECYCLE = frozenset({"start", "stop"})
+
+
+def iso(ms: int) -> str:
+    """Tell a time as ISO 8601 UTC with milliseconds and Z."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Projections:
+    """Implements EngineView over a running engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._began_ns = time.perf_counter_ns()
+
+    # --- reads ----------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """The nine fields of GET /status."""
+        state = self._engine.risk_state
+        preset = state.preset
+        slots = 0
+        if preset is not None:
+            slots = preset.risk.max_concurrent_positions - len(state.holdings())
+        return Status(
+            state=self._engine.risk.desk.machine.phase,
+            preset=None if preset is None else preset.name,
+            mode=state.mode,
+            started_at=None if state.started_ms is None else iso(state.started_ms),
+            slots=max(0, slots),
+            open_positions=len(state.positions),
+            latency_ms=self._engine.latency.mean_ms(),
+            daily_r=float(state.day.realized_r),
+            consecutive_losses=state.day.consecutive_losses,
+        )
+
+    def metrics(self) -> EngineMetrics:
+        """The seven fields of GET /metrics."""
+        state = self._engine.risk_state
+        unit = state.day.kill_baseline * (
+            Decimal("0.01")
+            if state.preset is None
+            else state.preset.risk.risk_per_trade
+        )
+        return EngineMetrics(
+            uptime=(time.perf_counter_ns() - self._began_ns) / 1e9,
+            cycle_count=state.counts["cycles"],
+            avg_latency_ms=self._engine.latency.mean_ms(),
+            total_signals=state.counts["signals"],
+            total_trades=state.counts["trades"],
+            daily_pnl_r=float(state.day.realized_r),
+            max_drawdown_r=float(state.max_drawdown / unit),
+        )
+
+    def commands(self) -> tuple[CommandState, ...]:
+        """Every command, allowed or not, with the reason."""
+        return self._engine.risk.commands.states()
+
+    def resource_health(self) -> dict[str, Any]:
+        """What the monitor measured last, and every mailbox's depth."""
+        return self._engine.resource_health()
+
+    def transitions(self, limit: int) -> tuple[Transition, ...]:
+        """The newest transitions, oldest first."""
+        history = tuple(self._engine.risk.desk.machine.history)
+        return history[-limit:] if limit > 0 else ()
+
+    def symbols(self) -> tuple[SymbolRow, ...]:
+        """All symbol actors, in the market's order."""
+        return tuple(self._row(name) for name in self._engine.symbol_names)
+
+    def symbol(self, symbol: str) -> SymbolRow | None:
+        """One symbol actor; None: unknown."""
+        return self._row(symbol) if symbol in self._engine.symbol_names else None
+
+    def _row(self, symbol: str) -> SymbolRow:
+        engine = self._engine
+        actor, seen = engine.symbol_actor(symbol), engine.symbol_statistics(symbol)
+        state = "stopped" if seen is None else seen.state.value
+        return SymbolRow(
+            symbol=symbol,
+            phase=self._phase(symbol),
+            actor_state=state,
+            last_price=None if actor is None else actor.last_price,
+            score=None if actor is None else actor.score(),
+            nearest_level_atr=None if actor is None else actor.nearest_level_atr(),
+            feed_age_ms=engine.feed_age_ms(symbol),
+            mailbox_depth=0 if seen is None else seen.fifo + seen.urgent,
+            restarts=0 if seen is None else seen.restarts,
+            messages=0 if seen is None else seen.messages,
+            quarantine_reason=engine.risk_state.unavailable.get(symbol),
+            last_decision=None if actor is None else actor.last_decision,
+            data_faults=engine.data_faults[symbol],
+        )
+
+    def _phase(self, symbol: str) -> SymbolPhase:
+        """Join what the runtime and the actor itself know of a symbol's phase."""
+        seen = self._engine.symbol_statistics(symbol)
+        actor = self._engine.symbol_actor(symbol)
+        if seen is not None and seen.state is ChildState.QUARANTINED:
+            return SymbolPhase.QUARANTINED
+        if seen is not None and seen.state is ChildState.BACKOFF:
+            return SymbolPhase.RESTARTING
+        return SymbolPhase.PAUSED if actor is None else actor.phase
+
+    def levels(self, symbol: str) -> tuple[LevelView, ...]:
+        """The levels that one symbol's pipeline knows."""
+        actor = self._engine.symbol_actor(symbol)
+        return () if actor is None else actor.pipeline.levels()
+
+    def funnel(self) -> dict[str, int]:
+        """Evaluations, candidates, signals, entries, and each drop by reason."""
+        total: dict[str, int] = {}
+        for name in self._engine.symbol_names:
+            actor = self._engine.symbol_actor(name)
+            for reason, count in ({} if actor is None else actor.funnel()).items():
+                total[reason] = total.get(reason, 0) + count
+        state = self._engine.risk_state
+        ours = {**state.counts, **state.reasons}
+        return {**total, **{f"engine:{name}": n for name, n in sorted(ours.items())}}
+
+    def why(self, symbol: str | None, limit: int) -> tuple[WhyRow, ...]:
+        """The newest terminal reasons, newest first."""
+        rows = [
+            row
+            for row in reversed(self._engine.risk_state.why)
+            if symbol is None or row.symbol == symbol
+        ]
+        return tuple(rows[:limit])
+
+    def positions(self) -> tuple[PositionView, ...]:
+        """Open positions, then the newest closed ones."""
+        state, protection = self._engine.risk_state, self._engine.risk.protection
+        opened = tuple(protection.view(p) for p in state.positions.values())
+        closed = tuple(
+            ledger.view(p, state.mode, stop_confirmed=False)
+            for p in reversed(state.closed)
+        )
+        return opened + closed
+
+    def orders(self) -> tuple[OrderView, ...]:
+        """Live orders, then the newest ended ones."""
+        state = self._engine.risk_state
+        live = tuple(order.view() for order in state.orders.values())
+        return live + tuple(order.view() for order in reversed(state.ended))
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """The newest alerts, newest first."""
+        return tuple(reversed(self._engine.risk_state.alerts))
+
+    def live(self) -> bool:
+        """Whether the engine's tree of actors runs."""
+        return self._engine.running
+
+    def ready(self) -> bool:
+        """Whether commands can be taken now."""
+        return self._engine.running
+
+    # --- commands ---------------------------------------------------------------------
+
+    async def command(self, command: Command) -> CommandAnswer:
+        """Hand over a command and wait for its end; 503 when nobody can take it."""
+        try:
+            return await self._hand_over(command)
+        except (AskTimeout, AskRefused) as error:
+            now_ms = self._engine.wall.now_ms()
+            return CommandAnswer(command.id, False, 503, str(error), now_ms)
+
+    async def _hand_over(self, command: Command) -> CommandAnswer:
+        if command.name not in RULES:
+            message = f"unknown command {command.name!r}; known: {', '.join(RULES)}"
+            now_ms = self._engine.wall.now_ms()
+            return CommandAnswer(command.id, False, 400, message, now_ms)
+        if command.name in LIFECYCLE:
+            return await self._engine.ask_conductor(command, LIFECYCLE_SECONDS)
+        answer: CommandAnswer = await self._engine.risk_ref.ask(
+            lambda reply: CommandRequest(command, reply),
+            COMMAND_SECONDS,
+        )
+        return answer
