@@ -34,8 +34,8 @@ def load_strategy(spec: str, preset: Preset) -> Strategy:
         return BarStrategies(_own(Path(spec)), preset)
     if spec not in SHIPPED:
         msg = (
-            f"there is no strategy {spec!r}; choose one of {', '.join(SHIPPED)}, or give "
-            "the path of a .py file"
+            f"there is no strategy {spec!r}; choose one of {', '.join(SHIPPED)}, or "
+            "give the path of a .py file"
         )
         raise StrategyError(msg)
     module = importlib.import_module(f"actors.domain.strategies.{spec}")
