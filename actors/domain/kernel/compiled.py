@@ -23,8 +23,8 @@ def part(function: Function) -> Function:
     """Compile a function that entries call; it is built anew into each of them."""
     _parts.append(cast("FunctionType", function))
     # No wrapper for calls from Python: those take a third of the time to compile.
-    compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-    return cast("Function", compiled)
+    decorate = cast("Any", njit)(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast("Function", decorate(function))
 
 
 def indicator(function: Function) -> Function:

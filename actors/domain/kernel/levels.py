@@ -19,13 +19,8 @@ RETEST_AGE_MAX_MS = rec.DAY_MS
 @part
 def build_levels(s: Record, p: Record) -> int:
     """Bring the table up to the bar before the newest; how many levels there are."""
-    for number in range(max(0, s["pending_end"] - rec.PENDING_MAX), s["pending_end"]):
-        at = number % rec.PENDING_MAX
-        bar = s["pending_bar"][at]
-        if bar >= s["end"] - rec.RING_BARS:
-            side, kind = s["pending_side"][at], s["pending_kind"][at]
-            _add(s, p, bar, side, kind, s["pending_known"][at])
-    s["pending_end"] = 0
+    list_sources(s, p)
+    _follow_all(s, p, s["end"] - 1)
     _add_donchian(s, p, 1)
     _add_donchian(s, p, -1)
     volume = 0.0
@@ -40,14 +35,48 @@ def build_levels(s: Record, p: Record) -> int:
 
 
 @part
+def note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
+    """Keep a level source, known from the newest bar's close, to be listed later."""
+    if s["pending_end"] == rec.PENDING_MAX:
+        list_sources(s, p)
+    at = s["pending_end"]
+    s["pending_bar"][at] = bar
+    s["pending_noted"][at] = s["end"]
+    s["pending_side"][at] = side
+    s["pending_kind"][at] = kind
+    s["pending_end"] += 1
+
+
+@part
+def list_sources(s: Record, p: Record) -> None:
+    """List what waits, in order, each as if it were listed when it became known."""
+    for number in range(s["pending_end"]):
+        bar, noted = s["pending_bar"][number], s["pending_noted"][number]
+        if bar < s["end"] - rec.RING_BARS:
+            continue
+        _follow_all(s, p, min(noted, s["end"] - 1))
+        known = s["ts"][(noted - 1) & rec.RING_MASK] + p["frame_ms"]
+        side, kind = s["pending_side"][number], s["pending_kind"][number]
+        _add(s, p, bar, side, kind, known)
+    s["pending_end"] = 0
+
+
+@part
+def _follow_all(s: Record, p: Record, stop: int) -> None:
+    for at in range(rec.LEVELS_MAX):
+        if s["level_id"][at] != 0 and s["level_state"][at] == rec.FRESH:
+            follow(s, p, at, stop)
+
+
+@part
 def _keep(s: Record, p: Record, at: int, volume: float) -> bool:
-    follow(s, p, at)
+    follow(s, p, at, s["end"] - 1)
     newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
     broken = s["level_broken"][at]
     if broken > 0 and newest - broken > BREAKOUT_KEPT_MS:
         s["level_id"][at] = 0
         return False
-    if s["level_state"][at] == rec.FRESH:
+    if s["level_state"][at] == rec.FRESH or s["level_strength"][at] == 0.0:
         s["level_strength"][at] = strength(s, p, at, volume)
     return True
 

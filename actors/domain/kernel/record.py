@@ -25,7 +25,7 @@ DAY_RING = DAY_SLOTS + 1  # the day, and the slot that just left it
 BUCKET_RING = 64  # two hours of volume buckets
 QUARTER_MS = 15 * MINUTE_MS
 LEVELS_MAX = 64
-PENDING_MAX = 64  # level sources found since levels were last built
+PENDING_MAX = 64  # level sources that wait to be listed
 
 #: Bars until the first evaluation: 60 returns for the correlation, and 60 widths of
 #: 20-bar bands for the percentile.
@@ -122,7 +122,7 @@ STATE = np.dtype(
         ("level_strength", "f8", (LEVELS_MAX,)),
         ("pending_end", "i8"),
         ("pending_bar", "i8", (PENDING_MAX,)),
-        ("pending_known", "i8", (PENDING_MAX,)),
+        ("pending_noted", "i8", (PENDING_MAX,)),  # `end` when it became known
         ("pending_side", "i8", (PENDING_MAX,)),
         ("pending_kind", "i8", (PENDING_MAX,)),
         ("armed", "i8"),  # 1: the price is near the level at `armed_at`

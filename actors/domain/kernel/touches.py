@@ -14,14 +14,13 @@ WEEK_HOURS = 168.0
 
 
 @part
-def follow(s: Record, p: Record, at: int) -> None:
-    """Judge a level by every bar that closed since, but not by the newest one."""
-    stop = s["end"] - 1
+def follow(s: Record, p: Record, at: int, stop: int) -> None:
+    """Judge a level by every bar before number `stop` that it has not met yet."""
     bar = max(s["level_seen"][at], s["end"] - rec.RING_BARS)
     while bar < stop and s["level_state"][at] == rec.FRESH:
         _meet(s, p, at, bar & rec.RING_MASK)
         bar += 1
-    s["level_seen"][at] = stop
+    s["level_seen"][at] = max(s["level_seen"][at], stop)
 
 
 @part

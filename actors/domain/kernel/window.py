@@ -10,6 +10,7 @@ import math
 from actors.domain.kernel import record as rec
 from actors.domain.kernel.compiled import part
 from actors.domain.kernel.indicators import deviation, sma, true_range, wilder_next
+from actors.domain.kernel.levels import note_source
 from actors.domain.kernel.record import Record
 
 ATR_BARS = 14
@@ -117,18 +118,6 @@ def _close_bar(s: Record, p: Record) -> None:
 
 
 @part
-def _note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
-    """Keep a level source until levels are built; the oldest make room."""
-    at = s["pending_end"] % rec.PENDING_MAX
-    s["pending_bar"][at] = bar
-    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
-    s["pending_known"][at] = newest + p["frame_ms"]
-    s["pending_side"][at] = side
-    s["pending_kind"][at] = kind
-    s["pending_end"] += 1
-
-
-@part
 def _note_volume_extreme(s: Record, p: Record) -> None:
     """Both ends of a bar in the top share of volume, judged when it closes."""
     newest = s["end"] - 1
@@ -141,8 +130,8 @@ def _note_volume_extreme(s: Record, p: Record) -> None:
         if s["volume"][(newest - back) & rec.RING_MASK] >= volume:
             larger += 1
     if larger < p["extreme_fraction"] * count:
-        _note_source(s, p, newest, 1, rec.VOLUME_EXTREME)
-        _note_source(s, p, newest, -1, rec.VOLUME_EXTREME)
+        note_source(s, p, newest, 1, rec.VOLUME_EXTREME)
+        note_source(s, p, newest, -1, rec.VOLUME_EXTREME)
 
 
 @part
@@ -164,9 +153,9 @@ def _note_pivots(s: Record, p: Record) -> None:
         top = top and s["high"][at] <= high
         bottom = bottom and s["low"][at] >= low
     if top:
-        _note_source(s, p, middle, 1, rec.SWING)
+        note_source(s, p, middle, 1, rec.SWING)
     if bottom:
-        _note_source(s, p, middle, -1, rec.SWING)
+        note_source(s, p, middle, -1, rec.SWING)
 
 
 @part
