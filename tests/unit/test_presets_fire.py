@@ -38,8 +38,8 @@ def test_every_shipped_preset_fires_on_plain_candles(name: str) -> None:
 
 
 def test_a_preset_does_not_fire_on_a_book_that_leans_the_other_way() -> None:
-    bars = firing_bars(load_preset("video_scalping"), 15 * MINUTE_MS)
+    bars = firing_bars(load_preset("gainers_momentum"), 15 * MINUTE_MS)
     bars["imbalance"] = -bars["imbalance"]
-    kinds, funnel = signals_of("video_scalping", bars, 15)
+    kinds, funnel = signals_of("gainers_momentum", bars, 15)
     assert not kinds
     assert funnel["dropped_imbalance"] > 0
