@@ -111,7 +111,8 @@ class MonitorGroup(Group, frozen=True, kw_only=True):
     cpu_percent_max: Annotated[float, Meta(gt=0, le=100_000)] = 90.0  # of one core
     memory_mb_max: Annotated[int, Meta(ge=64, le=16_777_216)] = 2048
     disk_free_mb_min: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 512
-    descriptors_percent_max: Annotated[float, Meta(gt=0, le=100)] = 80.0  # of the allowed
+    #: Of the descriptors that the system allows this process.
+    descriptors_percent_max: Annotated[float, Meta(gt=0, le=100)] = 80.0
     loop_lag_ms_max: Annotated[float, Meta(gt=0, le=60_000)] = 250.0
 
 

@@ -87,8 +87,7 @@ async def run_engine(options: RunOptions) -> int:
         code = await _start(view, options) if options.start else DONE
         if code == DONE:
             await _trade(engine, options)
-            answer = await view.command(_command("stop", {}))
-            say.print(f"stop: {answer.message}")
+            await _stop(engine, view)
         report = await build_report(engine, view, costs)
         if options.report is not None:
             options.report.write_bytes(to_json(report))
@@ -167,6 +166,18 @@ async def _start(view: Projections, options: RunOptions) -> int:
     return DONE if answer.ok else REFUSED
 
 
+async def _stop(engine: Engine, view: Projections) -> None:
+    """Stop what runs; say what is latched."""
+    state = engine.risk_state
+    if state.kill is not None:
+        say.print(f"kill switch {state.kill.phase}: {state.kill.reason}")
+    if engine.risk.commands.forbidden("stop"):
+        say.print(f"the engine is {engine.risk.desk.machine.phase}")
+        return
+    answer = await view.command(_command("stop", {}))
+    say.print(f"stop: {answer.message}")
+
+
 async def _trade(engine: Engine, options: RunOptions) -> None:
     """Wait until the market is over (if asked to) or a signal comes."""
     async with trio.open_nursery() as nursery:
@@ -195,7 +206,7 @@ def say_summary(report: dict[str, object]) -> None:
         f"{report['trades']} trades; equity {report['end_equity']:.2f}"
     )
     say.print(
-        f"{report['transitions']} transitions, "
-        f"{report['illegal_transitions']} illegal; {report['restarts']} restarts, {report['quarantined']} quarantined; "
-        f"{report['bars_per_cpu_s']:.0f} bars per CPU second"
+        f"{report['transitions']} transitions, {report['illegal_transitions']} "
+        f"illegal; {report['restarts']} restarts, {report['quarantined']} "
+        f"quarantined; {report['bars_per_cpu_s']:.0f} bars per CPU second"
     )

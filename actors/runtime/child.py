@@ -232,7 +232,8 @@ class Child:
 
     def _lie_down(self, *, killed: bool) -> None:
         """Leave nothing behind, however the task ended."""
-        if killed:
+        # A deadline of zero asks for the kill (OTP's brutal_kill): that is no fault.
+        if killed and self.spec.shutdown_seconds > 0:
             self.last_error = f"killed after {self.spec.shutdown_seconds} s"
             self._report("was killed by", Crash("Killed", self.last_error, "?", 0, "?"))
         if not self.mourned:

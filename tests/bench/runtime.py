@@ -5,12 +5,17 @@ median of several rounds of CPU time, so that a busy neighbour disturbs little.
 Run: python -m tests.bench.runtime
 """
 
+import gc
+import json
 import random
 import statistics
+import sys
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import psutil
 import trio
 import trio.testing
 
@@ -19,6 +24,7 @@ from actors.runtime import (
     ActorRef,
     Budget,
     ChildSpec,
+    Strategy,
     Supervisor,
     SupervisorSpec,
     run_supervisor,
