@@ -20,7 +20,7 @@ def replying(value: object, after_seconds: float = 0) -> object:
 
 
 async def test_ask_returns_the_reply(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
@@ -29,7 +29,7 @@ async def test_ask_returns_the_reply(
 
 
 async def test_late_reply_is_a_dead_letter(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
@@ -82,7 +82,7 @@ async def test_ask_is_refused_by_a_full_or_ended_actor() -> None:
 
 
 async def test_a_cancelled_asker_leaves_a_counted_reply(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:

@@ -76,7 +76,7 @@ async def test_two_crashes_at_once_restart_the_group_once() -> None:
 
 
 async def test_dependent_siblings_wait_for_one_that_fails_to_start(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     spec = world.child("b", starts=["fail", "fail", "good"])
@@ -214,7 +214,7 @@ async def test_broken_statistics_do_not_hide_the_tree() -> None:
 
 
 async def test_the_same_seed_gives_the_same_jitter(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     async def pauses(seed: int) -> list[float]:
         world = World()

@@ -38,7 +38,7 @@ async def test_only_the_failing_message_is_lost() -> None:
 
 
 async def test_first_restart_is_at_once_then_backoff_doubles(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     backoff = Backoff(jitter_ratio=0)
@@ -54,7 +54,7 @@ async def test_first_restart_is_at_once_then_backoff_doubles(
 
 
 async def test_backoff_is_forgotten_after_a_healthy_stretch(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
@@ -68,7 +68,7 @@ async def test_backoff_is_forgotten_after_a_healthy_stretch(
 
 
 async def test_fourth_failure_within_the_period_quarantines(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(
@@ -96,7 +96,7 @@ async def test_fourth_failure_within_the_period_quarantines(
 
 
 async def test_failures_spread_over_longer_than_the_period_are_forgiven(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a", budget=THREE)) as supervisor:
@@ -107,7 +107,7 @@ async def test_failures_spread_over_longer_than_the_period_are_forgiven(
 
 
 async def test_release_starts_a_quarantined_actor_with_a_clean_record(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a", budget=THREE)) as supervisor:
@@ -124,7 +124,7 @@ async def test_release_starts_a_quarantined_actor_with_a_clean_record(
 
 
 async def test_messages_queue_while_the_actor_backs_off(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a")) as supervisor:
@@ -166,7 +166,7 @@ async def test_restart_type_decides_who_comes_back(
 
 
 async def test_a_failed_start_takes_the_path_of_a_crash(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     spec = world.child("a", starts=["fail", "fail", "good"])
@@ -180,7 +180,7 @@ async def test_a_failed_start_takes_the_path_of_a_crash(
 
 
 async def test_a_start_that_takes_too_long_is_a_crash(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     class Slow(Scripted):
         async def on_start(self) -> None:
@@ -244,7 +244,7 @@ async def test_watcher_hears_restarts_and_ends_with_its_tag() -> None:
 
 
 async def test_timers_fire_in_order_and_vanish_with_their_incarnation(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
 
@@ -263,7 +263,7 @@ async def test_timers_fire_in_order_and_vanish_with_their_incarnation(
 
 
 async def test_cancelled_timers_leave_room_for_new_ones(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     def rearm(actor: Scripted) -> None:
         for _ in range(5000):
@@ -302,7 +302,7 @@ async def test_a_broken_report_sink_does_not_stop_the_restart() -> None:
 
 
 async def test_a_stop_is_heard_while_the_actor_is_blocked_or_backing_off(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(world.child("a"), world.child("b")) as supervisor:

@@ -14,7 +14,7 @@ async def shielded(_actor: Scripted) -> None:
 
 
 async def test_a_hanging_handler_is_killed_at_its_deadline(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     async with world.run(
@@ -30,7 +30,7 @@ async def test_a_hanging_handler_is_killed_at_its_deadline(
 
 
 async def test_an_actor_that_cannot_be_killed_does_not_hold_up_the_others(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     stopped: list[float] = []
@@ -54,7 +54,7 @@ async def test_an_actor_that_cannot_be_killed_does_not_hold_up_the_others(
 
 
 async def test_on_stop_is_bounded_and_its_failure_changes_nothing(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     class Hanging(Scripted):
         async def on_stop(self, _reason: str) -> None:
@@ -80,7 +80,7 @@ async def test_on_stop_is_bounded_and_its_failure_changes_nothing(
 
 
 async def test_the_message_at_hand_is_finished_and_the_queued_are_counted(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     async def slow(actor: Scripted) -> None:
         await trio.sleep(1)
@@ -96,7 +96,7 @@ async def test_the_message_at_hand_is_finished_and_the_queued_are_counted(
 
 
 async def test_cancelling_the_whole_still_stops_in_reverse_order(
-    autojump_clock: MockClock,  # noqa: ARG001 - it is this test's time
+    autojump_clock: MockClock,
 ) -> None:
     world = World()
     inner = SupervisorSpec("inner", (world.child("b"), world.child("c")))
