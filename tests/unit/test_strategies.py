@@ -84,6 +84,13 @@ def test_donchian_waits_for_20_bars_before_the_one_that_breaks_out() -> None:
     assert pipeline.funnel()["evaluated"] == 0
 
 
+@pytest.mark.parametrize(("bars_before", "found"), [(19, 0), (20, 2)])
+def test_donchian_looks_back_exactly_20_bars(bars_before: int, found: int) -> None:
+    peak, breakout = (100.0, 103.0, 99.0, 100.0, 100.0), (100.0, 103, 100, 102, 151.0)
+    _, rows = donchian_of(bars_of([FLAT, peak, *[FLAT] * bars_before, breakout]))
+    assert len(rows) == found
+
+
 def test_donchian_agrees_with_a_plain_reading_of_its_description() -> None:
     bars = wandering_bars(7, 2000)
     _, rows = donchian_of(bars)
@@ -192,6 +199,16 @@ def test_finer_bars_are_put_together_to_the_preset_s_timeframe() -> None:
     assert kinds(rows) == ["CANDIDATE", "WHYNOT"]
     # Three bars of 5 m hold 100 or 170: twenty of them have a mean of 135.
     assert rows[1]["value"] == pytest.approx(153.0 / 135.0)
+
+
+def test_a_bar_whose_end_never_came_is_history_but_decides_nothing() -> None:
+    preset = msgspec.structs.replace(load_preset("breakout_v1"), timeframe_minutes=15)
+    fine = bars_of([FLAT] * 63 + [(100.0, 120.0, 100.0, 119.0, 900.0)] * 4, minutes=5)
+    pipeline = Donchian(preset).pipeline(context(minutes=5))
+    rows = pipeline.advance(np.delete(fine, 65), 0, 66)
+    funnel = pipeline.funnel()
+    assert len(rows) == 0
+    assert (funnel["evaluated"], funnel["late_bars"]) == (1, 1)
 
 
 def test_a_timeframe_that_the_bars_do_not_make_up_is_refused() -> None:
