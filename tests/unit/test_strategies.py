@@ -159,6 +159,49 @@ def test_ema_rsi_leaves_when_rsi_allows_after_an_oversold_crossing() -> None:
     assert rows[2]["ts"] > rows[1]["ts"]
 
 
+def plain_averages(closes: list[float]) -> list[tuple[float, float, float]]:
+    """Give fast EMA, slow EMA and RSI after each bar, straight from definitions."""
+
+    def ema(period: int) -> list[float]:
+        values = [float(np.mean(closes[: at + 1])) for at in range(period)]
+        for close in closes[period:]:
+            values.append(values[-1] + (close - values[-1]) * 2 / (period + 1))
+        return values
+
+    def wilder(moves: list[float]) -> list[float]:
+        values = [float(np.mean(moves[: at + 1])) for at in range(7)]
+        for move in moves[7:]:
+            values.append((values[-1] * 6 + move) / 7)
+        return [0.0, *values]
+
+    changes = np.diff(closes)
+    gains = wilder(np.maximum(changes, 0.0).tolist())
+    losses = wilder(np.maximum(-changes, 0.0).tolist())
+    strength = [100 * g / (g + k) for g, k in zip(gains[1:], losses[1:], strict=True)]
+    return list(zip(ema(8), ema(21), [50.0, *strength], strict=True))
+
+
+def test_ema_rsi_agrees_with_a_plain_reading_of_its_description() -> None:
+    closes = wandering_bars(7, 1500)["close"].tolist()
+    _, rows = ema_rsi_of(closes)
+    found = [
+        (int(row["ts"]), int(row["side"]))
+        for row in rows[rows["kind"] == FindingKind.SIGNAL]
+    ]
+    averages = plain_averages(closes)
+    wanted = []
+    for at in range(21, len(closes)):
+        fast, slow, strength = averages[at]
+        before = averages[at - 1][0] - averages[at - 1][1]
+        ts = START_MS + (at + 1) * QUARTER_MS
+        if fast > slow and before < 0 and strength < 65:
+            wanted.append((ts, 1))
+        if fast < slow and before > 0 and strength > 35:
+            wanted.append((ts, -1))
+    assert found == wanted
+    assert {side for _, side in wanted} == {1, -1}
+
+
 def test_every_candidate_is_answered_once_at_its_own_time() -> None:
     bars = wandering_bars(3, 5000)
     preset = load_preset("breakout_v1")
