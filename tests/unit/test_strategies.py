@@ -1,5 +1,7 @@
 """Donchian and EMA-RSI find exactly what their descriptions say, and say why not."""
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -82,6 +84,24 @@ def test_donchian_waits_for_20_bars_before_the_one_that_breaks_out() -> None:
     pipeline, rows = donchian_of(bars)
     assert len(rows) == 0
     assert pipeline.funnel()["evaluated"] == 0
+
+
+def test_donchian_refuses_a_stop_that_would_be_no_price() -> None:
+    wild = (100.0, 101.0, 1.0, 100.0, 100.0)
+    pipeline, rows = donchian_of(
+        bars_of([wild] * 20 + [(100.0, 103.0, 100.0, 102.0, 151.0)])
+    )
+    assert kinds(rows) == ["CANDIDATE", "WHYNOT"]
+    assert pipeline.reasons[rows[1]["reason"]] == "stop_distance"
+    assert rows[1]["value"] < 0.0
+
+
+def test_a_pipeline_that_saw_nothing_claims_nothing() -> None:
+    pipeline = Donchian(load_preset("breakout_v1")).pipeline(context())
+    assert pipeline.last_rejection() is None
+    assert pipeline.levels() == ()
+    assert math.isnan(pipeline.score())
+    assert math.isnan(pipeline.nearest_level_atr())
 
 
 @pytest.mark.parametrize(("bars_before", "found"), [(19, 0), (20, 2)])
