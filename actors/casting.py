@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MINUTE_MS = 60_000
 SYMBOL_MAILBOX = MailboxSpec(capacity=256)
-SYMBOL_BUDGET = Budget(3, 60.0)
-FEED_BUDGET = Budget(10, 300.0)
 
 
 class Casting:
@@ -60,9 +58,9 @@ class Casting:
             self._engine.symbol_actors[instrument.symbol] = actor
             return actor
 
-        return ChildSpec(
-            instrument.symbol, make, mailbox=SYMBOL_MAILBOX, budget=SYMBOL_BUDGET
-        )
+        limits = self._engine.setup.supervision
+        budget = Budget(limits.symbol_restarts_max, limits.symbol_period_seconds)
+        return ChildSpec(instrument.symbol, make, mailbox=SYMBOL_MAILBOX, budget=budget)
 
     def _past(self, index: int, span_ms: int) -> Past:
         """Give a new incarnation its own past, up to the last step that ended."""
@@ -84,7 +82,7 @@ class Casting:
                 self._engine.latency,
             )
 
-        return ChildSpec("feed", make, budget=FEED_BUDGET)
+        return ChildSpec("feed", make)
 
     def _market_is_over(self) -> None:
         self._engine.root().ref("conductor").tell(MarketOver())

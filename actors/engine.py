@@ -14,10 +14,12 @@ engine            one_for_one
 +-- (the control plane, given from outside; 5 restarts in 60 s)
 """
 
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,7 +35,13 @@ from actors.domain.views import Publisher
 from actors.exchange.book import PaperSettings
 from actors.exchange.paper import PaperExchange
 from actors.feed import Cursor, Pace
-from actors.journal import Journal, open_journal
+from actors.journal import (
+    Journal,
+    Kind,
+    SessionEnded,
+    SessionStarted,
+    open_journal,
+)
 from actors.latency import Latency
 from actors.market.port import History, Market
 from actors.risk.actor import RiskActor
@@ -62,6 +70,7 @@ from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
 from actors.symbol import PositionChanged, SymbolActor
 from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
+from config.settings import MonitorGroup, SupervisionGroup
 
 log = structlog.get_logger(component="engine")
 
@@ -83,6 +92,9 @@ class EngineSetup(msgspec.Struct, frozen=True):
     equity_usd: Decimal
     paper: PaperSettings
     journal_path: Path | None  # None: in memory
+    monitor: MonitorGroup
+    supervision: SupervisionGroup
+    preset: str  # the one that the session begins with
     history_steps: int = 0  # steps before the first start that only build history
 
 
@@ -114,7 +126,7 @@ class Engine:
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
         self.monitor = ResourceMonitor(
-            ResourceLimits(), MachineSources(where), clock=self.wall
+            resource_limits(setup), MachineSources(where), clock=self.wall
         )
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
@@ -125,12 +137,13 @@ class Engine:
 
     def tree(self, extra: tuple[SupervisorSpec, ...]) -> SupervisorSpec:
         """Draw the tree."""
+        limits = self.setup.supervision
         money = SupervisorSpec(
             "money",
             (ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),),
             strategy=Restarting.ONE_FOR_ALL,
-            group_budget=Budget(1, 300.0),
-            budget=Budget(0, 300.0),
+            group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
+            budget=Budget(0, limits.core_period_seconds),
         )
         lead = SupervisorSpec(
             "lead",
@@ -141,9 +154,15 @@ class Engine:
             "symbols",
             group_budget=Budget(4 * len(self.symbol_names) + 100, 60.0),
             on_child_exhausted=OnExhausted.QUARANTINE,
-            backoff=Backoff(first_seconds=1.0, max_seconds=60.0),
+            backoff=Backoff(
+                first_seconds=limits.backoff_first_seconds,
+                max_seconds=limits.backoff_max_seconds,
+            ),
         )
-        market = SupervisorSpec("market", group_budget=Budget(10, 300.0))
+        market = SupervisorSpec(
+            "market",
+            group_budget=Budget(limits.feed_restarts_max, limits.feed_period_seconds),
+        )
         machine = SupervisorSpec(
             "machine",
             (service("monitor", self._watch_machine),),
@@ -239,6 +258,36 @@ class Engine:
         log.error("actor_crashed", report=str(report))
 
 
+def resource_limits(setup: EngineSetup) -> ResourceLimits:
+    """Take the monitor's limits; a replay at full speed is meant to use its core."""
+    wanted = setup.monitor
+    flat_out = math.isinf(setup.pace.speed)
+    return ResourceLimits(
+        cpu_percent_max=math.inf if flat_out else wanted.cpu_percent_max,
+        rss_mib_max=wanted.memory_mb_max,
+        disk_free_mib_min=wanted.disk_free_mb_min,
+        descriptors_percent_max=wanted.descriptors_percent_max,
+        loop_lag_ms_max=wanted.loop_lag_ms_max,
+    )
+
+
+def session_started(engine: Engine) -> SessionStarted:
+    """Say everything that is needed to repeat a run."""
+    setup = engine.setup
+    return SessionStarted(
+        engine=setup.engine_id,
+        market=engine.description.name,
+        preset=setup.preset,
+        mode="paper",
+        seed=setup.seed,
+        versions={
+            name: version(name)
+            for name in ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
+        },
+        wall_ms=engine.wall.now_ms(),
+    )
+
+
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
 Attach = Callable[[Engine], tuple[Publisher, tuple[SupervisorSpec, ...]]]
 
@@ -252,6 +301,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     ) as journal:
         engine = Engine(setup, journal, clock)
         engine.publisher, extra = attach(engine)
+        journal.append(Kind.SESSION, session_started(engine))
         async with run_supervisor(
             engine.tree(extra),
             random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
@@ -259,5 +309,9 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
             dead_letters=engine.dead_letters,
         ) as supervisor:
             engine.supervisor = supervisor
-            yield engine
-            engine.supervisor = None
+            try:
+                yield engine
+            finally:
+                engine.supervisor = None
+                wall_ms = engine.wall.now_ms()
+                journal.append(Kind.SESSION, SessionEnded("ended in order", wall_ms))

@@ -8,6 +8,11 @@ from typing import Any
 import msgspec
 
 from actors.domain.ledger import Position
+from actors.engine import Engine
+from actors.journal import Journal, Kind
+from actors.projections import Projections
+
+PAGE_ROWS = 1000
 
 
 class Costs:
@@ -60,6 +65,60 @@ def trade_of(position: Position) -> Trade:
         r=position.r_of(position.pnl_usd).quantize(Decimal("0.0001")),
         reason=position.reason,
     )
+
+
+async def build_report(
+    engine: Engine, view: Projections, costs: Costs
+) -> dict[str, Any]:
+    """Gather the report of a run that has ended; trades come from the journal."""
+    cpu_seconds, wall_seconds = costs.cpu_seconds(), costs.wall_seconds()
+    state, machine = engine.risk_state, engine.risk.desk.machine
+    bars, steps = engine.cursor.bars_taken, engine.cursor.steps_taken
+    # Messages handled: one a bar by a symbol actor, one a step by the feed.
+    events = bars + steps + state.counts["messages"]
+    positions = await closed_positions(engine.journal, engine.setup.session)
+    return {
+        "session": engine.setup.session,
+        "symbols": len(engine.symbol_names),
+        "bars": bars,
+        "events": events,
+        "candidates": state.counts["candidates"],
+        "signals": state.counts["signals"],
+        "entries": state.counts["entries"],
+        "trades": len(positions),
+        "positions_open": len(state.positions),
+        "transitions": machine.transitions,
+        "illegal_transitions": machine.illegal_transitions,
+        "restarts": engine.crashes,
+        "quarantined": state.counts["quarantined"],
+        "wall_s": round(wall_seconds, 3),
+        "cpu_s": round(cpu_seconds, 3),
+        "load_s": round(costs.load_seconds, 3),
+        "bars_per_cpu_s": round(bars / cpu_seconds, 1),
+        "events_per_cpu_s": round(events / cpu_seconds, 1),
+        "peak_rss_mb": round(peak_rss_mb(), 1),
+        "end_equity": state.equity,
+        "kill_switch": None if state.kill is None else state.kill.reason,
+        "funnel": view.funnel(),
+        "data_faults": [msgspec.to_builtins(f) for f in engine.description.faults],
+        "trades_list": [trade_of(position) for position in positions],
+    }
+
+
+async def closed_positions(journal: Journal, session: str) -> list[Position]:
+    """Read every closed position of a session back from the journal."""
+    await journal.commit()
+    closed: list[Position] = []
+    after = 0
+    while True:
+        rows = await journal.rows(
+            Kind.POSITION, session=session, after=after, limit=PAGE_ROWS
+        )
+        if not rows:
+            return closed
+        after = rows[-1].seq
+        positions = (row.decode(Position) for row in rows)
+        closed += [p for p in positions if p.ended]
 
 
 def _short(price: Decimal) -> Decimal:

@@ -52,6 +52,8 @@ class MarketGroup(Group, frozen=True, kw_only=True):
     symbols: Annotated[str, Meta(max_length=65_536)] = ""
     #: Market seconds in a second, or max.
     speed: Annotated[str, Meta(pattern=r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?)$")] = "60"
+    #: Past that the demo lives through before its first start.
+    warmup_hours: Annotated[float, Meta(ge=0, le=240)] = 26.0
     #: Past that is kept at hand for symbols that start again.
     history_hours: Annotated[float, Meta(ge=1, le=2400)] = 120.0
 
@@ -109,7 +111,8 @@ class MonitorGroup(Group, frozen=True, kw_only=True):
     cpu_percent_max: Annotated[float, Meta(gt=0, le=100_000)] = 90.0  # of one core
     memory_mb_max: Annotated[int, Meta(ge=64, le=16_777_216)] = 2048
     disk_free_mb_min: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 512
-    descriptors_max: Annotated[int, Meta(ge=16, le=1_048_576)] = 512
+    #: Of the descriptors that the system allows this process.
+    descriptors_percent_max: Annotated[float, Meta(gt=0, le=100)] = 80.0
     loop_lag_ms_max: Annotated[float, Meta(gt=0, le=60_000)] = 250.0
 
 

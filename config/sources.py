@@ -17,7 +17,7 @@ from config.settings import Settings
 
 PREFIX = "BREAKOUT_"
 #: Read by others: the token by the control plane, the folder by tests.
-RESERVED = frozenset({"BREAKOUT_TOKEN", "BREAKOUT_SHARED_DATA"})
+RESERVED = frozenset({"BREAKOUT_TOKEN", "BREAKOUT_SHARED_DATA", "BREAKOUT_FUZZ_INPUTS"})
 _BYTES_MAX = 1_048_576
 _ORDERED = (
     ("paper.half_spread_bps_min", "paper.half_spread_bps_max"),

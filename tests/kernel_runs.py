@@ -25,7 +25,7 @@ def easy_preset(seed: int) -> Preset:
     """Give a preset whose filters pass often, and whose options vary by seed."""
     preset = breakout_v1(Policy.SKIP if seed % 2 else Policy.FAIL)
     easier = {
-        "timeframe_minutes": (None, 15, 5, 10)[seed % 4],
+        "timeframe_minutes": (None, 5, 15, 10)[seed % 4],
         "liquidity_filters.min_24h_volume_usd": 1e3,
         "liquidity_filters.min_oi_usd": None,
         "volatility_filters.atr_range_min": 0.001,
@@ -39,6 +39,9 @@ def easy_preset(seed: int) -> Preset:
         "signal_config.vwap_gap_max_atr": 4.0,
         "signal_config.market_quality.noise_max": 1.0,
         "levels_rules.min_touches": 1,
+        "scanner_config.top_n_by_volume": None if seed % 5 else 200,
+        "unknown.volume_24h": Policy.SKIP,
+        "unknown.correlation": Policy.SKIP,
         "levels_rules.min_separation_atr": 0.2,
         "scanner_config.bias": Bias.GAINERS if seed % 7 == 6 else Bias.ANY,
         "scanner_config.score_weights": dict.fromkeys(Component, 0.2),

@@ -1,7 +1,7 @@
 """Says why the paper exchange refuses an order at once; None is a good order.
 
-Only what can be proved at the door is refused here. What depends on the moment of
-arrival (reduce-only, margin, crossing) is decided again when the order arrives.
+Only what can be proved at the door is refused here. Reduce-only is decided when the
+order arrives; crossing and margin are looked at here and again in the matching.
 """
 
 from collections.abc import Callable
@@ -94,8 +94,10 @@ def _spot(
 
 def _margin(request: OrderRequest, _: Instrument, account: Account) -> str | None:
     needed = account.margin_to_open(request, request.quantity)
+    if needed == ZERO:  # an exit is never held up
+        return None
     free = account.equity() - account.margin_used()
-    if needed > ZERO and needed > free:
+    if needed > free:
         return f"margin {needed:.2f} is above the free margin {free:.2f}"
     return None
 

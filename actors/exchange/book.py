@@ -29,11 +29,12 @@ class PaperSettings(msgspec.Struct, frozen=True):
     """The numbers of the paper exchange; all of them on the pessimistic side."""
 
     latency_ms: int = 50  # from `place` to the matching, one way
-    #: A minute's range of 40 bps makes a half spread of 2 bps.
+    #: Recorded books had 0.9% (BTC) to 3.5% (SOL) of a minute's range as half spread.
     spread_per_range: float = 0.05
     half_spread_bps_min: float = 0.5
     half_spread_bps_max: float = 25.0
-    #: 3 minutes of turnover: 20 k USD at 10 M USD a day, 200 k USD at 100 M.
+    #: Recorded books of BTC, ETH and SOL held 26 to 60 minutes of turnover within 30
+    #: bps; small coins hold far less. 3: 20 k USD at 10 M USD a day.
     depth_minutes: float = 3.0
     depth_floor_usd: float = 500.0
     refill_ms: int = 1_000

@@ -52,11 +52,6 @@ class Liquidity:
         price = decimal_from_float(self.path.price_at(ts_ms))
         return max(nearest_to(price, self._tick), self._tick)
 
-    @property
-    def traded(self) -> bool:
-        """Whether anybody traded in this bar."""
-        return bool(self._bar[VOLUME] > 0.0)
-
     def maker_left(self) -> Decimal:
         """Return what resting orders may still fill in this bar, in base units."""
         return self._volume_cap() - self._used

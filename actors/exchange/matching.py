@@ -8,7 +8,7 @@ The rules, each chosen so that paper is never kinder than the market it copies:
   on; inside a band (`limit_price` on MARKET) it is cancelled instead: "band".
 - Resting LIMIT: fills at its own price once the path has traded a tick beyond it, as
   we are last in the queue; one that came to rest inside the spread waits until the
-  path is a tick beyond where it was then. Never in a bar without volume. Maker fee.
+  path is a tick beyond where it was then. A bar without volume fills none. Maker fee.
 - STOP_MARKET: triggers when the path touches it (at arrival if it is past it already)
   and takes the book from then on, slippage included.
 - All fills of a bar take at most `volume_share_max` of its volume, protective stops
@@ -16,6 +16,7 @@ The rules, each chosen so that paper is never kinder than the market it copies:
   `depth_floor_usd`: the quotes of a market in which nobody trades.
 - Reduce-only is clamped to the position at each execution and cancelled when there is
   none; so is any sale on a spot market.
+- Margin is asked for at the door and again before the first taking: "margin".
 - At one ms: expiry, arrival, matching, cancel; older orders first.
 """
 
@@ -96,8 +97,6 @@ class Market:
         assert order.level is not None, f"{order.request.client_id} rests at no level"
         rising = order.request.side.sign > 0
         if order.request.kind is OrderKind.LIMIT:
-            if not self.liquidity.traded:
-                return NEVER_MS
             rising = not rising
         due = path.first_touch(float(order.level), rising=rising, from_ms=from_ms)
         return NEVER_MS if due is None else due
@@ -132,15 +131,10 @@ class Market:
         stop = request.kind is OrderKind.STOP_MARKET
         order.stage = Stage.RESTING if stop else Stage.WORKING
         order.level = request.stop_price
-        if account.is_reducing(request):
-            if not account.reducible(request.symbol, request.side):
-                self._end(order, "reduce_only", ts_ms)
-                return False
-        elif (
-            account.margin_to_open(request, order.remaining) > ZERO
-            and account.margin_used() > account.equity()
+        if account.is_reducing(request) and not (
+            account.reducible(request.symbol, request.side)
         ):
-            self._end(order, "margin", ts_ms)
+            self._end(order, "reduce_only", ts_ms)
             return False
         return True
 
@@ -180,6 +174,9 @@ class Market:
     def _take(self, order: PaperOrder, ts_ms: int) -> None:
         path, request = self.liquidity.path, order.request
         assert path is not None, "nothing is taken without a path"
+        if order.fills == 0 and self._lacks_margin(order):
+            self._end(order, "margin", ts_ms)
+            return
         allowed = self._allowed(order, self.liquidity.taker_left())
         order.wake_ms = ts_ms + self._refill_ms if allowed else path.close_ms + 1
         quantity, price = self.liquidity.walk(
@@ -190,6 +187,12 @@ class Market:
         banded = request.kind is OrderKind.MARKET and request.limit_price is not None
         if banded and self._is_live(order):
             self._end(order, "band", ts_ms)
+
+    def _lacks_margin(self, order: PaperOrder) -> bool:
+        """Whether a taker can no longer pay: the door may have known no price."""
+        account = self._account
+        opens = account.margin_to_open(order.request, order.remaining) > ZERO
+        return opens and account.margin_used() > account.equity()
 
     def _allowed(self, order: PaperOrder, volume_left: Decimal) -> Decimal:
         """Return what the order, the position and the bar's volume leave to trade."""

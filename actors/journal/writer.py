@@ -24,11 +24,17 @@ from actors.journal.insert import StoredRow, insert_batch
 from actors.journal.kinds import Kind
 from actors.journal.reader import JournalReader
 from actors.journal.schema import Opened
+from actors.journal.session import SessionEnded, SessionStarted
 from actors.journal.storage import Storage, translated
 from actors.runtime.clock import Clock
 
 ROWS_FULL = 1_024
 ROWS_MAX = 16_384
+
+_BODIES: dict[Kind, tuple[type, ...]] = {
+    Kind.AUDIT: (AuditRecord,),
+    Kind.SESSION: (SessionStarted, SessionEnded),
+}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -93,7 +99,7 @@ class Journal:
 
         Raises:
             JournalError: the journal is closed or failed, or ROWS_MAX rows wait.
-            TypeError: the body cannot be JSON, or an audit body is no AuditRecord.
+            TypeError: the body cannot be JSON, or is not what AUDIT or SESSION must be.
         """
         if self._appended - self._durable >= ROWS_MAX or self._closing:
             self._refuse()
@@ -101,10 +107,9 @@ class Journal:
         text = _encode(body).decode()
         row = (seq, self.session, self._now_ms(), symbol, correlation, text)
         stored: StoredRow = row
+        if kind is Kind.AUDIT or kind is Kind.SESSION:
+            _check_body(kind, body)
         if kind is Kind.AUDIT:
-            if not isinstance(body, AuditRecord):
-                message = f"an audit row is an AuditRecord, not {type(body).__name__}"
-                raise TypeError(message)
             previous, self._audit_head = self._audit_head, seal(row, self._audit_head)
             stored = (*row, previous, self._audit_head)
         try:
@@ -219,3 +224,12 @@ class Journal:
         """Take no more; the writer ends once everything appended is written."""
         self._closing = True
         self._bell.set()
+
+
+def _check_body(kind: Kind, body: object) -> None:
+    """Refuse what the reader of these two kinds could not read back."""
+    expected = _BODIES[kind]
+    if not isinstance(body, expected):
+        names = " or ".join(one.__name__ for one in expected)
+        message = f"the body of a {kind} row is {names}, not {type(body).__name__}"
+        raise TypeError(message)

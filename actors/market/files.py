@@ -30,6 +30,8 @@ from actors.domain.errors import MarketDataError
 
 TS_MIN_MS = 10**11
 TS_MAX_MS = 10**13
+#: A reader's own reason may quote the file; so much of it is shown.
+REASON_LENGTH_MAX = 300
 SYMBOL = re.compile(r"[^\s/:]+/[^\s/:]+(:[^\s/:]+)?")
 _FILE_NAME = re.compile(r"([^\s/:_-]+)[-_]([A-Z0-9]+)(?:[-_:]([A-Z0-9]+))?")
 _ENDINGS = (".parquet", ".csv")
@@ -93,7 +95,8 @@ def symbol_of_file(file: Path) -> str:
 
 def _bar_files(path: Path) -> tuple[Path, ...]:
     if path.is_dir():
-        files = tuple(f for f in sorted(path.iterdir()) if f.suffix in _ENDINGS)
+        found = (f for f in sorted(path.iterdir()) if f.suffix in _ENDINGS)
+        files = tuple(f for f in found if f.is_file())
         if not files:
             msg = f"{path}: no .parquet and no .csv file in this folder"
             raise MarketDataError(msg)
@@ -128,7 +131,8 @@ def _read_parquet(file: Path) -> pl.DataFrame:
         _check_columns(file, list(schema))
         frame = pl.read_parquet(file).rename({"ts_ms": "ts"}, strict=False)
     except _UNREADABLE as error:
-        msg = f"{file}: not a whole parquet file: {error}; fetch or write it again"
+        why = str(error)[:REASON_LENGTH_MAX]
+        msg = f"{file}: not a whole parquet file: {why}; fetch or write it again"
         raise MarketDataError(msg) from error
     for name, kind in frame.schema.items():
         wanted = "text" if name == "symbol" else "numbers"
@@ -147,7 +151,8 @@ def _read_csv(file: Path) -> pl.DataFrame:
     try:
         cells = pl.read_csv(file, infer_schema=False)
     except _UNREADABLE as error:
-        msg = f"{file}: not a CSV file: {_uneven_row(file) or error}"
+        why = _uneven_row(file) or str(error)[:REASON_LENGTH_MAX]
+        msg = f"{file}: not a CSV file: {why}"
         raise MarketDataError(msg) from error
     _check_columns(file, cells.columns)
     cells = cells.rename({"ts_ms": "ts"}, strict=False)
@@ -200,8 +205,9 @@ def _check_times(file: Path, ts: pl.Series) -> None:
     wrong = (~ts.is_between(TS_MIN_MS, TS_MAX_MS, closed="left")).fill_null(value=True)
     if wrong.any():
         row = int(wrong.arg_true()[0])
+        value = "an empty cell" if ts[row] is None else ts[row]
         msg = (
-            f"{_place(file, row, 'ts')}: {ts[row]} is not a time in milliseconds "
+            f"{_place(file, row, 'ts')}: {value} is not a time in milliseconds "
             f"({TS_MIN_MS} to {TS_MAX_MS}); seconds, micro- and nanoseconds are not "
             "converted: multiply or divide them first"
         )

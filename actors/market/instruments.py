@@ -18,7 +18,7 @@ from decimal import Decimal
 import numpy as np
 
 from actors.domain.bars import Instrument
-from actors.market.files import Floats, Ints
+from actors.market.files import Floats
 
 DECIMALS_MAX = 12
 NOTIONAL_MIN = Decimal(5)
@@ -64,20 +64,14 @@ def unit_of(places: int) -> Decimal:
     return Decimal(1).scaleb(-places)
 
 
-def decimal_places(code: Ints, values: Floats, symbols: int) -> list[int]:
-    """Find the decimal places that hold each symbol's `values`, at most 12.
-
-    `code` gives each value's symbol; all values are finite.
-    """
-    strays = np.bincount(code, minlength=symbols) * STRAY_SHARE_MAX
-    places = np.zeros(symbols, np.int64)
-    for place in range(DECIMALS_MAX + 1):
-        # A symbol's places grow as long as too many of its values need more.
-        places[np.bincount(code, minlength=symbols) > strays] = place
-        scale = 10.0**place
+def decimal_places(values: Floats) -> int:
+    """Find the decimal places that hold one symbol's finite `values`, at most 12."""
+    strays = len(values) * STRAY_SHARE_MAX
+    for places in range(DECIMALS_MAX):
+        scale = 10.0**places
         rounded = np.rint(values * scale) / scale
-        longer = np.abs(rounded - values) > _NOISE_ULPS * np.spacing(np.abs(values))
-        code, values = code[longer], values[longer]
-        if not len(code):
-            break
-    return places.tolist()
+        noise = _NOISE_ULPS * np.spacing(np.abs(values))
+        values = values[np.abs(rounded - values) > noise]
+        if len(values) <= strays:
+            return places
+    return DECIMALS_MAX

@@ -9,9 +9,10 @@ return and every noise a lognormal or normal of its own:
   4.5 in the breaking bar, which so has 2 to 4 times the volume of the bars before it;
 - imbalance = lean(regime) x side + 0.05 x sign(r) + 0.12 x noise: buyers outweigh
   sellers before and in a break upwards, and a failing break leans the other way;
-- depth at 0.3% of mid = 30 sqrt(D) x noise / (1 + |r| / unit) for both sides together
-  x (1 +/- imbalance) / 1: books are thinner in small symbols and in fast bars, and the
-  imbalance is that of these depths. At 0.5% there is 1.7 times as much;
+- depth at 0.3% of mid = 15 sqrt(D) x noise / (1 + |r| / unit) x (1 + imbalance) for
+  bids and (1 - imbalance) for asks: books are thinner in small symbols and in fast
+  bars, and the imbalance is that of these depths. At 0.5% there is 1.7 times as much,
+  leaning by 0.8 of it;
 - spread = (0.5 + 0.25 sqrt(rank)) x (0.7 + 0.5 |r| / unit) / season bps, at least one
   tick;
 - trades = quote volume / mean ticket, 400 x (D / 1e8)^0.4 USD;

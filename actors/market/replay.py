@@ -124,14 +124,14 @@ class Replay:
         )
 
     def _instruments(self, names: tuple[str, ...]) -> tuple[Instrument, ...]:
-        code = np.repeat(np.arange(len(names)), np.diff(self._bounds))
-        prices = [self._columns_kept[name] for name in PRICE_COLUMNS[:4]]
-        ticks = decimal_places(np.tile(code, 4), np.concatenate(prices), len(names))
-        lots = decimal_places(code, self._columns_kept["volume"], len(names))
-        return tuple(
-            instrument(name, tick_size=unit_of(tick), lot_size=unit_of(lot))
-            for name, tick, lot in zip(names, ticks, lots, strict=True)
-        )
+        instruments = []
+        for at, name in enumerate(names):
+            rows = slice(self._bounds[at], self._bounds[at + 1])
+            own = [self._columns_kept[column][rows] for column in PRICE_COLUMNS]
+            tick_size = unit_of(decimal_places(np.concatenate(own[:4])))
+            lot_size = unit_of(decimal_places(own[4]))
+            instruments.append(instrument(name, tick_size=tick_size, lot_size=lot_size))
+        return tuple(instruments)
 
 
 def _renumbered(table: Table, rows: Ints) -> tuple[Ints, tuple[str, ...]]:

@@ -109,6 +109,7 @@ class RiskActor(Actor[Any]):
 
     async def handle(self, message: Any) -> None:
         """Take one message to its handler."""
+        self.desk.state.counts["messages"] += 1
         await self._handlers[type(message)](message)
 
     # --- the step -------------------------------------------------------------------
@@ -279,6 +280,7 @@ class RiskActor(Actor[Any]):
         if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
             return
         quarantined = down.state is ChildState.QUARANTINED
+        self.desk.state.counts["quarantined"] += quarantined
         phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
         await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))
 

@@ -51,9 +51,7 @@ class Commands:
         before = self._desk.machine.phase
         try:
             rule = self._rule(command.name)
-            reason = self.forbidden(command.name)
-            if reason:
-                raise Refusal(reason)
+            self._require(command.name)
             assert rule.act is not None, f"{command.name} belongs to the conductor"
             message, ok = await rule.act(self, command), True
         except Refusal as refusal:
@@ -78,6 +76,11 @@ class Commands:
         )
         wall_ms = desk.ports.wall.now_ms()
         return CommandAnswer(command.id, ok, 200 if ok else 400, message, wall_ms)
+
+    def _require(self, name: str) -> None:
+        reason = self.forbidden(name)
+        if reason:
+            raise Refusal(reason)
 
     def _rule(self, name: str) -> Rule:
         try:

@@ -78,7 +78,7 @@ class OrderBook:
         with trio.CancelScope(shield=True):
             await desk.ports.journal.commit()
             outcome = await self._answer(record.request)
-            return self._settle(record.request.client_id, outcome)
+        return self._settle(record.request.client_id, outcome)
 
     async def _answer(self, request: OrderRequest) -> Outcome:
         try:

@@ -1,7 +1,6 @@
 """A supervised actor: its instance, its mailbox, and the loop between the two."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import trio
@@ -69,17 +68,23 @@ class ActorChild(Child):
         """
         assert self._actor is not None
         ref, task, handle = self.ref, current_task(), self._actor.handle
+        fifo = ref.fifo
         while True:
-            if await self._serve_fifo(ref, ref.fifo, handle):
-                return
+            for _ in range(ref.snapshot()):
+                if ref.urgent and await self._serve_urgent():
+                    return
+                self._current = message = fifo.popleft()
+                if message.__class__ is Tracked:
+                    await handle(message.message)
+                    message.receipt.arrive()
+                else:
+                    await handle(message)
+                self.handled += 1
             self._current = NOTHING
-            if (ref.urgent or ref.latest) and await self._serve_rare():
-                return
-            if ref.turn_over():
-                await trio.lowlevel.checkpoint()
-            else:
-                ref.waiter = task
+            if ref.falls_asleep(task):
                 await wait_task_rescheduled(ref.abort)
+            elif await self._serve_rare():
+                return
 
     async def goodbye(self, reason: str, crash: Crash | None) -> None:
         """Lose the message at hand, then let the instance tidy up."""
@@ -106,6 +111,12 @@ class ActorChild(Child):
         self.ref.urgent.appendleft(STOP)
         self.ref.wake()
 
+    def forget_interrupt(self) -> None:
+        """Take back a stop that was not needed: it is no message to be counted."""
+        urgent = self.ref.urgent
+        while urgent and urgent[0] is STOP:
+            urgent.popleft()
+
     def mourn(self, reason: str) -> None:
         """End the incarnation: its timers vanish, its watchers are told."""
         self.mourned = True
@@ -116,9 +127,7 @@ class ActorChild(Child):
         if self._current is not NOTHING:
             message, self._current = self._current, NOTHING
             self.ref.lose(message, reason)
-        urgent = self.ref.urgent
-        while urgent and urgent[0] is STOP:
-            urgent.popleft()
+        self.forget_interrupt()
         for monitor in tuple(self.monitors):
             down = Down(self.name, reason, self.state, monitor.tag)
             monitor.watcher.tell_urgent(down)
@@ -127,6 +136,9 @@ class ActorChild(Child):
         """Refuse messages from now on; what is queued becomes dead letters."""
         assert state in ENDED
         self.ref.close(reason)
+        if self.scope is not None:
+            # It is stuck: should it come back, it must still find its stop.
+            self.interrupt()
         self.set_state(state)
 
     def reopen(self) -> None:
@@ -158,34 +170,8 @@ class ActorChild(Child):
         except Exception as fault:  # noqa: BLE001 - the supervisor's border
             return {"statistics_failed": str(Crash.of(fault))}
 
-    async def _serve_fifo(
-        self,
-        ref: ActorRef[Any],
-        fifo: deque[Any],
-        handle: Callable[[Any], Awaitable[None]],
-    ) -> bool:
-        """Drain a snapshot of the fifo lane; True when told to stop.
-
-        Arguments, not attributes: this is the one loop that every message runs.
-        """
-        depth = len(fifo)
-        ref.peak = max(ref.peak, depth)
-        for _ in range(depth):
-            if ref.urgent and await self._serve_urgent():
-                return True
-            if not fifo:
-                break
-            self._current = message = fifo.popleft()
-            if message.__class__ is Tracked:
-                await handle(message.message)
-                message.receipt.arrive()
-            else:
-                await handle(message)
-            self.handled += 1
-        return False
-
     async def _serve_rare(self) -> bool:
-        """Drain a snapshot of the urgent and the latest lane; True to stop."""
+        """Drain a snapshot of the rarer lanes, then let others run; True to stop."""
         if await self._serve_urgent():
             return True
         for _ in range(len(self.ref.latest or ())):
@@ -196,6 +182,7 @@ class ActorChild(Child):
             await self._handle_one(latest.popitem(last=False)[1])
             if self.ref.urgent and await self._serve_urgent():
                 return True
+        await trio.lowlevel.checkpoint()
         return False
 
     async def _serve_urgent(self) -> bool:
@@ -206,6 +193,8 @@ class ActorChild(Child):
                 break
             message = urgent.popleft()
             if message is STOP:
+                # The fifo message before this one was handled, not lost.
+                self._current = NOTHING
                 return True
             await self._handle_one(message)
         return False

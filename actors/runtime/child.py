@@ -184,6 +184,9 @@ class Child:
         """Make `serve` return soon."""
         raise NotImplementedError
 
+    def forget_interrupt(self) -> None:
+        """Take back an interruption that nobody was there to hear."""
+
     def mourn(self, reason: str) -> None:  # noqa: ARG002 - for those who watch
         """Count the incarnation as ended and tell those who watch it."""
         self.mourned = True
@@ -229,11 +232,13 @@ class Child:
 
     def _lie_down(self, *, killed: bool) -> None:
         """Leave nothing behind, however the task ended."""
-        if killed:
+        # A deadline of zero asks for the kill (OTP's brutal_kill): that is no fault.
+        if killed and self.spec.shutdown_seconds > 0:
             self.last_error = f"killed after {self.spec.shutdown_seconds} s"
             self._report("was killed by", Crash("Killed", self.last_error, "?", 0, "?"))
         if not self.mourned:
             self.mourn("killed" if killed else "interrupted")
+        self.forget_interrupt()
         self.scope = None
         self._rest = None
         if self.state in {ChildState.STARTING, ChildState.RUNNING}:

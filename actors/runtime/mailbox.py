@@ -115,8 +115,10 @@ class Mailbox(Generic[M_contra]):
         fifo = self.fifo
         if len(fifo) < self.room:
             fifo.append(message)
-            if self.waiter is not None:
-                self.wake()
+            waiter = self.waiter
+            if waiter is not None:
+                self.waiter = None
+                reschedule(waiter)
             return True
         return self._overflow(message)
 
@@ -174,13 +176,21 @@ class Mailbox(Generic[M_contra]):
         self.waiter = None
         return Abort.SUCCEEDED
 
-    def turn_over(self) -> bool:
-        """Between two turns of the reader: let senders in; True if there is more."""
+    def snapshot(self) -> int:
+        """Return how many fifo messages the reader's next turn will handle."""
         depth = len(self.fifo)
-        if self.room_made is not None and depth <= self.spec.capacity // 2:
+        self.peak = max(self.peak, depth)
+        return depth
+
+    def falls_asleep(self, reader: Task) -> bool:
+        """Between two turns: let senders in; True when the reader has to wait."""
+        if self.room_made is not None and len(self.fifo) <= self.spec.capacity // 2:
             self.room_made.set()
             self.room_made = None
-        return bool(depth or self.urgent or self.latest)
+        if self.fifo or self.urgent or self.latest:
+            return False
+        self.waiter = reader
+        return True
 
     def lose(self, message: object, reason: str) -> None:
         """Make an accepted message a dead letter."""

@@ -7,11 +7,20 @@ from functools import partial
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 import trio
 
 from actors.domain.errors import JournalError
-from actors.journal import AuditRecord, Journal, Kind, open_journal, open_reader, schema
+from actors.journal import (
+    AuditRecord,
+    Journal,
+    Kind,
+    SessionEnded,
+    open_journal,
+    open_reader,
+    schema,
+)
 from actors.runtime.clock import MarketClock
 
 
@@ -24,7 +33,9 @@ def journal_at(
 async def filled(path: Path) -> Path:
     async with journal_at(path) as journal:
         for kind in Kind:
-            body = AuditRecord("me", "stop", "a", "b", "ok")
+            body: msgspec.Struct = AuditRecord("me", "stop", "a", "b", "ok")
+            if kind is Kind.SESSION:
+                body = SessionEnded("stopped", 1)
             journal.append(kind, body, symbol="X", correlation="c-1")
     return path
 

@@ -38,7 +38,7 @@ async def append_and_commit(journal: Journal, kind: Kind) -> int:
 async def test_sequence_is_one_order_over_all_kinds_without_gaps(
     tmp_path: Path,
 ) -> None:
-    kinds = [*Kind][:6] * 40
+    kinds = [*Kind][:6] * 40  # those that take any body
     async with journal_at(tmp_path / "j.db") as journal:
         given = [journal.append(kind, {"n": n}) for n, kind in enumerate(kinds)]
         await journal.commit()
@@ -161,10 +161,16 @@ async def test_body_that_is_no_json_fails_its_author_and_takes_no_number() -> No
         assert journal.append(Kind.DECISION, WHY) == 1
 
 
-async def test_audit_body_that_is_no_record_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [(Kind.AUDIT, "AuditRecord"), (Kind.SESSION, "SessionStarted or SessionEnded")],
+)
+async def test_body_that_could_not_be_read_back_is_refused(
+    kind: Kind, expected: str
+) -> None:
     async with journal_at(None) as journal:
-        with pytest.raises(TypeError, match="AuditRecord"):
-            journal.append(Kind.AUDIT, {"who": "me"})
+        with pytest.raises(TypeError, match=f"{kind} row is {expected}, not dict"):
+            journal.append(kind, {"who": "me"})
         assert journal.append(Kind.AUDIT, AuditRecord("me", "x", None, None, "ok")) == 1
 
 

@@ -145,6 +145,19 @@ def test_time_column_is_needed_once(tmp_path: Path, names: str) -> None:
     refused(write_csv(tmp_path / "b.csv", lines, header=header), "missing column ts")
 
 
+def test_blank_line_is_refused_and_located(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "b.csv", rows(count=3))
+    file.write_text(file.read_text() + "\n")
+    refused(file, r"row 4 \(line 5\), column ts: an empty cell")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\0" * 99, b"x;y\n1;2\n", b"\n"])
+def test_what_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "b.csv"
+    file.write_bytes(content)
+    refused(file, "not a CSV file|unknown column|no rows")
+
+
 @pytest.mark.parametrize("factor", [0.001, 1000, 1_000_000])
 def test_times_in_another_unit_are_refused(tmp_path: Path, factor: float) -> None:
     lines = [changed(row, ts=int(row[0] * factor)) for row in rows(count=3)]
@@ -154,7 +167,10 @@ def test_times_in_another_unit_are_refused(tmp_path: Path, factor: float) -> Non
 def test_absent_time_is_refused(tmp_path: Path) -> None:
     lines = rows(count=3)
     lines[1] = changed(lines[1], ts="")
-    refused(write_csv(tmp_path / "b.csv", lines), r"row 2 \(line 3\), column ts: None")
+    refused(
+        write_csv(tmp_path / "b.csv", lines),
+        r"row 2 \(line 3\), column ts: an empty cell",
+    )
 
 
 @pytest.mark.parametrize(

@@ -98,12 +98,30 @@ async def test_an_exit_needs_no_margin() -> None:
     assert not isinstance(answer, Refused)
 
 
+async def test_an_exit_trades_even_when_the_margin_is_gone() -> None:
+    desk = Desk(equity=100)
+    await desk.place(Side.LONG, "9")
+    desk.play((100.0, 100.0, 95.0, 95.0))
+    await desk.place(Side.SHORT, "9")
+    desk.play((95.0, 95.0, 95.0, 95.0))
+    assert desk.words("o2") == ["fill", "filled:"]
+
+
 async def test_margin_that_is_gone_at_arrival_cancels_the_order() -> None:
     desk = Desk(equity=100)
     await desk.place(Side.LONG, "5", LIMIT, limit_price="10")
     await desk.place(Side.LONG, "9")  # no price is known yet
     desk.play((200.0, 200.0, 200.0, 200.0))
     assert desk.words("o2") == ["cancelled:margin"]
+
+
+async def test_margin_is_asked_for_after_a_halt_too() -> None:
+    desk = Desk(equity=100)
+    await desk.place(Side.LONG, "11")
+    desk.clock.advance_to(MINUTE)
+    desk.finish()
+    desk.play(FLAT)
+    assert desk.words("o1") == ["open:", "cancelled:margin"]
 
 
 async def test_spot_cannot_be_sold_short() -> None:
@@ -162,6 +180,16 @@ async def test_the_entry_price_is_the_mean_of_what_is_still_open() -> None:
     mean = sum(f.price for f in desk.fills[:2]) / 2
     held = await desk.exchange.fetch_positions()
     assert held == (ExchangePosition("AAA", Decimal(1), mean),)
+
+
+async def test_a_flipped_position_was_entered_at_the_flip() -> None:
+    desk = Desk()
+    await desk.place(Side.LONG, "1")
+    desk.play(FLAT)
+    await desk.place(Side.SHORT, "3")
+    desk.play((120.0,) * 4)
+    held = await desk.exchange.fetch_positions()
+    assert held == (ExchangePosition("AAA", Decimal(-2), desk.fills[1].price),)
 
 
 async def test_live_orders_are_told_from_the_moment_they_are_taken() -> None:

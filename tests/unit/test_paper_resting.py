@@ -138,6 +138,17 @@ async def test_a_cancel_takes_effect_after_the_latency() -> None:
     assert desk.updates[-1].ts_ms == 100
 
 
+async def test_a_second_cancel_does_not_put_off_the_first() -> None:
+    desk = Desk()
+    await desk.place(Side.LONG, "1", LIMIT, limit_price="90")
+    await desk.exchange.cancel("AAA", "o1")
+    desk.clock.advance_to(30)
+    await desk.exchange.cancel("AAA", "o1")
+    desk.finish()
+    desk.play(FLAT)
+    assert desk.updates[-1].ts_ms == 50
+
+
 async def test_a_cancel_may_lose_the_race_to_a_fill() -> None:
     desk = Desk()
     await desk.place(Side.LONG, "1", LIMIT, limit_price="99.91")

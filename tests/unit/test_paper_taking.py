@@ -1,6 +1,8 @@
 """Market orders and stops at the paper exchange: when they trade, at what price."""
 
 from decimal import Decimal
+from math import ceil
+from random import Random
 
 import pytest
 
@@ -164,16 +166,34 @@ async def test_a_protective_stop_that_the_volume_cannot_fill_keeps_trying() -> N
 
 
 async def test_symbols_trade_in_the_order_of_time_not_of_names() -> None:
-    desk = Desk(instrument("AAA"), instrument("BBB"))
-    await desk.place(Side.LONG, "1", STOP, stop_price="101")
-    await desk.place(Side.LONG, "1", STOP, stop_price="101", symbol="BBB")
-    desk.open((100.0, 102.0, 100.0, 102.0))
-    desk.open((100.0, 104.0, 100.0, 104.0), symbol="BBB")
+    # The further a symbol rises in its minute, the sooner it is at its stop.
+    rises = [2.0 + 0.1 * i for i in range(40)]
+    Random(7).shuffle(rises)
+    symbols, moments = [f"S{i}" for i in range(40)], {}
+    desk = Desk(*(instrument(symbol) for symbol in symbols))
+    for symbol, rise in zip(symbols, rises, strict=True):
+        await desk.place(Side.LONG, "1", STOP, stop_price="101", symbol=symbol)
+        moments[symbol] = 50 + ceil(MINUTE / rise)
+    desk.clock.advance_to(50)
+    desk.finish()  # all are at rest before any bar is laid out
+    for symbol, rise in zip(symbols, rises, strict=True):
+        desk.open((100.0, 100.0 + rise, 100.0, 100.0 + rise), symbol=symbol)
     desk.finish()
-    assert [(f.symbol, f.ts_ms) for f in desk.fills] == [
-        ("BBB", 15_000),
-        ("AAA", 30_000),
-    ]
+    traded = {fill.symbol: fill.ts_ms for fill in desk.fills}
+    assert traded == pytest.approx(moments, abs=1)
+    assert list(traded) == sorted(symbols, key=moments.__getitem__)
+
+
+async def test_orders_arrive_and_end_when_no_bar_is_played_at_all() -> None:
+    desk = Desk()
+    await desk.place(Side.LONG, "1", expires_ms=MINUTE)
+    assert not desk.exchange.play()
+    desk.clock.advance_to(50)
+    desk.finish()
+    assert desk.words("o1") == ["open:"]
+    desk.clock.advance_to(MINUTE)
+    desk.finish()
+    assert desk.words("o1") == ["open:", "cancelled:expired"]
 
 
 async def test_a_halted_symbol_trades_at_its_first_price_again() -> None:

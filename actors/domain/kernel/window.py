@@ -25,8 +25,10 @@ def take_bar(s: Record, p: Record, bar: Record) -> bool:
     usable = (
         ts > s["last_ts"]
         and bar["low"] > 0.0
-        and bar["low"] <= min(bar["open"], bar["close"])
-        and max(bar["open"], bar["close"]) <= bar["high"]
+        and bar["low"] <= bar["open"]
+        and bar["low"] <= bar["close"]
+        and bar["open"] <= bar["high"]
+        and bar["close"] <= bar["high"]
         and bar["high"] < math.inf
         and bar["volume"] >= 0.0
         and bar["volume"] < math.inf

@@ -1,0 +1,121 @@
+"""`breakout`: run an engine, command one, look at presets."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import trio
+import typer
+from rich.console import Console
+
+from actors.domain.errors import EngineError
+from config.errors import ConfigError
+from config.load import dump_preset, load_preset, preset_names
+from config.preset import Preset
+from control.ctl import ctl
+from control.errors import ControlError
+from control.options import run_options
+from control.run import run_engine
+
+USAGE, FAILED = 2, 1
+
+app = typer.Typer(
+    help="A supervised breakout trading engine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+presets = typer.Typer(help="Look at presets.", no_args_is_help=True)
+app.add_typer(ctl, name="ctl")
+app.add_typer(presets, name="presets")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
+    market: Annotated[str, typer.Option(help="demo or replay:PATH.")] = "demo",
+    symbols: Annotated[
+        str, typer.Option(help="How many symbols, or which: A,B,C.")
+    ] = "",
+    preset: Annotated[str, typer.Option(help="Name or .json file.")] = "breakout_v1",
+    strategy: Annotated[
+        str, typer.Option(help="breakout, donchian, ema_rsi or FILE.py.")
+    ] = "breakout",
+    mode: Annotated[str, typer.Option(help="paper.")] = "paper",
+    speed: Annotated[
+        str, typer.Option(help="Market seconds in a second, or max.")
+    ] = "60",
+    duration: Annotated[
+        str, typer.Option("--for", help="Market time to trade, e.g. 24h or 90m.")
+    ] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: no control plane.")] = 8000,
+    data_dir: Annotated[
+        str, typer.Option(help="Where the journal and token hashes are kept.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the demo market.")] = 1,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a JSON report.")] = None,
+    *,
+    start: Annotated[bool, typer.Option(help="Start trading at once.")] = True,
+    exit_at_end: Annotated[
+        bool, typer.Option("--exit-at-end", help="Exit when the market is over.")
+    ] = False,
+) -> None:
+    """Run the engine: the demo market unless told otherwise."""
+    if not __debug__:
+        err.print("refused: invariants are asserts; run without python -O")
+        raise typer.Exit(USAGE)
+    given = locals()
+    try:
+        options = run_options(given, explicit=_explicit())
+        code = trio.run(run_engine, options)
+    except (ConfigError, EngineError, ControlError) as error:
+        err.print(f"refused: {error}", markup=False)
+        raise typer.Exit(USAGE) from error
+    raise typer.Exit(code)
+
+
+def _explicit() -> frozenset[str]:
+    """Name the options that were given on the command line itself."""
+    words = (word.partition("=")[0] for word in sys.argv[1:])
+    return frozenset(word.lstrip("-") for word in words if word.startswith("--"))
+
+
+@presets.command("list")
+def list_presets(*, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List the presets that ship with the engine."""
+    rows = {name: load_preset(name).description for name in preset_names()}
+    if as_json:
+        out.print(msgspec.json.encode(rows).decode(), markup=False)
+        return
+    for name, description in rows.items():
+        out.print(f"{name:22} {description}", markup=False)
+
+
+@presets.command()
+def show(name: str) -> None:
+    """Print a preset, every default filled in."""
+    out.print(dump_preset(_loaded(name)), markup=False)
+
+
+@presets.command()
+def check(name: str) -> None:
+    """Say whether a preset is sound and could ever fire."""
+    loaded = _loaded(name)
+    out.print(f"{loaded.name}: sound, and a market exists that makes it fire")
+
+
+def _loaded(name: str) -> Preset:
+    try:
+        return load_preset(name)
+    except ConfigError as error:
+        err.print(f"refused: {error}", markup=False)
+        raise typer.Exit(FAILED) from error
+
+
+def main() -> None:
+    """Enter from the command line."""
+    app()

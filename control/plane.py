@@ -1,0 +1,112 @@
+"""The control plane as children of the engine's tree: the hub and the guarded server.
+
+It is a group of its own with its own budget: whatever happens to it, the engine
+trades on.
+"""
+
+import os
+from pathlib import Path
+
+import structlog
+import trio
+
+from actors.domain.messages import Role
+from actors.domain.views import EngineView
+from actors.runtime import Budget, SupervisorSpec
+from actors.runtime.clock import WallClock
+from actors.service import service
+from config.settings import ControlGroup, Settings
+from control.app import build_app
+from control.auth import open_tokens
+from control.fence import fenced
+from control.gate import Gate, GateSettings
+from control.hub import Hub
+from control.server import ServerLimits, Serving, serve
+
+log = structlog.get_logger(component="control")
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class ControlPlane:
+    """Owns the hub, the gate and the server of one engine."""
+
+    def __init__(
+        self,
+        engine: EngineView,
+        settings: Settings,
+        token_file: Path | None,
+    ) -> None:
+        clock = WallClock()
+        self._engine = engine
+        self._settings = settings.control
+        self._supervision = settings.supervision
+        self.hub = Hub(engine, clock)
+        self.tokens, self.made_token = open_tokens(os.environ, token_file)
+        self._gate = Gate(
+            self.tokens,
+            GateSettings(requests_per_second=settings.control.rate_per_second),
+            trio.current_time,
+        )
+        self._clock = clock
+        self.serving: Serving | None = None
+        self.bound = trio.Event()
+
+    def group(self) -> SupervisorSpec:
+        """Specify the control plane's own group of children."""
+        limits = self._supervision
+        return SupervisorSpec(
+            "control",
+            (service("hub", self.hub.run), service("server", self._serve)),
+            group_budget=Budget(
+                limits.control_restarts_max, limits.control_period_seconds
+            ),
+        )
+
+    def sign_in_link(self) -> str:
+        """Make a one-use link for a person; what it opens is in the fragment."""
+        assert self.serving is not None, "a link needs a bound server"
+        admins = (r.id for r in self.tokens.records() if r.role is Role.ADMIN)
+        ticket = self._gate.sessions.link(next(admins))
+        return f"{self.address}/#ticket={ticket}"
+
+    @property
+    def address(self) -> str:
+        """Where to watch."""
+        assert self.serving is not None, "an address needs a bound server"
+        host, port = self.serving.addresses[0]
+        return f"http://{host}:{port}"
+
+    async def _serve(self) -> None:
+        app = build_app(self._engine, self.hub, self._gate, self._clock)
+        settings = self._settings
+        origins = {f"http://{host}:{settings.port}" for host in LOOPBACK}
+        door = fenced(app, hosts={*LOOPBACK, settings.host}, origins=origins, tls=False)
+        async with trio.open_nursery() as nursery:
+            self.serving = await nursery.start(
+                lambda task_status: serve(
+                    door,
+                    host=settings.host,
+                    port=settings.port,
+                    on_fault=_fault,
+                    limits=server_limits(settings),
+                    task_status=task_status,
+                )
+            )
+            self.bound.set()
+
+
+def server_limits(settings: ControlGroup) -> ServerLimits:
+    """Take the server's limits from the settings."""
+    return ServerLimits(
+        connections_max=settings.connections_max,
+        connections_per_address_max=settings.per_address_max,
+        stall_seconds_max=settings.stall_seconds_max,
+        read_timeout_seconds=settings.read_timeout_seconds,
+        ping_seconds=settings.ping_seconds,
+        message_bytes_max=settings.message_bytes_max,
+    )
+
+
+def _fault(fault: Exception, peer: str) -> None:
+    log.warning("connection_dropped", peer=peer, fault=type(fault).__name__)

@@ -1,0 +1,212 @@
+"""`breakout run`: one engine from its settings to its report.
+
+Starts the tree, says where to watch, trades until the market is over or a signal
+comes, stops in order and says what it did.
+"""
+
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import trio
+from rich.console import Console
+
+from actors.domain import ids
+from actors.domain.bars import empty_bars
+from actors.domain.findings import SymbolContext
+from actors.domain.messages import Command, CommandAnswer, Published, Role
+from actors.domain.strategies.loader import load_strategy
+from actors.domain.views import Publisher
+from actors.engine import Engine, EngineSetup, open_engine
+from actors.exchange.book import PaperSettings
+from actors.feed import Pace
+from actors.logs import LogFormat, configure_logging
+from actors.market.port import open_market
+from actors.projections import Projections
+from actors.report import Costs, build_report, to_json
+from actors.runtime import SupervisorSpec
+from actors.runtime.clock import WallClock
+from config.load import load_preset
+from config.settings import Settings
+from control.plane import ControlPlane
+from control.progress import show_progress
+
+DONE, REFUSED = 0, 3
+HOUR_MS = 3_600_000
+
+say = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asked of one run."""
+
+    settings: Settings
+    preset: str
+    strategy: str
+    mode: str
+    symbols: int | tuple[str, ...] | None
+    speed: float  # infinity: as fast as it goes
+    duration_ms: int | None  # of market time
+    data_dir: Path | None  # None: keep nothing
+    start: bool
+    exit_at_end: bool
+    report: Path | None
+
+
+class Silence:
+    """A publisher for a run that nobody watches."""
+
+    def publish(self, fact: Published) -> None:
+        """Let the fact go: it is in the journal."""
+
+
+async def run_engine(options: RunOptions) -> int:
+    """Run one engine to its end; returns the exit code."""
+    setup, load_seconds = prepare(options)
+    configure_logging(
+        LogFormat(options.settings.logging.format),
+        options.settings.logging.level,
+        setup.session,
+    )
+    planes: list[ControlPlane] = []
+
+    def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
+        if options.settings.control.port == 0:
+            return Silence(), ()
+        token_file = options.data_dir and options.data_dir / "tokens.json"
+        plane = ControlPlane(Projections(engine), options.settings, token_file)
+        planes.append(plane)
+        return plane.hub, (plane.group(),)
+
+    async with open_engine(setup, attach) as engine:
+        costs = Costs(load_seconds)
+        await say_where(planes)
+        view = Projections(engine)
+        code = await _start(view, options) if options.start else DONE
+        if code == DONE:
+            await _trade(engine, options)
+            await _stop(engine, view)
+        report = await build_report(engine, view, costs)
+        if options.report is not None:
+            options.report.write_bytes(to_json(report))
+    say_summary(report)
+    return code
+
+
+def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
+    """Open the market and compile the strategy: all that comes before the clock."""
+    began_ns = time.perf_counter_ns()
+    settings = options.settings
+    market = open_market(
+        settings.market.spec, symbols=options.symbols, seed=settings.engine.seed
+    )
+    described = market.describe()
+    preset = load_preset(options.preset)
+    strategy = load_strategy(options.strategy, preset)
+    context = SymbolContext(described.instruments[0], described.timeframe_ms)
+    strategy.pipeline(context).advance(empty_bars(1), 0, 1)
+    history_steps = 0
+    if settings.market.spec == "demo":
+        span_ms = int(settings.market.warmup_hours * HOUR_MS)
+        history_steps = span_ms // described.timeframe_ms
+    journal_path = None
+    if options.data_dir is not None:
+        options.data_dir.mkdir(parents=True, exist_ok=True)
+        journal_path = options.data_dir / "journal.sqlite"
+    end_ms = None
+    if options.duration_ms is not None:
+        past_ms = history_steps * described.timeframe_ms
+        end_ms = described.start_ms + past_ms + options.duration_ms
+    engine_id = settings.engine.engine_id
+    setup = EngineSetup(
+        engine_id=engine_id,
+        session=ids.session_id(engine_id, WallClock().now_ms()),
+        market=market,
+        strategy=options.strategy,
+        pace=Pace(options.speed, end_ms=end_ms),
+        seed=settings.engine.seed,
+        equity_usd=settings.engine.equity_usd,
+        paper=paper_settings(settings),
+        journal_path=journal_path,
+        history_steps=history_steps,
+        monitor=settings.monitor,
+        supervision=settings.supervision,
+        preset=options.preset,
+    )
+    return setup, (time.perf_counter_ns() - began_ns) / 1e9
+
+
+def paper_settings(settings: Settings) -> PaperSettings:
+    """Take the paper exchange's numbers from the settings, name by name."""
+    given = msgspec.structs.asdict(settings.paper)
+    return PaperSettings(**given)
+
+
+async def say_where(planes: list[ControlPlane]) -> None:
+    """Print where to watch, and the one-use link that signs a person in."""
+    for plane in planes:
+        await plane.bound.wait()
+        if plane.made_token is not None:
+            say.print(f"admin token, shown once: {plane.made_token}", style="bold")
+        say.print(f"watch:   {plane.address}")
+        say.print(f"sign in: {plane.sign_in_link()}  (works once)")
+
+
+def _command(name: str, args: dict[str, object]) -> Command:
+    return Command(f"run-{name}", name, args, "run", Role.ADMIN)
+
+
+async def _start(view: Projections, options: RunOptions) -> int:
+    answer: CommandAnswer = await view.command(
+        _command("start", {"preset": options.preset, "mode": options.mode})
+    )
+    say.print(f"start: {answer.message}")
+    return DONE if answer.ok else REFUSED
+
+
+async def _stop(engine: Engine, view: Projections) -> None:
+    """Stop what runs; say what is latched."""
+    state = engine.risk_state
+    if state.kill is not None:
+        say.print(f"kill switch {state.kill.phase}: {state.kill.reason}")
+    if engine.risk.commands.forbidden("stop"):
+        say.print(f"the engine is {engine.risk.desk.machine.phase}")
+        return
+    answer = await view.command(_command("stop", {}))
+    say.print(f"stop: {answer.message}")
+
+
+async def _trade(engine: Engine, options: RunOptions) -> None:
+    """Wait until the market is over (if asked to) or a signal comes."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(show_progress, engine, say)
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            nursery.start_soon(_until_signal, signals, nursery.cancel_scope)
+            await engine.market_over.wait()
+            if not options.exit_at_end:
+                say.print("the market is over; the engine stays up until Ctrl-C")
+                await trio.sleep_forever()
+        nursery.cancel_scope.cancel()
+
+
+async def _until_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for number in signals:
+        say.print(f"{signal.Signals(number).name}: stopping in order")
+        scope.cancel()
+        return
+
+
+def say_summary(report: dict[str, object]) -> None:
+    """Say in a few lines what the run did."""
+    say.print(
+        f"{report['symbols']} symbols, {report['bars']} bars, "
+        f"{report['candidates']} candidates, {report['signals']} signals, "
+        f"{report['trades']} trades; equity {report['end_equity']:.2f}"
+    )
+    say.print(
+        f"{report['transitions']} transitions, {report['illegal_transitions']} "
+        f"illegal; {report['restarts']} restarts, {report['quarantined']} "
+        f"quarantined; {report['bars_per_cpu_s']:.0f} bars per CPU second"
+    )

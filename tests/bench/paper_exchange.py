@@ -1,0 +1,82 @@
+"""Measures a bar of a held symbol at the paper exchange, and a round trip of orders.
+
+`python -m tests.bench.paper_exchange` prints JSON: CPU microseconds per bar in which
+nothing happens to a position with a stop and a target, and per market order filled.
+"""
+
+import json
+from decimal import Decimal
+from time import process_time_ns
+from typing import Any
+
+import numpy as np
+import trio
+
+from actors.domain.orders import OrderKind, OrderRequest, Side
+from actors.exchange.book import PaperSettings
+from actors.exchange.paper import PaperExchange
+from actors.runtime.clock import MarketClock
+from tests.unit.paper_desk import MINUTE, bar, instrument
+
+SYMBOLS = [f"S{i:03}" for i in range(300)]
+STEPS = 40
+
+
+async def hold_everything(exchange: PaperExchange, row: Any) -> None:
+    for symbol in SYMBOLS:
+        for name, kind, more in (
+            ("entry", OrderKind.MARKET, {}),
+            ("stop", OrderKind.STOP_MARKET, {"stop_price": Decimal(90)}),
+            ("target", OrderKind.LIMIT, {"limit_price": Decimal(110)}),
+        ):
+            side = Side.LONG if name == "entry" else Side.SHORT
+            request = OrderRequest(
+                f"{symbol}-{name}",
+                symbol,
+                side,
+                kind,
+                Decimal(1),
+                reduce_only=name != "entry",
+                **more,
+            )
+            await exchange.place(request)
+    play(exchange, row, 0)
+
+
+def play(exchange: PaperExchange, row: Any, step: int) -> None:
+    for symbol in sorted(exchange.active()):
+        exchange.open_bar(symbol, row, step * MINUTE, (step + 1) * MINUTE)
+    while exchange.play():
+        pass
+
+
+async def main() -> None:
+    exchange = PaperExchange(
+        [instrument(symbol) for symbol in SYMBOLS],
+        PaperSettings(),
+        MarketClock(),
+        Decimal(10_000_000),
+    )
+    exchange.connect(lambda _: None)
+    row = np.void(bar((100, 101, 99, 100))[0])
+    started = process_time_ns()
+    await hold_everything(exchange, row)
+    opened = process_time_ns()
+    for step in range(1, 1 + STEPS):
+        play(exchange, row, step)
+    ended = process_time_ns()
+    assert len(exchange.state.positions) == len(SYMBOLS)
+    print(
+        json.dumps(
+            {
+                "bench": "paper_exchange",
+                "symbols": len(SYMBOLS),
+                "us_per_idle_bar": round((ended - opened) / 1e3 / STEPS / 300, 2),
+                "us_per_entry_with_exits": round((opened - started) / 1e3 / 300, 1),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    trio.run(main)
