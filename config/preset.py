@@ -26,7 +26,7 @@ BarsOrOff = Annotated[int, Meta(ge=0, le=78)]
 HeldBars = Annotated[int, Meta(ge=1, le=240)]  # bars since entry
 HeldBarsOrOff = Annotated[int, Meta(ge=0, le=240)]
 Symbol = Annotated[
-    str, Meta(pattern=r"^[A-Z0-9]{1,20}/[A-Z0-9]{2,10}(:[A-Z0-9]{2,10})?$")
+    str, Meta(pattern=r"^[^\s/:]{1,30}/[A-Za-z0-9]{2,12}(:[A-Za-z0-9-]{2,20})?$")
 ]
 
 
