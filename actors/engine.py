@@ -14,7 +14,6 @@ engine            one_for_one
 +-- (the control plane, given from outside; 5 restarts in 60 s)
 """
 
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -58,24 +57,25 @@ from actors.runtime import (
     MailboxSpec,
     OnExhausted,
     RefStatistics,
+    Strategy,
     Supervisor,
     SupervisorSpec,
     deepest,
     run_supervisor,
 )
-from actors.runtime import (
-    Strategy as Restarting,
-)
 from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
 from actors.symbol import PositionChanged, SymbolActor
 from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
-from config.settings import MonitorGroup, SupervisionGroup
+from config.settings import SupervisionGroup
 
 log = structlog.get_logger(component="engine")
 
 #: History kept for restarted symbols: the 24 h windows and some more.
 HISTORY_SPAN_MS = 36 * 3_600_000
+
+#: What a run depends on; its versions are in the journal.
+VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
 
@@ -92,7 +92,7 @@ class EngineSetup(msgspec.Struct, frozen=True):
     equity_usd: Decimal
     paper: PaperSettings
     journal_path: Path | None  # None: in memory
-    monitor: MonitorGroup
+    resources: ResourceLimits
     supervision: SupervisionGroup
     preset: str  # the one that the session begins with
     history_steps: int = 0  # steps before the first start that only build history
@@ -126,7 +126,7 @@ class Engine:
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
         self.monitor = ResourceMonitor(
-            resource_limits(setup), MachineSources(where), clock=self.wall
+            setup.resources, MachineSources(where), clock=self.wall
         )
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
@@ -141,7 +141,7 @@ class Engine:
         money = SupervisorSpec(
             "money",
             (ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),),
-            strategy=Restarting.ONE_FOR_ALL,
+            strategy=Strategy.ONE_FOR_ALL,
             group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
             budget=Budget(0, limits.core_period_seconds),
         )
@@ -252,40 +252,23 @@ class Engine:
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
         self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
+    def session_started(self) -> SessionStarted:
+        """Say everything that is needed to repeat this run."""
+        setup = self.setup
+        return SessionStarted(
+            engine=setup.engine_id,
+            market=self.description.name,
+            preset=setup.preset,
+            mode="paper",
+            seed=setup.seed,
+            versions={name: version(name) for name in VERSIONED},
+            wall_ms=self.wall.now_ms(),
+        )
+
     def crashed(self, report: CrashReport) -> None:
         """Count and log what the runtime reports of a crash."""
         self.crashes += 1
         log.error("actor_crashed", report=str(report))
-
-
-def resource_limits(setup: EngineSetup) -> ResourceLimits:
-    """Take the monitor's limits; a replay at full speed is meant to use its core."""
-    wanted = setup.monitor
-    flat_out = math.isinf(setup.pace.speed)
-    return ResourceLimits(
-        cpu_percent_max=math.inf if flat_out else wanted.cpu_percent_max,
-        rss_mib_max=wanted.memory_mb_max,
-        disk_free_mib_min=wanted.disk_free_mb_min,
-        descriptors_percent_max=wanted.descriptors_percent_max,
-        loop_lag_ms_max=wanted.loop_lag_ms_max,
-    )
-
-
-def session_started(engine: Engine) -> SessionStarted:
-    """Say everything that is needed to repeat a run."""
-    setup = engine.setup
-    return SessionStarted(
-        engine=setup.engine_id,
-        market=engine.description.name,
-        preset=setup.preset,
-        mode="paper",
-        seed=setup.seed,
-        versions={
-            name: version(name)
-            for name in ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
-        },
-        wall_ms=engine.wall.now_ms(),
-    )
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
@@ -301,7 +284,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     ) as journal:
         engine = Engine(setup, journal, clock)
         engine.publisher, extra = attach(engine)
-        journal.append(Kind.SESSION, session_started(engine))
+        journal.append(Kind.SESSION, engine.session_started())
         async with run_supervisor(
             engine.tree(extra),
             random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
