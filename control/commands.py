@@ -1,0 +1,198 @@
+"""Commands on their way in: checked for form here, judged by the engine.
+
+The control plane knows what a command looks like and who may give it. Whether it is
+legal now is the risk actor's decision alone; its answer is passed on word by word.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+import trio
+
+from actors.domain.messages import Command, CommandAnswer, Role
+from actors.domain.views import EngineView
+from actors.runtime.clock import Clock
+from control.auth import Principal
+from control.errors import Refused
+from control.gate import Gate
+
+MODES = ("paper", "live")
+ANSWERS_KEPT_MAX = 1024
+KEY_LENGTH_MAX = 128
+
+
+class _Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of every command's arguments."""
+
+
+A = TypeVar("A", bound=msgspec.Struct)
+
+
+class NoArgs(_Args, frozen=True):
+    """Nothing may be said with this command."""
+
+
+class StartArgs(_Args, frozen=True):
+    """What to start with."""
+
+    preset: str
+    mode: str = "paper"
+
+
+class HaltArgs(_Args, frozen=True):
+    """Why everything is halted; a halt without a reason is still a halt."""
+
+    reason: str = "no reason was given"
+
+
+class CommandBody(_Args, frozen=True):
+    """POST /command."""
+
+    command: str
+    args: dict[str, Any] = {}
+
+
+#: Every command, its arguments, and whether it makes the engine do less.
+COMMANDS: dict[str, type[_Args]] = {
+    "start": StartArgs,
+    "stop": NoArgs,
+    "pause": NoArgs,
+    "resume": NoArgs,
+    "reload": NoArgs,
+    "emergency_stop": HaltArgs,
+    "kill_switch": HaltArgs,
+    "panic_exit": NoArgs,
+    "time_stop": NoArgs,
+    "retry": NoArgs,
+    "reset": NoArgs,
+}
+HALTING = frozenset({"stop", "pause", "emergency_stop", "kill_switch", "panic_exit"})
+
+
+def read_body(raw: bytes) -> dict[str, Any]:
+    """Read a JSON object; nothing at all is an empty one. Raises Refused 400."""
+    if not raw.strip():
+        return {}
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        msg = f"the body must be one JSON object: {error}"
+        raise Refused(400, msg) from error
+
+
+def typed(fields: dict[str, Any], kind: type[A], what: str) -> A:
+    """Give fields their type; raises Refused 400 naming field and what is allowed."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        allowed = ", ".join(kind.__struct_fields__) or "nothing"
+        msg = f"{what}: {error}; allowed fields: {allowed}"
+        raise Refused(400, msg) from error
+
+
+class Commander:
+    """Hands commands to the engine for whoever may give them."""
+
+    def __init__(self, engine: EngineView, gate: Gate, clock: Clock) -> None:
+        self._engine = engine
+        self._gate = gate
+        self._clock = clock
+        self._started_ms = clock.now_ms()
+        self._serial = 0
+
+    async def perform(
+        self, name: str, fields: dict[str, Any], principal: Principal
+    ) -> CommandAnswer:
+        """Check form and role, then let the engine decide; raises Refused."""
+        kind = COMMANDS.get(name)
+        if kind is None:
+            allowed = ", ".join(COMMANDS)
+            raise Refused(400, f"command {name!r} is unknown; allowed: {allowed}")
+        self._gate.pace(principal, halting=name in HALTING)
+        self._gate.permit(principal, Role.OPERATOR)
+        args = typed(fields, kind, f"command {name!r}")
+        if isinstance(args, StartArgs):
+            self._check_mode(args.mode, principal)
+        self._serial += 1
+        command = Command(
+            id=f"m-{self._started_ms}-{self._serial}",
+            name=name,
+            args=msgspec.to_builtins(args),
+            principal=principal.id,
+            role=principal.role,
+        )
+        return await self._engine.command(command)
+
+    def _check_mode(self, mode: str, principal: Principal) -> None:
+        if mode not in MODES:
+            allowed = ", ".join(MODES)
+            raise Refused(400, f"mode {mode!r} is unknown; allowed: {allowed}")
+        if mode == "live":
+            self._gate.permit(principal, Role.ADMIN)
+
+
+class _Kept(msgspec.Struct):
+    """One key's first request and, once it is there, its answer."""
+
+    digest: bytes
+    done: trio.Event
+    answer: CommandAnswer | None = None
+
+
+class Repeats:
+    """Idempotency keys: the same key gives the first answer, without acting again.
+
+    A key with another body is refused (400): it is a client's mistake, and either
+    answer would be a lie. A first try that was interrupted leaves its outcome
+    unknown; the key then says so for good rather than acting a second time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+
+    async def once(
+        self,
+        key: tuple[str, str],
+        request: bytes,
+        act: Callable[[], Awaitable[CommandAnswer]],
+    ) -> CommandAnswer:
+        """Act, or return what acting gave before; raises Refused."""
+        if not 0 < len(key[1]) <= KEY_LENGTH_MAX:
+            msg = f"Idempotency-Key has {len(key[1])} characters, 1..{KEY_LENGTH_MAX}"
+            raise Refused(400, msg)
+        digest = hashlib.sha256(request).digest()
+        kept = self._kept.get(key)
+        if kept is None:
+            return await self._first(key, _Kept(digest, trio.Event()), act)
+        if kept.digest != digest:
+            msg = f"Idempotency-Key {key[1]!r} came before with another request"
+            raise Refused(400, msg)
+        await kept.done.wait()
+        if kept.answer is None:
+            msg = (
+                f"the first request with Idempotency-Key {key[1]!r} was interrupted: "
+                "its outcome is unknown, see GET /status, then use a new key"
+            )
+            raise Refused(503, msg, 1)
+        return kept.answer
+
+    async def _first(
+        self,
+        key: tuple[str, str],
+        kept: _Kept,
+        act: Callable[[], Awaitable[CommandAnswer]],
+    ) -> CommandAnswer:
+        while len(self._kept) >= ANSWERS_KEPT_MAX:
+            self._kept.popitem(last=False)
+        self._kept[key] = kept
+        try:
+            kept.answer = await act()
+        except Refused:
+            del self._kept[key]  # the engine was never asked: the key is free again
+            raise
+        finally:
+            kept.done.set()
+        return kept.answer

@@ -1,0 +1,158 @@
+"""Topics: a ring of the newest events, or the newest version of each row.
+
+A fact is kept as the frozen struct that it is and is encoded when the first client
+takes it, once; whoever comes after gets the same bytes.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from actors.domain.messages import Published
+from actors.domain.views import EngineView, SymbolRow
+from control import wire
+
+RING_LENGTH = 1024
+SNAPSHOT_ROWS_MAX = 100
+_MAIN = {"engine": "ENGINE_UPDATE", "health": "HEALTH"}
+
+
+class Stamped(msgspec.Struct):
+    """One fact with its place: `serial` orders all topics, `seq` its own."""
+
+    serial: int
+    seq: int
+    topic: str
+    fact: Published
+    encoded: bytes | None = None
+
+    def envelope(self) -> bytes:
+        """Encode on the first call, remember for the others."""
+        if self.encoded is None:
+            fact = self.fact
+            body = wire.row(fact.data)
+            self.encoded = wire.encode(
+                wire.Envelope(self.seq, fact.ts_ms, fact.kind, self.topic, body)
+            )
+        return self.encoded
+
+
+class EventTopic:
+    """Facts that are never conflated: a gap in their sequence is a loss."""
+
+    def __init__(self, name: str, first: int) -> None:
+        self.name = name
+        self.newest = first
+        self._ring: deque[Stamped] = deque(maxlen=RING_LENGTH)
+
+    def append(self, serial: int, fact: Published) -> None:
+        """Give a fact the next number."""
+        self.newest += 1
+        self._ring.append(Stamped(serial, self.newest, self.name, fact))
+
+    def holds(self, seq: int) -> bool:
+        """Whether everything behind `seq` is still here."""
+        return self.newest - len(self._ring) <= seq <= self.newest
+
+    def after(self, seq: int) -> Iterator[Stamped]:
+        """Iterate over what came behind `seq`, oldest first."""
+        missing = min(self.newest - seq, len(self._ring))
+        return islice(self._ring, len(self._ring) - missing, None)
+
+    def newest_bodies(self, limit: int) -> list[Any]:
+        """Return the newest facts as their wire rows, oldest first."""
+        start = max(0, len(self._ring) - limit)
+        return [wire.row(kept.fact.data) for kept in islice(self._ring, start, None)]
+
+
+class _Row(msgspec.Struct):
+    """The newest version of one row and when it came."""
+
+    kind: str
+    body: Any
+    version: int
+    ts_ms: int
+
+
+class StateTopic:
+    """Rows of which only the newest matters; the topic's version rises with each."""
+
+    def __init__(self, name: str, first: int) -> None:
+        self.name = name
+        self.version = first
+        self._rows: dict[str, _Row] = {}
+        self._encoded: dict[int, list[bytes]] = {}
+
+    def take(self, fact: Published) -> None:
+        """Take a published fact: the newest of its kind, or of its symbol, stays."""
+        body = fact.data
+        key = body.symbol if isinstance(body, SymbolRow) else fact.kind
+        self.put(key, fact.kind, body, fact.ts_ms)
+
+    def put(self, key: str, kind: str, body: Any, ts_ms: int) -> None:
+        """Replace a row when it has changed."""
+        kept = self._rows.get(key)
+        if kept is not None and kept.body == body:
+            return
+        self.version += 1
+        self._rows[key] = _Row(kind, body, self.version, ts_ms)
+        self._encoded.clear()
+
+    def poll(self, engine: EngineView, ts_ms: int) -> None:
+        """Read this topic's rows from the engine's last published state."""
+        if self.name == "engine":
+            self.put("ENGINE_UPDATE", "ENGINE_UPDATE", engine.status(), ts_ms)
+        elif self.name == "health":
+            self.put("HEALTH", "HEALTH", engine.resource_health(), ts_ms)
+        elif self.name == "symbols":
+            for line in engine.symbols():
+                self.put(line.symbol, "SYMBOL", line, ts_ms)
+        else:
+            symbol = self.name.removeprefix(wire.SYMBOL_PREFIX)
+            self.put(symbol, "SYMBOL", engine.symbol(symbol), ts_ms)
+
+    def since(self, version: int) -> list[bytes]:
+        """Return an envelope for each row newer than `version`, encoded once."""
+        if version >= self.version:
+            return []
+        if version not in self._encoded:
+            newer = [line for line in self._rows.values() if line.version > version]
+            newer.sort(key=lambda line: line.version)
+            self._encoded[version] = [self._envelope(line) for line in newer]
+        return self._encoded[version]
+
+    def whole(self) -> dict[str, Any]:
+        """Return the body of this topic's snapshot."""
+        if self.name == "symbols":
+            return {"items": [line.body for line in self._rows.values()]}
+        bodies = {line.kind: wire.row(line.body) for line in self._rows.values()}
+        return {"state": bodies.pop(_MAIN.get(self.name, "SYMBOL")), "latest": bodies}
+
+    def _envelope(self, line: _Row) -> bytes:
+        body = wire.row(line.body)
+        return wire.encode(
+            wire.Envelope(line.version, line.ts_ms, line.kind, self.name, body)
+        )
+
+
+def snapshot(name: str, engine: EngineView, topic: EventTopic) -> dict[str, Any]:
+    """Return the body of an event topic's snapshot: what is true as of its newest."""
+    limit = SNAPSHOT_ROWS_MAX
+    rows: list[Any]
+    match name:
+        case "transitions":
+            rows = [wire.transition_row(step) for step in engine.transitions(limit)]
+        case "orders":
+            rows = [wire.order_row(order) for order in engine.orders()]
+        case "positions":
+            rows = [wire.position_row(position) for position in engine.positions()]
+        case "why":
+            rows = list(engine.why(None, limit))
+        case "alerts":
+            rows = [wire.row(alert) for alert in engine.alerts()]
+        case _:
+            rows = topic.newest_bodies(limit)
+    return {"items": rows}
