@@ -14,7 +14,6 @@ from actors.runtime.clock import Clock
 from control import wire
 from control.errors import Refused
 
-BODY_BYTES_MAX = 64 * 1024
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 log = structlog.get_logger("control")
@@ -27,6 +26,10 @@ class Answers:
         self._clock = clock
         self._started_ms = clock.now_ms()
         self._incidents = 0
+
+    def now_ms(self) -> int:
+        """Return the time that answers are stamped with."""
+        return self._clock.now_ms()
 
     def json(self, body: Any, status: int = 200) -> Response:
         """Answer with a value."""
@@ -84,16 +87,3 @@ class Answers:
                 return self.refusal(self.incident(error, where))
 
         return answer
-
-
-async def body_of(request: Request) -> bytes:
-    """Read a JSON body; raises Refused 413 when too long, 415 when not JSON."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > BODY_BYTES_MAX:
-            raise Refused(413, f"the body is longer than {BODY_BYTES_MAX} bytes")
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if raw and media != "application/json":
-        raise Refused(415, f"content type {media!r} is not application/json")
-    return bytes(raw)

@@ -22,7 +22,7 @@ from actors.domain.messages import Published
 from actors.domain.views import EngineView
 from actors.runtime.clock import Clock
 from control import wire
-from control.topics import EventTopic, StateTopic, Stamped, snapshot
+from control.topics import EventTopic, Stamped, StateTopic, snapshot
 
 CLIENTS_MAX = 32
 EVENTS_PER_FRAME_MAX = 256
@@ -65,6 +65,10 @@ class Client:
             return
         self.answers.append(envelope)
         self.wake.set()
+
+    def topics(self) -> set[str]:
+        """Name what it asked for."""
+        return {*self.cursors, *self.versions}
 
     def is_too_slow(self) -> bool:
         """Whether it was resynced RESYNCS_MAX times in RESYNC_PERIOD_SECONDS."""
@@ -131,10 +135,10 @@ class Hub:
             stuck=self._stuck,
         )
 
-    def subscribe(self, client: Client, name: str, after: int | None = None) -> None:
+    def subscribe(self, client: Client, name: str, after: int | None = None) -> bool:
         """Start a topic: behind `after` when the ring still has it, else a snapshot.
 
-        Raises KeyError when there is no such topic.
+        Returns False when there is no such topic.
         """
         if name in self._events:
             topic = self._events[name]
@@ -148,9 +152,10 @@ class Hub:
                 self._states[name].poll(self._engine, self._clock.now_ms())
             self._send_snapshot(client, name, resync=after is not None)
         else:
-            raise KeyError(name)
+            return False
         client.wake.set()
         self._stir.set()
+        return True
 
     def unsubscribe(self, client: Client, name: str) -> None:
         """Stop a topic; one that was never asked for is no error."""

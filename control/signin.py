@@ -1,11 +1,11 @@
-"""The browser's door: sign in with a token or a link's ticket, sign out, ticket."""
+"""A browser's sign-in: a token or a link's ticket becomes a cookie; and its end."""
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.domain.messages import Role
-from control.answers import Answers, body_of
+from control.answers import Answers
 from control.commands import read_body, typed
 from control.errors import Refused
 from control.gate import Gate
@@ -19,8 +19,8 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ticket: str | None = None
 
 
-class Door:
-    """The three acts of a browser's session."""
+class SignInRoutes:
+    """What a browser does with its session."""
 
     def __init__(self, gate: Gate, answers: Answers) -> None:
         self._gate = gate
@@ -29,7 +29,7 @@ class Door:
     async def enter(self, request: Request) -> Response:
         """Exchange a token or a link's ticket for a session cookie."""
         self._gate.from_own_page(request)
-        given = typed(read_body(await body_of(request)), SignIn, "sign-in")
+        given = typed(read_body(await request.body()), SignIn, "sign-in")
         match given:
             case SignIn(token=str(token), ticket=None):
                 found = self._gate.tokens.principal(token.encode())
@@ -48,6 +48,11 @@ class Door:
             samesite="strict",
         )
         return response
+
+    async def who(self, request: Request) -> Response:
+        """Tell a client who it is."""
+        principal = self._gate.admit(request, Role.VIEWER)
+        return self._answers.json({"id": principal.id, "role": principal.role})
 
     async def leave(self, request: Request) -> Response:
         """End the session."""

@@ -56,7 +56,7 @@ class TransitionRow(msgspec.Struct, frozen=True):
     reason: str
     symbol: str | None
     metadata: dict[str, str]
-    time: str | None | msgspec.UnsetType = msgspec.UNSET
+    time: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
