@@ -1,0 +1,228 @@
+"""The client library: command an engine and follow it, over its WebSocket.
+
+    async with connect("http://127.0.0.1:8000", token) as client:
+        await client.subscribe("transitions", "positions")
+        answer = await client.command("pause")
+        async for envelope in client.events():
+            ...
+
+A lost connection is made again, with growing patience, and each event topic resumes
+behind the last event that was had; what cannot be resumed comes as a new snapshot
+marked `resync`. A command whose answer was lost raises AnswerUnknown: it may have
+acted, so it is never sent again by itself.
+"""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import trio
+import trio_websocket as ws
+
+from control import wire
+from control.errors import AnswerUnknown, ClientError, SignInRefused, Unreachable
+
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+SILENCE_SECONDS_MAX = 15.0
+CONNECT_SECONDS_MAX = 10.0
+ANSWER_SECONDS_MAX = 10.0
+DELAY_SECONDS_MIN = 0.25
+DELAY_SECONDS_MAX = 10.0
+EVENTS_MAX = 1024
+SIGN_IN_CODES = frozenset({4401, 4403})
+OWN_KINDS = frozenset({"HELLO", "HEARTBEAT", "PONG"})
+
+_frame = msgspec.json.Decoder(list[wire.Envelope])
+
+
+class CommandResult(msgspec.Struct, frozen=True):
+    """The engine's answer to one command; `code` as over HTTP."""
+
+    id: str
+    ok: bool
+    code: int
+    message: str
+
+
+class _Waiting(msgspec.Struct):
+    """Somebody waits for the answer of one command."""
+
+    done: trio.Event
+    body: dict[str, Any] | None = None
+
+
+@asynccontextmanager
+async def connect(
+    url: str, token: str, chance: random.Random | None = None
+) -> AsyncIterator["Client"]:
+    """Connect and sign in; raises Unreachable or SignInRefused at the first try."""
+    client = Client(url, token, chance or random.Random())  # noqa: S311 - jitter, no secret
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.run)
+            if client.failure is None:
+                yield client
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:  # the caller's own error, as it was raised
+            raise group.exceptions[0] from None
+        raise
+    if client.failure is not None:
+        raise client.failure
+
+
+class Client:
+    """One engine, followed over as many connections as it takes; see `connect`."""
+
+    def __init__(self, url: str, token: str, chance: random.Random) -> None:
+        self.url = socket_url(url)
+        self.failure: ClientError | None = None
+        self.hello: dict[str, Any] = {}
+        self.connections = 0
+        self._token = token
+        self._chance = chance
+        self._socket: ws.WebSocketConnection | None = None
+        self._topics: dict[str, int | None] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._serial = 0
+        self._send, self._receive = trio.open_memory_channel[wire.Envelope](EVENTS_MAX)
+
+    async def command(self, name: str, **args: Any) -> CommandResult:
+        """Give a command and wait for its end; raises AnswerUnknown."""
+        self._serial += 1
+        asked = f"{self._serial}"
+        said = wire.CommandSaid(asked, name, args)
+        waiting = self._waiting[asked] = _Waiting(trio.Event())
+        try:
+            await self._say(said)
+            with trio.move_on_after(ANSWER_SECONDS_MAX):
+                await waiting.done.wait()
+        finally:
+            del self._waiting[asked]
+        if waiting.body is None:
+            msg = f"no answer to {name!r} came: it may have acted; see the status"
+            raise AnswerUnknown(msg)
+        return msgspec.convert(waiting.body, CommandResult)
+
+    async def subscribe(self, *topics: str) -> None:
+        """Follow these topics from now on, over reconnects too."""
+        self._topics |= dict.fromkeys(topics)
+        if self._socket is not None:
+            await self._say(wire.Subscribe(topics))
+
+    async def events(self) -> AsyncIterator[wire.Envelope]:
+        """Iterate over envelopes; raises SignInRefused when the token is revoked.
+
+        Read on: when EVENTS_MAX envelopes wait, this client reads no more frames,
+        answers included, and the engine will resync it and then let it go.
+        """
+        async for envelope in self._receive:
+            yield envelope
+        if self.failure is not None:
+            raise self.failure
+
+    async def run(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Hold a connection until the engine says that this token is not welcome."""
+        delay = DELAY_SECONDS_MIN
+        async with self._send:
+            while self.failure is None:
+                before = self.connections
+                await self._connection(task_status)
+                self._lose_answers()
+                if self.connections == 0 or self.failure is not None:
+                    break
+                delay = DELAY_SECONDS_MIN if self.connections > before else delay * 2
+                delay = min(delay, DELAY_SECONDS_MAX)
+                await trio.sleep(delay * self._chance.uniform(0.5, 1.0))
+        if self.connections == 0:
+            task_status.started()
+
+    async def _connection(self, task_status: trio.TaskStatus[None]) -> None:
+        """Live through one connection, or note why there is none."""
+        headers = [(b"authorization", b"Bearer " + self._token.encode())]
+        try:
+            async with ws.open_websocket_url(
+                self.url,
+                extra_headers=headers,
+                max_message_size=MESSAGE_BYTES_MAX,
+                connect_timeout=CONNECT_SECONDS_MAX,
+                disconnect_timeout=1,
+            ) as socket:
+                await self._follow(socket, task_status)
+        except ws.ConnectionClosed as closed:
+            self._judge(closed)
+        except (OSError, ws.HandshakeError, trio.TooSlowError) as error:
+            if self.connections == 0:
+                self.failure = Unreachable(f"no engine answers at {self.url}: {error}")
+        finally:
+            self._socket = None
+
+    async def _follow(
+        self, socket: ws.WebSocketConnection, task_status: trio.TaskStatus[None]
+    ) -> None:
+        for envelope in await _hear(socket):
+            self.hello = envelope.data
+        self._socket = socket
+        self.connections += 1
+        await self._resume()
+        if self.connections == 1:
+            task_status.started()
+        while True:
+            for envelope in await _hear(socket):
+                await self._take(envelope)
+
+    async def _resume(self) -> None:
+        if self._topics:
+            after = {name: seq for name, seq in self._topics.items() if seq is not None}
+            await self._say(wire.Subscribe(tuple(self._topics), after))
+
+    async def _take(self, envelope: wire.Envelope) -> None:
+        if envelope.kind == "COMMAND":
+            waiting = self._waiting.get(envelope.data["id"])
+            if waiting is not None:
+                waiting.body = envelope.data
+                waiting.done.set()
+        elif envelope.kind not in OWN_KINDS:
+            await self._send.send(envelope)
+            if envelope.seq and envelope.topic in wire.EVENT_TOPICS:
+                self._topics[envelope.topic] = envelope.seq
+
+    async def _say(self, said: wire.Said) -> None:
+        if self._socket is None:
+            raise AnswerUnknown("there is no connection now; nothing was sent")
+        try:
+            await self._socket.send_message(wire.encode(said).decode())
+        except ws.ConnectionClosed as error:
+            raise AnswerUnknown("the connection broke while sending") from error
+
+    def _lose_answers(self) -> None:
+        for waiting in self._waiting.values():
+            waiting.done.set()
+
+    def _judge(self, closed: ws.ConnectionClosed) -> None:
+        code = closed.reason.code if closed.reason else 0
+        text = closed.reason.reason if closed.reason else "no reason was given"
+        if code in SIGN_IN_CODES:
+            self.failure = SignInRefused(f"{self.url}: {text} ({code})")
+        elif self.connections == 0:
+            self.failure = Unreachable(f"{self.url} closed at once: {text} ({code})")
+
+
+async def _hear(socket: ws.WebSocketConnection) -> list[wire.Envelope]:
+    """Wait for a frame; silence longer than three heartbeats is a lost connection."""
+    with trio.fail_after(SILENCE_SECONDS_MAX):
+        return _frame.decode(await socket.get_message())
+
+
+def socket_url(url: str) -> str:
+    """Turn what a person types (http://host:port) into the WebSocket's address."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "http", url
+    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+    rest = rest.rstrip("/")
+    return f"{scheme}://{rest}" if rest.endswith("/ws") else f"{scheme}://{rest}/ws"
