@@ -15,18 +15,17 @@ acted, so it is never sent again by itself.
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import trio
 import trio_websocket as ws
 
 from control import wire
+from control.dial import dial, socket_url
 from control.errors import AnswerUnknown, ClientError, SignInRefused, Unreachable
 
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 SILENCE_SECONDS_MAX = 15.0
-CONNECT_SECONDS_MAX = 10.0
 ANSWER_SECONDS_MAX = 10.0
 DELAY_SECONDS_MIN = 0.25
 DELAY_SECONDS_MAX = 10.0
@@ -73,7 +72,7 @@ async def connect(
         raise client.failure
 
 
-class Client:
+class Client(AsyncIterator[wire.Envelope]):
     """One engine, followed over as many connections as it takes; see `connect`."""
 
     def __init__(self, url: str, token: str, chance: random.Random) -> None:
@@ -112,16 +111,22 @@ class Client:
         if self._socket is not None:
             await self._say(wire.Subscribe(topics))
 
-    async def events(self) -> AsyncIterator[wire.Envelope]:
+    def events(self) -> AsyncIterator[wire.Envelope]:
         """Iterate over envelopes; raises SignInRefused when the token is revoked.
 
         Read on: when EVENTS_MAX envelopes wait, this client reads no more frames,
         answers included, and the engine will resync it and then let it go.
         """
-        async for envelope in self._receive:
-            yield envelope
-        if self.failure is not None:
-            raise self.failure
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> wire.Envelope:
+        try:
+            return await self._receive.receive()
+        except trio.EndOfChannel:
+            raise (self.failure or StopAsyncIteration) from None
 
     async def run(
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -145,17 +150,11 @@ class Client:
         """Live through one connection, or note why there is none."""
         headers = [(b"authorization", b"Bearer " + self._token.encode())]
         try:
-            async with ws.open_websocket_url(
-                self.url,
-                extra_headers=headers,
-                max_message_size=MESSAGE_BYTES_MAX,
-                connect_timeout=CONNECT_SECONDS_MAX,
-                disconnect_timeout=1,
-            ) as socket:
+            async with dial(self.url, headers) as socket:
                 await self._follow(socket, task_status)
         except ws.ConnectionClosed as closed:
             self._judge(closed)
-        except (OSError, ws.HandshakeError, trio.TooSlowError) as error:
+        except (OSError, ValueError, ws.HandshakeError, trio.TooSlowError) as error:
             if self.connections == 0:
                 self.failure = Unreachable(f"no engine answers at {self.url}: {error}")
         finally:
@@ -193,11 +192,13 @@ class Client:
 
     async def _say(self, said: wire.Said) -> None:
         if self._socket is None:
-            raise AnswerUnknown("there is no connection now; nothing was sent")
+            msg = "there is no connection now; nothing was sent"
+            raise AnswerUnknown(msg)
         try:
             await self._socket.send_message(wire.encode(said).decode())
         except ws.ConnectionClosed as error:
-            raise AnswerUnknown("the connection broke while sending") from error
+            msg = "the connection broke while sending: it may have arrived"
+            raise AnswerUnknown(msg) from error
 
     def _lose_answers(self) -> None:
         for waiting in self._waiting.values():
@@ -216,13 +217,3 @@ async def _hear(socket: ws.WebSocketConnection) -> list[wire.Envelope]:
     """Wait for a frame; silence longer than three heartbeats is a lost connection."""
     with trio.fail_after(SILENCE_SECONDS_MAX):
         return _frame.decode(await socket.get_message())
-
-
-def socket_url(url: str) -> str:
-    """Turn what a person types (http://host:port) into the WebSocket's address."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        scheme, rest = "http", url
-    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
-    rest = rest.rstrip("/")
-    return f"{scheme}://{rest}" if rest.endswith("/ws") else f"{scheme}://{rest}/ws"

@@ -9,7 +9,7 @@ from typing import Any
 
 from control import wire
 
-ROWS_MAX = 500
+ROWS_MAX = 4096
 LINES_MAX = 100
 
 
@@ -27,6 +27,16 @@ class Mirror:
         self.alerts: deque[dict[str, Any]] = deque(maxlen=LINES_MAX)
         self.gaps = 0
         self._newest: dict[str, int] = {}
+        self._tables = {
+            "symbols": (self.symbols, "symbol"),
+            "positions": (self.positions, "id"),
+            "orders": (self.orders, "id"),
+        }
+        self._lists = {
+            "transitions": self.transitions,
+            "why": self.why,
+            "alerts": self.alerts,
+        }
 
     def open_positions(self) -> dict[str, dict[str, Any]]:
         """Return the positions that are not closed, by id."""
@@ -49,55 +59,51 @@ class Mirror:
             self.gaps += envelope.seq != newest + 1
 
     def _replace(self, topic: str, body: dict[str, Any]) -> None:
-        match topic:
-            case "engine":
-                self.engine = body["state"]
-            case "health":
-                self.health = body["state"]
-            case "symbols":
-                self.symbols = {row["symbol"]: row for row in body["items"]}
-            case "positions":
-                self.positions = {row["id"]: row for row in body["items"]}
-            case "orders":
-                self.orders = {row["id"]: row for row in body["items"]}
-            case "transitions":
-                self.transitions = deque(body["items"], LINES_MAX)
-            case "why":  # newest first on the wire, oldest first here
-                self.why = deque(reversed(body["items"]), LINES_MAX)
-            case "alerts":
-                self.alerts = deque(reversed(body["items"]), LINES_MAX)
+        if topic == "engine":
+            self.engine = body["state"]
+        elif topic == "health":
+            self.health = body["state"]
+        elif topic in self._tables:
+            rows, key = self._tables[topic]
+            rows.clear()
+            rows.update({row[key]: row for row in body["items"]})
+        elif topic in self._lists:
+            lines = self._lists[topic]
+            lines.clear()
+            newest_first = topic != "transitions"
+            lines.extend(reversed(body["items"]) if newest_first else body["items"])
 
     def _add(self, envelope: wire.Envelope) -> None:
         body = envelope.data
-        match envelope.topic:
-            case "engine" if envelope.kind == "ENGINE_UPDATE":
+        match envelope.kind:
+            case "ENGINE_UPDATE":
                 self.engine = body
-            case "health":
+            case "HEALTH":
                 self.health = body
-            case "symbols":
-                self.symbols[body["symbol"]] = body
-            case "positions":
-                self._position(envelope.kind, body)
-            case "orders":
-                _keep(self.orders, body)
-            case "transitions":
+            case "STOP_MOVED":
+                self._move_stop(body)
+            case "TRANSITION":
                 self.transitions.append({**body, "time": wire.iso(envelope.ts)})
-            case "why":
-                self.why.append(body)
-            case "alerts":
-                self.alerts.append(body)
+            case "WHY" | "ALERT":
+                self._lists[envelope.topic].append(body)
+            case "TAKE_PROFIT" | "KILL_SWITCH":
+                pass  # the rows that they change come by themselves
+            case _:
+                self._put(envelope.topic, body)
 
-    def _position(self, kind: str, body: dict[str, Any]) -> None:
-        if kind.startswith("POSITION_"):
-            _keep(self.positions, body)
-        elif kind == "STOP_MOVED" and body["position_id"] in self.positions:
-            held = self.positions[body["position_id"]]
-            self.positions[body["position_id"]] = {**held, "sl": body["new_sl"]}
+    def _put(self, topic: str, body: dict[str, Any]) -> None:
+        if topic in self._tables:
+            rows, key = self._tables[topic]
+            _keep(rows, body[key], body)
+
+    def _move_stop(self, body: dict[str, Any]) -> None:
+        held = self.positions.get(body["position_id"])
+        if held is not None:
+            held["sl"] = body["new_sl"]
 
 
-def _keep(rows: dict[str, dict[str, Any]], body: dict[str, Any]) -> None:
-    """Put the newest row last and forget the oldest beyond ROWS_MAX."""
-    rows.pop(body["id"], None)
-    rows[body["id"]] = body
-    while len(rows) > ROWS_MAX:
+def _keep(rows: dict[str, dict[str, Any]], key: str, body: dict[str, Any]) -> None:
+    """Replace a row; beyond ROWS_MAX the one that came first is forgotten."""
+    rows[key] = body
+    if len(rows) > ROWS_MAX:
         del rows[next(iter(rows))]

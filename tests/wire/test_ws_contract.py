@@ -10,6 +10,8 @@ import trio_websocket as ws
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
 from control.client import connect
+from control.dial import dial as open_socket
+from control.dial import socket_url
 from control.errors import SignInRefused, Unreachable
 from control.mirror import Mirror
 from tests.engines import order, position
@@ -43,18 +45,19 @@ class Speaker:
                 assert envelope["type"] == "HEARTBEAT", envelope
 
     async def closed(self) -> int:
-        with trio.fail_after(15), pytest.raises(ws.ConnectionClosed):
+        with trio.fail_after(15):
             while True:
-                await self.socket.get_message()
-        return self.socket.closed.code
+                try:
+                    await self.socket.get_message()
+                except ws.ConnectionClosed as closed:
+                    return closed.reason.code
 
 
 def dial(plane: ServedPlane, role: Role | None = Role.ADMIN, **headers: str) -> Any:
     given = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
     if role is not None:
         given.append((b"authorization", f"Bearer {SECRETS[role]}".encode()))
-    url = plane.url.replace("http", "ws") + "/ws"
-    return ws.open_websocket_url(url, extra_headers=given, disconnect_timeout=1)
+    return open_socket(socket_url(plane.url), given)
 
 
 async def test_hello_subscribe_snapshot_delta_command_and_pong() -> None:

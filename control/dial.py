@@ -1,0 +1,76 @@
+"""Open a WebSocket and leave nothing open behind it.
+
+trio-websocket keeps the TCP stream when the other side refuses or closes first; here
+the stream is ours, and it is closed however the talk ends.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import trio
+import trio_websocket as ws
+
+CONNECT_SECONDS_MAX = 10.0
+CLOSE_SECONDS_MAX = 1.0
+FRAME_BYTES_MAX = 16 * 1024 * 1024
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def socket_url(url: str) -> str:
+    """Turn what a person types (http://host:port) into the WebSocket's address."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "http", url
+    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+    rest = rest.rstrip("/")
+    return f"{scheme}://{rest}" if rest.endswith("/ws") else f"{scheme}://{rest}/ws"
+
+
+@asynccontextmanager
+async def dial(url: str, headers: Headers) -> AsyncIterator[ws.WebSocketConnection]:
+    """Connect; raises OSError, ValueError, trio.TooSlowError or ws.HandshakeError."""
+    parts = urlsplit(url)
+    host = parts.hostname or "127.0.0.1"
+    secure = parts.scheme == "wss"
+    port = parts.port or (443 if secure else 80)
+    with trio.fail_after(CONNECT_SECONDS_MAX):
+        plain = await trio.open_tcp_stream(host, port)
+    stream: Stream = plain
+    if secure:
+        context = ssl.create_default_context()
+        stream = trio.SSLStream(
+            plain, context, server_hostname=host, https_compatible=True
+        )
+    try:
+        async with trio.open_nursery() as nursery:
+            socket = await _shake_hands(nursery, stream, parts.netloc, headers)
+            try:
+                yield socket
+            finally:
+                with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
+                    await socket.aclose()
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:  # the caller's own error, as it was raised
+            raise group.exceptions[0] from None
+        raise
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _shake_hands(
+    nursery: trio.Nursery, stream: Stream, host: str, headers: Headers
+) -> ws.WebSocketConnection:
+    with trio.fail_after(CONNECT_SECONDS_MAX):
+        return await ws.wrap_client_stream(
+            nursery,
+            stream,
+            host,
+            "/ws",
+            extra_headers=list(headers),
+            max_message_size=FRAME_BYTES_MAX,
+        )
