@@ -1,0 +1,175 @@
+"""`breakout ctl`: command a running engine and watch it, from anywhere.
+
+Exit codes: 0 done, 2 usage, 3 the engine refused, 4 unreachable.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+import trio
+import typer
+from rich.console import Console
+
+from control.auth import TOKEN_VARIABLE
+from control.client import Client, connect
+from control.errors import ClientError, SignInRefused
+from control.terminal import watch as watch_terminal
+
+USAGE = 2
+REFUSED = 3
+UNREACHABLE = 4
+
+ctl = typer.Typer(
+    help=f"Command a running engine; the token comes from {TOKEN_VARIABLE}.",
+    no_args_is_help=True,
+)
+
+Url = Annotated[str, typer.Option(help="Where the engine's control plane answers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Act = Callable[[Client], Awaitable[None]]
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@ctl.command()
+def status(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Print the engine's status."""
+
+    async def act(client: Client) -> None:
+        await client.subscribe("engine")
+        async for envelope in client.events():
+            if envelope.kind == "SNAPSHOT":
+                _print_fields(envelope.data["state"], as_json=as_json)
+                return
+
+    _connected(url, act)
+
+
+@ctl.command()
+def start(
+    preset: Annotated[str, typer.Argument(help="The preset to trade with.")],
+    mode: Annotated[str, typer.Option(help="paper or live.")] = "paper",
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Start trading."""
+    _command(url, "start", {"preset": preset, "mode": mode}, as_json=as_json)
+
+
+@ctl.command()
+def stop(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Stop every task in order."""
+    _command(url, "stop", {}, as_json=as_json)
+
+
+@ctl.command()
+def pause(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Take no new entries; open positions stay managed."""
+    _command(url, "pause", {}, as_json=as_json)
+
+
+@ctl.command()
+def resume(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Take entries again."""
+    _command(url, "resume", {}, as_json=as_json)
+
+
+@ctl.command()
+def kill(
+    reason: Annotated[str, typer.Option(help="Why; it is journalled.")] = "ctl kill",
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Trip the kill switch: cancel entries, flatten, stay latched until reset."""
+    _command(url, "kill_switch", {"reason": reason}, as_json=as_json)
+
+
+@ctl.command()
+def command(
+    name: Annotated[str, typer.Argument(help="Any command of the contract.")],
+    args: Annotated[str, typer.Option(help="Its arguments, a JSON object.")] = "{}",
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give any command by its name."""
+    try:
+        fields = msgspec.json.decode(args, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        err.print(f"--args must be a JSON object: {error}", markup=False)
+        raise typer.Exit(USAGE) from error
+    _command(url, name, fields, as_json=as_json)
+
+
+@ctl.command()
+def watch(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Follow the engine live; with --json one envelope a line."""
+
+    async def act(client: Client) -> None:
+        if not as_json:
+            await watch_terminal(client, out)
+            return
+        await client.subscribe(*client.hello["topics"])
+        async for envelope in client.events():
+            _print_json(envelope)
+
+    try:
+        _connected(url, act)
+    except KeyboardInterrupt:
+        err.print("stopped watching; the engine goes on")
+
+
+def _command(url: str, name: str, args: dict[str, Any], *, as_json: bool) -> None:
+    refused = False
+
+    async def act(client: Client) -> None:
+        nonlocal refused
+        result = await client.command(name, **args)
+        refused = not result.ok
+        if as_json:
+            _print_json(result)
+        else:
+            (err if refused else out).print(result.message, markup=False)
+
+    _connected(url, act)
+    if refused:
+        raise typer.Exit(REFUSED)
+
+
+def _connected(url: str, act: Act) -> None:
+    """Act over one connection; turn what goes wrong into the contract's exit code."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        err.print(f"set {TOKEN_VARIABLE} to the engine's token first", markup=False)
+        raise typer.Exit(USAGE)
+
+    async def run() -> None:
+        async with connect(url, token) as client:
+            await act(client)
+
+    try:
+        trio.run(run)
+    except SignInRefused as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(REFUSED) from error
+    except ClientError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(UNREACHABLE) from error
+
+
+def _print_json(value: Any) -> None:
+    out.print(msgspec.json.encode(value).decode(), markup=False)
+
+
+def _print_fields(fields: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _print_json(fields)
+        return
+    for name, value in fields.items():
+        out.print(f"{name:<20}{'-' if value is None else value}", markup=False)
