@@ -32,8 +32,8 @@ TLS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
 class BodyLimit:
     """Reads a request's whole body before the application runs, or refuses it.
 
-    413 for too many bytes, declared or streamed; 408 for a body that is not there at
-    its deadline; 400 for a length that two headers give in two ways.
+    413 for too many bytes, declared or streamed; 408 for a body that is not whole at
+    its deadline.
     """
 
     def __init__(
@@ -53,10 +53,6 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = _values(scope, b"content-length")
-        if declared and _values(scope, b"transfer-encoding"):
-            # Whoever stands before us may have read the other one: smuggling.
-            await _refuse(scope, send, 400, "both Content-Length and Transfer-Encoding")
-            return
         try:
             with trio.fail_after(self._seconds_max):
                 body = await self._read(receive, int(declared[0]) if declared else 0)
@@ -207,7 +203,7 @@ def _is_json_or_empty(scope: Scope) -> bool:
 async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
     """Answer with a status before the application has seen anything."""
     prefix = "websocket." if scope["type"] == "websocket" else ""
-    body = f'{{"error":"{reason}"}}'.encode()
+    body = f'{{"success":false,"message":"{reason}"}}'.encode()
     await send(
         {
             "type": f"{prefix}http.response.start",
@@ -215,7 +211,6 @@ async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
             "headers": [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
             ],
         }
     )

@@ -20,6 +20,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from control.guard import Guests, ServerLimits
 from control.transport import current_transport
 
+BAD_REQUEST: Final = 400
+
+HEADERS_TOO_LARGE: Final = 431
+
 VERSION_NOT_SUPPORTED: Final = 505
 
 
@@ -83,23 +87,36 @@ class PlainProtocol(H11Protocol):
         """Leave an offered h2c alone: RFC 9110 lets a server ignore an upgrade."""
 
     async def _create_stream(self, request: h11.Request) -> None:
+        # h11 limits an incomplete head only; one that came in one piece is whole.
+        head_bytes = sum(len(name) + len(text) for name, text in request.headers)
+        names = {name for name, _text in request.headers}
         if request.http_version > b"1.1":
-            await self._send_error_response(VERSION_NOT_SUPPORTED)
-            await self.send(Closed())
-            return
-        headers: list[Any] = [
-            (name, value)
-            for name, value in request.headers
-            if name != b"sec-websocket-extensions"
-        ]
-        await super()._create_stream(
-            h11.Request(
-                method=request.method,
-                target=request.target,
-                headers=headers,
-                http_version=request.http_version,
-            )
-        )
+            await self._turn_away(VERSION_NOT_SUPPORTED)
+        elif names >= {b"content-length", b"transfer-encoding"}:
+            # Whoever stands before us may have gone by the other one: smuggling.
+            await self._turn_away(BAD_REQUEST)
+        elif head_bytes > self.config.h11_max_incomplete_size:
+            await self._turn_away(HEADERS_TOO_LARGE)
+        else:
+            await super()._create_stream(_without_extensions(request))
+
+    async def _turn_away(self, status: int) -> None:
+        await self._send_error_response(status)
+        await self.send(Closed())
+
+
+def _without_extensions(request: h11.Request) -> h11.Request:
+    headers: list[Any] = [
+        (name, text)
+        for name, text in request.headers
+        if name != b"sec-websocket-extensions"
+    ]
+    return h11.Request(
+        method=request.method,
+        target=request.target,
+        headers=headers,
+        http_version=request.http_version,
+    )
 
 
 class Connection(TCPServer):

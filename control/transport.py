@@ -19,7 +19,7 @@ from typing import Final
 
 import trio
 
-PIECE_BYTES: Final = 65_536
+PIECE_BYTES: Final = 16_384
 """A write is timed by the piece: a long answer may be slow, never stand still."""
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -73,14 +73,20 @@ class Transport(trio.abc.HalfCloseableStream):
                 await self._stream.send_all(piece)
             except trio.BrokenResourceError as error:
                 self._note_timeout(error)
+                # The reader may be waiting for the application and see nothing.
+                self._begin_end()
                 raise
+            except trio.BusyResourceError:
+                # Hypercorn's other task is in `send_eof`: to this one that is closed.
+                message = f"{self.peer} is being closed"
+                raise trio.ClosedResourceError(message) from None
             self.sent_bytes += len(piece)
         if patience.cancelled_caught:
             self.stalled = True
             self.abort()
             message = (
-                f"{self.peer} took no byte for {self._stall_seconds_max} s, the limit:"
-                " dropped; it may connect again"
+                f"{self.peer} did not take {len(piece)} bytes in the"
+                f" {self._stall_seconds_max} s it may: dropped, free to connect again"
             )
             raise trio.BrokenResourceError(message)
 
