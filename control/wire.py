@@ -142,7 +142,8 @@ class Ping(_Said, frozen=True, tag="ping"):
 
 Said = Authenticate | Subscribe | Unsubscribe | CommandSaid | Ping
 
-_encoder = msgspec.json.Encoder(decimal_format="number")
+# What msgspec does not know is written as text: one odd fact must not end a stream.
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 _said_decoder: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
 
 
