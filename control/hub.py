@@ -96,6 +96,7 @@ class Hub:
         self._frames = 0
         self._resyncs = 0
         self._stuck = 0
+        self.is_closing = False
 
     # --- the engine's side -------------------------------------------------------
 
@@ -124,6 +125,12 @@ class Hub:
         """Let a client go."""
         self._clients.discard(client)
         self._forget_unwatched()
+
+    def dismiss(self) -> None:
+        """Ask every client to go (1012): the engine stops; it may come back."""
+        self.is_closing = True
+        for client in self._clients:
+            client.wake.set()
 
     def statistics(self) -> HubStatistics:
         """Return a frozen snapshot of the hub's counts."""

@@ -32,6 +32,7 @@ FORBIDDEN = 4403
 TOO_SLOW = 4408
 TOO_MANY = 4429
 TOO_LONG = 1009
+RESTART = 1012
 
 
 class Closed(Exception):
@@ -164,6 +165,8 @@ class Conversation:
                 beat = trio.current_time() + HEARTBEAT_SECONDS
             if envelopes:
                 await self._send(wire.frame(envelopes))
+            if self._stream.hub.is_closing:
+                raise Closed(RESTART, "the engine stops")
             if self._client.is_too_slow():
                 raise Closed(TOO_SLOW, "this client reads too slowly")
             with trio.move_on_at(beat):

@@ -113,7 +113,8 @@ const takers = {
 };
 
 function take(envelope) {
-  if (envelope.type.startsWith("POSITION_")) engine.positions.set(envelope.data.id, envelope.data);
+  if (envelope.type === "POSITION_CLOSE") engine.positions.delete(envelope.data.id);
+  else if (envelope.type.startsWith("POSITION_")) engine.positions.set(envelope.data.id, envelope.data);
   else takers[envelope.type]?.(envelope);
 }
 

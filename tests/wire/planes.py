@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
+from starlette.types import Receive, Scope, Send
 
 from control.fence import fenced
 from control.server import ServerLimits, Serving, serve
@@ -13,13 +14,17 @@ LIMITS = ServerLimits(connections_per_address_max=64, shutdown_seconds=0.5)
 
 
 class ServedPlane(Plane):
-    """Adds where it listens; `restart` breaks every connection."""
+    """Adds where it listens."""
 
     serving: Serving
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.serving.port}"
+        return f"http://{self.host}"
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.serving.port}"
 
 
 @asynccontextmanager
@@ -27,23 +32,26 @@ async def served(plane: ServedPlane | None = None) -> AsyncIterator[ServedPlane]
     plane = plane or ServedPlane(now=trio.current_time)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(plane.hub.run)
-        await _listen(plane, nursery, port=0)
+        await _listen(plane, nursery)
         yield plane
         nursery.cancel_scope.cancel()
 
 
-async def _listen(plane: ServedPlane, nursery: trio.Nursery, port: int) -> None:
+async def _listen(plane: ServedPlane, nursery: trio.Nursery) -> None:
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        """The exact origin is known when the system has given a port."""
+        await plane.app(scope, receive, send)
+
     async def run(task_status: trio.TaskStatus[Serving]) -> None:
         await serve(
-            app,
+            late,
             host="127.0.0.1",
-            port=port,
+            port=0,
             limits=LIMITS,
             on_fault=lambda *_: None,
             task_status=task_status,
         )
 
-    origins: set[str] = set()
-    app = fenced(plane.inner, hosts={"127.0.0.1"}, origins=origins, tls=False)
     plane.serving = await nursery.start(run)
-    origins.add(plane.url)
+    hosts = {"127.0.0.1"}
+    plane.app = fenced(plane.inner, hosts=hosts, origins={plane.url}, tls=False)

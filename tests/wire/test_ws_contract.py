@@ -195,6 +195,33 @@ async def test_the_thirty_third_client_is_closed_with_4429() -> None:
             assert await Speaker(socket).closed() == 4429
 
 
+async def test_a_stopping_engine_closes_with_1012() -> None:
+    async with served() as plane, dial(plane) as socket:
+        await Speaker(socket).hear("HELLO")
+        plane.hub.dismiss()
+        assert await Speaker(socket).closed() == 1012
+
+
+async def test_a_browser_comes_in_with_cookie_ticket_and_origin() -> None:
+    async with served() as plane:
+        own = {"origin": plane.url, "x_breakout": "1"}
+        link = {"ticket": plane.gate.sessions.link("admin")}
+        entered = await plane.post("/api/session", link, None, **own, host=plane.host)
+        cookie = entered.headers["set-cookie"].partition(";")[0]
+        path = "/api/session/ticket"
+        asked = await plane.post(
+            path, None, None, **own, cookie=cookie, host=plane.host
+        )
+        async with dial(plane, None, cookie=cookie, origin=plane.url) as socket:
+            speaker = Speaker(socket)
+            await speaker.say(type="auth", ticket=asked.json["ticket"])
+            assert (await speaker.hear("HELLO"))["data"]["role"] == "admin"
+        async with dial(plane, None, cookie=cookie, origin=plane.url) as socket:
+            again = Speaker(socket)
+            await again.say(type="auth", ticket=asked.json["ticket"])
+            assert await again.closed() == 4401
+
+
 async def test_a_foreign_origin_is_refused_before_accept() -> None:
     async with served() as plane:
         with pytest.raises(ws.ConnectionRejected) as caught:
