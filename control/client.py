@@ -88,6 +88,11 @@ class Client(AsyncIterator[wire.Envelope]):
         self._serial = 0
         self._send, self._receive = trio.open_memory_channel[wire.Envelope](EVENTS_MAX)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._socket is not None
+
     async def command(self, name: str, **args: Any) -> CommandResult:
         """Give a command and wait for its end; raises AnswerUnknown."""
         self._serial += 1

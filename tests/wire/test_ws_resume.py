@@ -122,8 +122,7 @@ async def test_a_reader_that_stops_is_dropped_and_slows_nobody() -> None:
             mirror = Mirror()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(follow, client, mirror)
-                await trio.sleep(0.2)
-                assert plane.hub.statistics().clients == 2
+                await plane.followed("alerts", clients=2)
                 with trio.fail_after(20):
                     while plane.hub.statistics().clients > 1:
                         for _ in range(20):
