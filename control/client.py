@@ -14,7 +14,7 @@ acted, so it is never sent again by itself.
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import msgspec
@@ -114,7 +114,8 @@ class Client(AsyncIterator[wire.Envelope]):
         """Follow these topics from now on, over reconnects too."""
         self._topics |= dict.fromkeys(topics)
         if self._socket is not None:
-            await self._say(wire.Subscribe(topics))
+            with suppress(AnswerUnknown):  # the next connection asks for them again
+                await self._say(wire.Subscribe(topics))
 
     def events(self) -> AsyncIterator[wire.Envelope]:
         """Iterate over envelopes; raises SignInRefused when the token is revoked.
