@@ -215,7 +215,10 @@ async def test_messages_beyond_the_rate_are_answered_with_429() -> None:
         assert (await speaker.hear("COMMAND"))["data"]["ok"] is True
 
 
-async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat() -> None:
+async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.2)
     async with served() as plane, dial(plane, Role.VIEWER) as socket:
         await Speaker(socket).hear("HELLO")
         plane.tokens.revoke("viewer")
