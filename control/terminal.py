@@ -1,9 +1,5 @@
 """The live view of `breakout ctl watch`: state, positions, transitions, symbols."""
 
-<<<<<<< HEAD
-import math
-=======
->>>>>>> refs/heads/control
 from typing import Any
 
 import trio
@@ -34,22 +30,6 @@ async def watch(client: Client, console: Console) -> None:
                 console.print(_line(mirror.transitions[-1]))
         return
     with Live(console=console, auto_refresh=False, screen=True) as live:
-<<<<<<< HEAD
-        drawn = -math.inf
-        async for envelope in client.events():
-            mirror.apply(envelope)
-            if trio.current_time() - drawn >= REDRAW_SECONDS:
-                drawn = trio.current_time()
-                live.update(screen(mirror), refresh=True)
-
-
-def screen(mirror: Mirror) -> RenderableType:
-    """Draw what is true as of the newest envelope."""
-    return Group(_head(mirror), _positions(mirror), _steps(mirror), _symbols(mirror))
-
-
-def _head(mirror: Mirror) -> RenderableType:
-=======
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_redraw, live, client, mirror)
             async for envelope in client.events():
@@ -74,7 +54,6 @@ def screen(mirror: Mirror, title: str) -> RenderableType:
 
 
 def _head(mirror: Mirror) -> Text:
->>>>>>> refs/heads/control
     engine = mirror.engine
     state = str(engine.get("state", "connecting"))
     style = "bold red" if state in _GRAVE else "bold green"
@@ -89,11 +68,7 @@ def _head(mirror: Mirror) -> Text:
     if mirror.alerts:
         newest = mirror.alerts[-1]
         facts.append(f"\n{newest['severity']}: {newest['message']}", "yellow")
-<<<<<<< HEAD
-    return Panel(facts, title="breakout-engine")
-=======
     return facts
->>>>>>> refs/heads/control
 
 
 def _positions(mirror: Mirror) -> Table:
