@@ -13,10 +13,6 @@ from typing import Any
 import msgspec
 
 from actors.domain.messages import (
-<<<<<<< HEAD
-    Alert,
-=======
->>>>>>> refs/heads/control
     Message,
     OrderView,
     PositionView,
@@ -244,11 +240,7 @@ def row(fact: Any) -> Any:
             return order_row(fact)
         case PositionView():
             return position_row(fact)
-<<<<<<< HEAD
-        case Alert() | Message():
-=======
         case Message():
->>>>>>> refs/heads/control
             return {_camel(k): v for k, v in msgspec.structs.asdict(fact).items()}
         case _:
             return fact

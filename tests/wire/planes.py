@@ -26,8 +26,6 @@ class ServedPlane(Plane):
     def host(self) -> str:
         return f"127.0.0.1:{self.serving.port}"
 
-<<<<<<< HEAD
-=======
     async def followed(self, topic: str, clients: int = 1) -> None:
         """Wait until so many clients follow a topic."""
         with trio.fail_after(10):
@@ -37,7 +35,6 @@ class ServedPlane(Plane):
     def _followers(self, topic: str) -> int:
         return sum(topic in client.topics() for client in self.hub._clients)
 
->>>>>>> refs/heads/control
 
 @asynccontextmanager
 async def served(plane: ServedPlane | None = None) -> AsyncIterator[ServedPlane]:

@@ -9,18 +9,12 @@ import trio_websocket as ws
 
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
-<<<<<<< HEAD
-=======
 from control import stream
->>>>>>> refs/heads/control
 from control.client import connect
 from control.dial import dial as open_socket
 from control.dial import socket_url
 from control.errors import SignInRefused, Unreachable
-<<<<<<< HEAD
-=======
 from control.gate import GateSettings
->>>>>>> refs/heads/control
 from control.mirror import Mirror
 from tests.engines import order, position
 from tests.planes import SECRETS
@@ -188,9 +182,6 @@ async def test_a_first_message_that_is_no_ticket_is_closed_with_4401() -> None:
         assert await Speaker(socket).closed() == 4401
 
 
-<<<<<<< HEAD
-async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat() -> None:
-=======
 async def test_no_sign_in_before_the_deadline_is_closed_with_4401(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -228,7 +219,6 @@ async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.2)
->>>>>>> refs/heads/control
     async with served() as plane, dial(plane, Role.VIEWER) as socket:
         await Speaker(socket).hear("HELLO")
         plane.tokens.revoke("viewer")
