@@ -17,6 +17,9 @@ from config.preset import Preset, Risk
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+#: The account counts in dollars: what is quoted otherwise (BTC, EUR) would be added
+#: up wrongly, so it is watched but not traded.
+ACCOUNT_QUOTES = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
 #: A trade in R smaller than this is a scratch, not a loss.
 SCRATCH_R = Decimal("0.05")
 

@@ -66,6 +66,9 @@ class Entries:
 
         if not state.gate_open:
             return no("entries_closed", self._desk.machine.phase, "running")
+        quote = state.instruments[signal.symbol].quote
+        if quote not in limits.ACCOUNT_QUOTES:
+            return no("foreign_quote", quote, "a dollar quote")
         if signal.symbol in state.unavailable:
             return no("symbol_unavailable", state.unavailable[signal.symbol])
         rank_max = self._desk.preset.scanner_config.max_candidates
