@@ -94,6 +94,16 @@ def test_a_filter_on_what_is_measured(
     assert (found.value > limit) is above
 
 
+def test_the_spread_is_a_median_of_five_bars_not_one_snapshot() -> None:
+    bars = BARS.copy()
+    newest = int(np.searchsorted(bars["ts"], NOON_MS)) - 1
+    bars["spread_bps"][newest - 1 : newest + 1] = 90.0
+    assert at_noon(V1, bars).reason == ""
+    bars["spread_bps"][newest - 2] = 90.0
+    found = at_noon(V1, bars)
+    assert (found.reason, found.value, found.threshold) == ("spread", 90.0, 30.0)
+
+
 def test_band_width_is_a_percentile_of_its_own_history() -> None:
     bars = BARS.copy()
     late = bars["ts"] >= NOON_MS - 60 * MINUTE_MS
