@@ -30,6 +30,7 @@ import trio
 
 from actors.casting import Casting
 from actors.conductor import Conductor, Lifecycle
+from actors.domain.findings import Strategy
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.views import Publisher
 from actors.exchange.book import PaperSettings
@@ -70,6 +71,7 @@ from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
 from actors.symbol import PositionChanged, SymbolActor
 from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
+from config.preset import Preset
 from config.settings import MonitorGroup, SupervisionGroup
 
 log = structlog.get_logger(component="engine")
@@ -86,7 +88,7 @@ class EngineSetup(msgspec.Struct, frozen=True):
     engine_id: str
     session: str
     market: Market
-    strategy: str
+    strategy: Callable[[Preset], Strategy]  # made anew at each start
     pace: Pace
     seed: int
     equity_usd: Decimal
@@ -309,9 +311,8 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
             dead_letters=engine.dead_letters,
         ) as supervisor:
             engine.supervisor = supervisor
-            try:
-                yield engine
-            finally:
-                engine.supervisor = None
-                wall_ms = engine.wall.now_ms()
-                journal.append(Kind.SESSION, SessionEnded("ended in order", wall_ms))
+            yield engine
+        # Only now have all actors said their last, and only an end in order is told.
+        engine.supervisor = None
+        ended = SessionEnded("ended in order", engine.wall.now_ms())
+        journal.append(Kind.SESSION, ended)
