@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from actors.conductor import Cast, MarketOver
 from actors.domain.bars import Instrument, empty_bars
 from actors.domain.findings import Strategy, SymbolContext
-from actors.domain.strategies.loader import load_strategy
 from actors.domain.translate import Translator
 from actors.feed import Feed, Listeners
 from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec
@@ -27,7 +26,7 @@ class Casting:
 
     def cast(self, preset: Preset) -> Cast:
         """Name the children of one start: a symbol actor for each symbol, a feed."""
-        strategy = load_strategy(self._engine.setup.strategy, preset)
+        strategy = self._engine.setup.strategy(preset)
         timeframe_ms = self._engine.description.timeframe_ms
         if preset.timeframe_minutes is not None:
             timeframe_ms = preset.timeframe_minutes * MINUTE_MS

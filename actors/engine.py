@@ -29,6 +29,7 @@ import trio
 
 from actors.casting import Casting
 from actors.conductor import Conductor, Lifecycle
+from actors.domain.findings import Strategy
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.views import Publisher
 from actors.exchange.book import PaperSettings
@@ -57,22 +58,24 @@ from actors.runtime import (
     MailboxSpec,
     OnExhausted,
     RefStatistics,
-    Strategy,
     Supervisor,
     SupervisorSpec,
     deepest,
     run_supervisor,
 )
+from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
 from actors.symbol import PositionChanged, SymbolActor
 from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
+from config.preset import Preset
 from config.settings import SupervisionGroup
 
 log = structlog.get_logger(component="engine")
 
-#: History kept for restarted symbols: the 24 h windows and some more.
-HISTORY_SPAN_MS = 36 * 3_600_000
+#: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
+HISTORY_MS = 36 * 3_600_000
+HISTORY_BARS = 300
 
 #: What a run depends on; its versions are in the journal.
 VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
@@ -86,7 +89,7 @@ class EngineSetup(msgspec.Struct, frozen=True):
     engine_id: str
     session: str
     market: Market
-    strategy: str
+    strategy: Callable[[Preset], Strategy]  # made anew at each start
     pace: Pace
     seed: int
     equity_usd: Decimal
@@ -109,7 +112,8 @@ class Engine:
         self.clock = clock
         self.wall = WallClock()
         self.description = setup.market.describe()
-        self.cursor = Cursor(setup.market, History(HISTORY_SPAN_MS))
+        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
+        self.cursor = Cursor(setup.market, History(history_ms))
         self.cursor.skip(setup.history_steps)
         clock.advance_to(self.cursor.last_close_ms)
         self.exchange = PaperExchange(
@@ -141,7 +145,7 @@ class Engine:
         money = SupervisorSpec(
             "money",
             (ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),),
-            strategy=Strategy.ONE_FOR_ALL,
+            strategy=Restarting.ONE_FOR_ALL,
             group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
             budget=Budget(0, limits.core_period_seconds),
         )
@@ -292,9 +296,8 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
             dead_letters=engine.dead_letters,
         ) as supervisor:
             engine.supervisor = supervisor
-            try:
-                yield engine
-            finally:
-                engine.supervisor = None
-                wall_ms = engine.wall.now_ms()
-                journal.append(Kind.SESSION, SessionEnded("ended in order", wall_ms))
+            yield engine
+        # Only now have all actors said their last, and only an end in order is told.
+        engine.supervisor = None
+        ended = SessionEnded("ended in order", engine.wall.now_ms())
+        journal.append(Kind.SESSION, ended)

@@ -9,6 +9,7 @@ import math
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -125,7 +126,7 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
         engine_id=engine_id,
         session=ids.session_id(engine_id, WallClock().now_ms()),
         market=market,
-        strategy=options.strategy,
+        strategy=partial(load_strategy, options.strategy),
         pace=Pace(options.speed, end_ms=end_ms),
         seed=settings.engine.seed,
         equity_usd=settings.engine.equity_usd,
