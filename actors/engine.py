@@ -30,7 +30,7 @@ import trio
 from actors.casting import Casting
 from actors.conductor import Conductor, Lifecycle
 from actors.domain.findings import Strategy
-from actors.domain.messages import Alert, Command, CommandAnswer
+from actors.domain.messages import Command, CommandAnswer
 from actors.domain.views import Publisher
 from actors.exchange.book import PaperSettings
 from actors.exchange.paper import PaperExchange
@@ -201,10 +201,7 @@ class Engine:
         return self.supervisor
 
     async def _watch_machine(self) -> None:
-        def tell(alert: Alert) -> None:
-            self.risk_ref.tell(alert)
-
-        await self.monitor.run(tell)
+        await self.monitor.run(self.risk_ref.tell)
 
     # --- addresses ----------------------------------------------------------------
 
@@ -227,9 +224,9 @@ class Engine:
 
     def symbol_statistics(self, symbol: str) -> RefStatistics | None:
         """The counters of one symbol's mailbox; None while it does not run."""
-        if symbol not in self.symbol_actors:
+        if self.supervisor is None or self.supervisor.find(symbol) is None:
             return None
-        return self.root().ref(symbol).statistics()
+        return self.supervisor.ref(symbol).statistics()
 
     def feed_age_ms(self, symbol: str) -> int | None:
         """Market time since the symbol's newest bar closed; None before the first."""
