@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from actors.conductor import ENDING
 from actors.domain import ledger
 from actors.domain.findings import LevelView
 from actors.domain.messages import (
@@ -34,7 +35,7 @@ from actors.runtime import AskRefused, AskTimeout, ChildState
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
-LIFECYCLE = frozenset({"start", "stop"})
+LIFECYCLE = frozenset({"start", *ENDING})
 
 
 def iso(ms: int) -> str:
