@@ -199,9 +199,17 @@ def test_bars_coarser_than_what_a_window_needs_leave_it_unknown() -> None:
         assert at_noon(V1, bars, minutes).reason in notes
 
 
-def test_a_day_that_was_not_seen_whole_has_no_volume() -> None:
+def test_too_little_volume_of_a_day_not_seen_whole_is_unknown() -> None:
     preset = changed(V1, "unknown", unknowns(Policy.SKIP, volume_24h=Policy.FAIL))
-    assert at_noon(preset, BARS[150:]).reason == "volume_24h_unknown"
+    dear = changed(preset, "liquidity_filters.min_24h_volume_usd", 1e12)
+    assert at_noon(dear, BARS[150:]).reason == "volume_24h_unknown"
+    assert at_noon(dear, BARS).reason == "volume_24h"
+
+
+def test_enough_volume_decides_before_the_day_is_whole() -> None:
+    """What was seen is a lower bound: more bars could only add to it."""
+    preset = changed(V1, "unknown", unknowns(Policy.SKIP, volume_24h=Policy.FAIL))
+    assert at_noon(preset, BARS[150:]).reason == ""
 
 
 def test_open_interest_of_a_day_ago_that_nobody_knows_is_unknown() -> None:
