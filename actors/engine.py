@@ -17,7 +17,6 @@ engine            one_for_one
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -29,12 +28,10 @@ import trio
 
 from actors.casting import Casting
 from actors.conductor import Conductor, Lifecycle
-from actors.domain.findings import Strategy
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.views import Publisher
-from actors.exchange.book import PaperSettings
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor, Pace
+from actors.feed import Cursor
 from actors.journal import (
     Journal,
     Kind,
@@ -43,7 +40,7 @@ from actors.journal import (
     open_journal,
 )
 from actors.latency import Latency
-from actors.market.port import History, Market
+from actors.market.port import History
 from actors.risk.actor import RiskActor
 from actors.risk.desk import Ports
 from actors.risk.state import RiskState
@@ -66,10 +63,9 @@ from actors.runtime import (
 from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
+from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
-from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
-from config.preset import Preset
-from config.settings import SupervisionGroup
+from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
 
@@ -81,24 +77,6 @@ HISTORY_BARS = 300
 VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
-
-
-class EngineSetup(msgspec.Struct, frozen=True):
-    """Everything an engine is made of, chosen before it runs."""
-
-    engine_id: str
-    session: str
-    market: Market
-    strategy: Callable[[Preset], Strategy]  # made anew at each start
-    pace: Pace
-    seed: int
-    equity_usd: Decimal
-    paper: PaperSettings
-    journal_path: Path | None  # None: in memory
-    resources: ResourceLimits
-    supervision: SupervisionGroup
-    preset: str  # the one that the session begins with
-    history_steps: int = 0  # steps before the first start that only build history
 
 
 class Engine:
