@@ -129,3 +129,7 @@ def _loaded(name: str) -> Preset:
 def main() -> None:
     """Enter from the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()
