@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from actors.domain import limits, sizing
 from actors.domain.messages import Signal, WhyNot
-from actors.domain.money import BPS, ONE, nearest_to
+from actors.domain.money import nearest_to
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.journal import Stage
 from actors.risk.desk import Desk
@@ -95,8 +95,7 @@ class Entries:
                 ),
             )
             return None
-        band = desk.preset.execution_config.entry_band_bps
-        worst = signal.entry * (ONE + band * BPS * signal.side.sign)
+        worst = sizing.worst_price(signal, desk.preset)
         request = OrderRequest(
             client_id="",
             symbol=signal.symbol,
@@ -113,12 +112,10 @@ class Entries:
             purpose="entry",
             reason=f"{signal.kind}, size bound by {sized.binding}",
             risk_usd=sized.risk_usd,
-            notional=sized.quantity * worst,
+            notional=sized.notional,
         )
         state.signals[signal.correlation] = signal
-        state.day = limits.opened(
-            state.day, signal.symbol, sized.quantity * worst, desk.now_ms
-        )
+        state.day = limits.opened(state.day, signal.symbol, sized.notional, desk.now_ms)
         return record
 
     def _sent(self, record: OrderRecord) -> None:
