@@ -26,9 +26,10 @@ import msgspec
 import structlog
 import trio
 
-from actors.casting import Casting
+from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
 from actors.domain.messages import Alert, Command, CommandAnswer
+from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.paper import PaperExchange
 from actors.feed import Cursor
@@ -171,7 +172,17 @@ class Engine:
         return self.risk
 
     def _make_conductor(self) -> Conductor:
-        return Conductor(self.root, Casting(self).cast, over=self.market_over.set)
+        stage = Stage(
+            self.setup,
+            self.description,
+            self.cursor,
+            self.clock,
+            self.exchange,
+            self.latency,
+            self.symbol_actors,
+            self.root,
+        )
+        return Conductor(self.root, Casting(stage).cast, over=self.market_over.set)
 
     def root(self) -> Supervisor:
         """The running tree."""
@@ -248,9 +259,21 @@ class Engine:
         )
 
     def crashed(self, report: CrashReport) -> None:
-        """Count and log what the runtime reports of a crash."""
+        """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
-        log.error("actor_crashed", report=str(report))
+        log.error("actor_crashed", report=report.format())
+        verdict = verdict_named(report.crash.kind)
+        alert = Alert(
+            ts_ms=self.clock.now_ms(),
+            category=verdict.category,
+            severity=verdict.severity,
+            component=report.actor,
+            symbol=report.actor if report.actor in self.symbol_actors else None,
+            message=f"{report.phase} {report.crash}",
+            action=report.outcome,
+        )
+        if self.supervisor is not None:
+            self.risk_ref.tell(alert)
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
