@@ -190,10 +190,7 @@ class Engine:
         return self.supervisor
 
     async def _watch_machine(self) -> None:
-        def tell(alert: Alert) -> None:
-            self.risk_ref.tell(alert)
-
-        await self.monitor.run(tell)
+        await self.monitor.run(self.risk_ref.tell)
 
     # --- addresses ----------------------------------------------------------------
 
@@ -216,9 +213,9 @@ class Engine:
 
     def symbol_statistics(self, symbol: str) -> RefStatistics | None:
         """The counters of one symbol's mailbox; None while it does not run."""
-        if symbol not in self.symbol_actors:
+        if self.supervisor is None or self.supervisor.find(symbol) is None:
             return None
-        return self.root().ref(symbol).statistics()
+        return self.supervisor.ref(symbol).statistics()
 
     def feed_age_ms(self, symbol: str) -> int | None:
         """Market time since the symbol's newest bar closed; None before the first."""
