@@ -43,17 +43,23 @@ def targets(
     Every target is at least a tick beyond the entry: one behind it would close the
     trade at once.
     """
-    reach, sign = abs(entry - stop) * side.sign, side.sign
+    reach = abs(entry - stop) * side.sign
     ladder = []
     for leg in rules.tp_levels:
         price = entry + leg.level_r * reach
         if rules.tp_mode is TargetMode.SMART:
             met = (*obstacles, round_number(price))
             price = _before_obstacle(entry, price, side, rules.tp_smart_placement, met)
-        rounded = _better(nearest_to(price, tick), entry + tick * sign, sign)
-        if rounded > ZERO:
-            ladder.append((rounded, leg.size))
+        placed = beyond(entry, price, side, tick)
+        if placed > ZERO:
+            ladder.append((placed, leg.size))
     return tuple(ladder)
+
+
+def beyond(entry: Decimal, price: Decimal, side: Side, tick: Decimal) -> Decimal:
+    """Put a target on the grid, at least a tick beyond the entry."""
+    sign = side.sign
+    return _better(nearest_to(price, tick), entry + tick * sign, sign)
 
 
 def round_number(price: Decimal) -> Decimal:
