@@ -17,7 +17,6 @@ engine            one_for_one
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -27,14 +26,13 @@ import msgspec
 import structlog
 import trio
 
-from actors.casting import Casting
+from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
-from actors.domain.findings import Strategy
-from actors.domain.messages import Command, CommandAnswer
+from actors.domain.messages import Alert, Command, CommandAnswer
+from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
-from actors.exchange.book import PaperSettings
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor, Pace
+from actors.feed import Cursor
 from actors.journal import (
     Journal,
     Kind,
@@ -43,7 +41,7 @@ from actors.journal import (
     open_journal,
 )
 from actors.latency import Latency
-from actors.market.port import History, Market
+from actors.market.port import History
 from actors.risk.actor import RiskActor
 from actors.risk.desk import Ports
 from actors.risk.state import RiskState
@@ -66,10 +64,9 @@ from actors.runtime import (
 from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
+from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
-from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
-from config.preset import Preset
-from config.settings import SupervisionGroup
+from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
 
@@ -81,24 +78,6 @@ HISTORY_BARS = 300
 VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
-
-
-class EngineSetup(msgspec.Struct, frozen=True):
-    """Everything an engine is made of, chosen before it runs."""
-
-    engine_id: str
-    session: str
-    market: Market
-    strategy: Callable[[Preset], Strategy]  # made anew at each start
-    pace: Pace
-    seed: int
-    equity_usd: Decimal
-    paper: PaperSettings
-    journal_path: Path | None  # None: in memory
-    resources: ResourceLimits
-    supervision: SupervisionGroup
-    preset: str  # the one that the session begins with
-    history_steps: int = 0  # steps before the first start that only build history
 
 
 class Engine:
@@ -193,7 +172,17 @@ class Engine:
         return self.risk
 
     def _make_conductor(self) -> Conductor:
-        return Conductor(self.root, Casting(self).cast, over=self.market_over.set)
+        stage = Stage(
+            self.setup,
+            self.description,
+            self.cursor,
+            self.clock,
+            self.exchange,
+            self.latency,
+            self.symbol_actors,
+            self.root,
+        )
+        return Conductor(self.root, Casting(stage).cast, over=self.market_over.set)
 
     def root(self) -> Supervisor:
         """The running tree."""
@@ -267,9 +256,21 @@ class Engine:
         )
 
     def crashed(self, report: CrashReport) -> None:
-        """Count and log what the runtime reports of a crash."""
+        """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
-        log.error("actor_crashed", report=str(report))
+        log.error("actor_crashed", report=report.format())
+        verdict = verdict_named(report.crash.kind)
+        alert = Alert(
+            ts_ms=self.clock.now_ms(),
+            category=verdict.category,
+            severity=verdict.severity,
+            component=report.actor,
+            symbol=report.actor if report.actor in self.symbol_actors else None,
+            message=f"{report.phase} {report.crash}",
+            action=report.outcome,
+        )
+        if self.supervisor is not None:
+            self.risk_ref.tell(alert)
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.

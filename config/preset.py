@@ -205,7 +205,7 @@ class PositionConfig(Group, frozen=True, kw_only=True):
     sl_mode: StopMode = StopMode.SIGNAL
     sl_atr: PositiveDecimal = Decimal("1.2")
     breakeven_at_r: PositiveDecimal = Decimal(1)  # or after the first target
-    breakeven_buffer_bps: NonNegativeDecimal = Decimal(5)
+    breakeven_buffer_bps: NonNegativeDecimal = Decimal(5)  # over the fees of both sides
     chandelier_atr: PositiveDecimal = Decimal(3)
     chandelier_bars: HeldBars = 22
     trail_from_r: PositiveDecimal = Decimal(2)

@@ -22,7 +22,7 @@ from actors.domain.findings import SymbolContext
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
-from actors.engine import Engine, EngineSetup, open_engine
+from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
@@ -31,6 +31,7 @@ from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import WallClock
+from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
 from config.load import load_preset
 from config.settings import MonitorGroup, Settings

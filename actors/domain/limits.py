@@ -30,7 +30,8 @@ class Holding(msgspec.Struct, frozen=True):
     symbol: str
     side: Side
     notional: Decimal
-    risk_usd: Decimal
+    risk_usd: Decimal  # from entry to stop
+    loss_usd: Decimal  # still to come, from today's equity, when its stop is hit
     bucket: str  # correlated bucket
 
 
@@ -81,7 +82,11 @@ def open_day(equity: Decimal, now_ms: int) -> Day:
 
 
 def roll(day: Day, equity: Decimal, now_ms: int) -> Day:
-    """Move to the present UTC day if midnight has passed, and keep the equity high."""
+    """Move to the present UTC day if midnight has passed, and keep the equity high.
+
+    A new day ends a losing streak, because a full one could never end otherwise: it
+    forbids the entry that might win. The kill baseline stays.
+    """
     high = max(day.equity_high, equity)
     if now_ms // DAY_MS <= day.day:
         return msgspec.structs.replace(day, equity_high=high)
@@ -158,6 +163,8 @@ def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
     in_bucket = sum((h.notional for h in held if h.bucket == bucket), ZERO)
     notional = sum((h.notional for h in held), ZERO)
     at_risk = sum((h.risk_usd for h in held), ZERO)
+    worst_equity = equity - sum((h.loss_usd for h in held), ZERO)
+    daily_max = day.equity_at_start * risk.daily_risk_limit
     traded = dict(day.notional_by_symbol).get(signal.symbol, ZERO)
     symbol_max = risk.max_notional_per_symbol_day_usd
     # What cannot be sold short is bought with money that is there: no leverage.
@@ -166,7 +173,7 @@ def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
     return Room(
         equity=equity,
         total_risk=equity * risk.max_total_risk - at_risk,
-        daily_loss=day.equity_at_start * risk.daily_risk_limit - day_loss(day, equity),
+        daily_loss=daily_max - day_loss(day, worst_equity),
         same_direction=equity * risk.max_same_direction_notional_ratio - same_side,
         correlated=ceiling * risk.correlated_exposure_block - in_bucket,
         margin=ceiling - notional,

@@ -7,7 +7,7 @@ one turn of one actor: two signals cannot both pass the same last slot.
 
 from actors.domain import limits, sizing
 from actors.domain.messages import Signal, WhyNot
-from actors.domain.money import BPS, ONE, nearest_to
+from actors.domain.money import nearest_to
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.journal import Stage
 from actors.risk.desk import Desk
@@ -97,8 +97,7 @@ class Entries:
         """Plan a market order inside a band: what it cannot get there is not taken."""
         desk, state = self._desk, self._desk.state
         tick = state.instruments[signal.symbol].tick_size
-        band = desk.preset.execution_config.entry_band_bps
-        worst = signal.entry * (ONE + band * BPS * signal.side.sign)
+        worst = sizing.worst_price(signal, desk.preset)
         request = OrderRequest(
             client_id="",
             symbol=signal.symbol,
@@ -114,12 +113,10 @@ class Entries:
             purpose="entry",
             reason=f"{signal.kind}, size bound by {sized.binding}",
             risk_usd=sized.risk_usd,
-            notional=sized.quantity * worst,
+            notional=sized.notional,
         )
         state.signals[signal.correlation] = signal
-        state.day = limits.opened(
-            state.day, signal.symbol, sized.quantity * worst, desk.now_ms
-        )
+        state.day = limits.opened(state.day, signal.symbol, sized.notional, desk.now_ms)
         return record
 
     def _sent(self, record: OrderRecord) -> None:

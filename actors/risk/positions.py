@@ -160,8 +160,8 @@ class Positions:
 
     async def _manage(self, position: Position, bar: WatchedBar) -> None:
         rules = self._desk.preset.position_config
-        tick = self._desk.state.instruments[position.symbol].tick_size
-        plan = exits.manage(position, bar, rules, tick)
+        instrument = self._desk.state.instruments[position.symbol]
+        plan = exits.manage(position, bar, rules, instrument)
         self._protection.store(plan.position, quiet=True)
         if plan.exit_reason is not None:
             await self._protection.close(plan.position, plan.exit_reason)

@@ -132,7 +132,8 @@ class RiskState:
                 symbol=p.symbol,
                 side=p.side,
                 notional=p.open * p.mark + _notional(entries.get(p.symbol)),
-                risk_usd=self._risk(p) + _risk(entries.get(p.symbol)),
+                risk_usd=_stopped(p, p.entry) + _risk(entries.get(p.symbol)),
+                loss_usd=_stopped(p, p.mark) + _risk(entries.get(p.symbol)),
                 bucket=bucket_of(self.instruments[p.symbol], p.side),
             )
             for p in self.positions.values()
@@ -143,17 +144,13 @@ class RiskState:
                 side=order.request.side,
                 notional=_notional(order),
                 risk_usd=_risk(order),
+                loss_usd=_risk(order),
                 bucket=bucket_of(self.instruments[symbol], order.request.side),
             )
             for symbol, order in entries.items()
             if symbol not in self.positions
         ]
         return tuple(held)
-
-    def _risk(self, position: Position) -> Decimal:
-        """Money lost if the stop is hit now; a stop beyond entry risks nothing."""
-        distance = (position.entry - position.stop) * position.side.sign
-        return max(ZERO, distance) * position.open
 
     def account(self, now_ms: int) -> Account:
         """Give the limits their measure of this moment."""
@@ -182,6 +179,12 @@ class RiskState:
         if len(self.applied_trades) > TRADE_IDS_KEPT:
             del self.applied_trades[next(iter(self.applied_trades))]
         return True
+
+
+def _stopped(position: Position, price: Decimal) -> Decimal:
+    """Money lost from `price` to the stop; a stop beyond it loses nothing."""
+    distance = (price - position.stop) * position.side.sign
+    return max(ZERO, distance) * position.open
 
 
 def _entry(order: OrderRecord) -> bool:

@@ -24,7 +24,8 @@ from actors.domain.findings import (
     SymbolContext,
 )
 from actors.domain.messages import Command, CommandAnswer, Published, Role
-from actors.engine import Engine, EngineSetup, open_engine
+from actors.engine import Engine, open_engine
+from actors.setup import EngineSetup
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.journal import Kind, Row

@@ -1,6 +1,7 @@
-"""Money is Decimal, rounded in one stated direction; ids are functions; errors a tree."""
+"""Money is Decimal, rounded one stated way; ids are functions; errors a tree."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from inspect import getmembers, isclass
 
@@ -39,7 +40,9 @@ def test_unknown_never_becomes_money(value: float) -> None:
         (money.nearest_to, "1.2", "-1.2"),
     ],
 )
-def test_each_rounding_has_its_direction(rounding, up: str, down: str) -> None:
+def test_each_rounding_has_its_direction(
+    rounding: Callable[[Decimal, Decimal], Decimal], up: str, down: str
+) -> None:
     assert rounding(D("1.24"), D("0.1")) == D(up)
     assert rounding(D("-1.24"), D("0.1")) == D(down)
 
@@ -76,7 +79,9 @@ NAMERS = [
 
 
 @pytest.mark.parametrize(("namer", "parts"), NAMERS)
-def test_an_id_names_every_part_of_its_thing(namer, parts: tuple) -> None:
+def test_an_id_names_every_part_of_its_thing(
+    namer: Callable[..., str], parts: tuple
+) -> None:
     changed = {
         namer(*parts[:at], 2 if part == 1 else f"{part}x", *parts[at + 1 :])
         for at, part in enumerate(parts)
