@@ -190,7 +190,10 @@ class Engine:
         return self.supervisor
 
     async def _watch_machine(self) -> None:
-        await self.monitor.run(self.risk_ref.tell)
+        def tell(alert: Alert) -> None:
+            self.risk_ref.tell(alert)
+
+        await self.monitor.run(tell)
 
     # --- addresses ----------------------------------------------------------------
 
