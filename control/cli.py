@@ -111,7 +111,7 @@ def list_presets(*, as_json: Annotated[bool, typer.Option("--json")] = False) ->
 @presets.command()
 def show(name: str) -> None:
     """Print a preset, every default filled in."""
-    out.print(dump_preset(_loaded(name)), markup=False)
+    out.print(dump_preset(_loaded(name)).decode(), markup=False)
 
 
 @presets.command()
