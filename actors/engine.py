@@ -17,7 +17,7 @@ engine            one_for_one
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +68,7 @@ from actors.runtime import (
     Strategy as Restarting,
 )
 from actors.runtime.clock import MarketClock, WallClock
+from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.symbol import PositionChanged, SymbolActor
 from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
@@ -252,7 +253,8 @@ class Engine:
         return health | {"mailboxes": {node.name: node.depth for node in nodes}}
 
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
-        self.root().ref(symbol).tell_urgent(PositionChanged(held))
+        with suppress(NoSuchChild):  # stopped: there is no actor to be told
+            self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
     def crashed(self, report: CrashReport) -> None:
         """Count and log what the runtime reports of a crash."""

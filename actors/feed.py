@@ -31,8 +31,11 @@ from actors.runtime.clock import MarketClock
 
 log = structlog.get_logger(component="feed")
 
-#: Flat bars that are played after the end of a recording to close what is open.
-CLOSING_BARS_MAX = 20
+#: Flat bars that are played after the end of a recording to close what is open. A
+#: thin market gives little in a bar, so that a large position takes many of them.
+CLOSING_BARS_MAX = 10_000
+#: After so many of them in which nothing happened, nothing will.
+QUIET_BARS_MAX = 20
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -65,6 +68,7 @@ class Cursor:
         self.steps_taken = 0
         self.bars_taken = 0
         self.last_close_ms = self.description.start_ms
+        self.played: dict[str, Any] = {}  # symbol -> the bar it was played last
         self._blocks = market.blocks()
         self._steps: Iterator[Step] = iter(())
         self._peeked: Step | None = None
@@ -181,12 +185,17 @@ class Feed(Actor[Walk]):
                 if row is not None:
                     bar = self._cursor.bars[self._index[symbol]][row]
                     self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
+                    self._cursor.played[symbol] = bar
             await self._play()
         self._clock.advance_to(step.close_ts)
 
-    async def _play(self) -> None:
+    async def _play(self) -> bool:
+        """Let all laid-out bars pass; whether anything happened in them."""
+        happened = False
         while self._exchange.play():
+            happened = True
             await self._latch.wait()
+        return happened
 
     def _to_risk(self, update: ExchangeUpdate) -> None:
         self._latch.add()
@@ -205,8 +214,7 @@ class Feed(Actor[Walk]):
             message = BarsClosed(bars[index], row, row + 1, step.open_ts)
             symbols[index].tell_tracked(message, answers)
         await self._wait_for(answers)
-        # Only now is the step history: a symbol that failed on its bar relives the
-        # past without the bar that it failed on.
+        # Only now is the step history.
         cursor.last_close_ms = step.close_ts
         self._latch.add()
         closed = StepClosed(step.close_ts, cursor.steps_taken)
@@ -247,24 +255,28 @@ class Feed(Actor[Walk]):
         self._risk.tell_tracked(ended, self._latch)
         await self._latch.wait()
         timeframe_ms = self._cursor.description.timeframe_ms
+        quiet_bars = 0
         for _ in range(CLOSING_BARS_MAX):
             active = self._exchange.active()
-            if not active:
+            if not active or quiet_bars == QUIET_BARS_MAX:
                 break
-            open_ms = self._clock.now_ms()
-            for symbol in sorted(active):
-                bar = self._last_bar(symbol)
-                self._exchange.open_bar(symbol, bar, open_ms, open_ms + timeframe_ms)
-            await self._play()
-            self._clock.advance_to(open_ms + timeframe_ms)
+            close_ms = self._clock.now_ms() + timeframe_ms
+            self._stand_still(active, close_ms)
+            quiet_bars = 0 if await self._play() else quiet_bars + 1
+            self._clock.advance_to(close_ms)
+        if active := self._exchange.active():
+            log.warning("not_closed_at_the_end", symbols=sorted(active))
         self._ended()
 
-    def _last_bar(self, symbol: str) -> Any:
-        """Repeat a symbol's last bar, flat at its close: the price stands still."""
-        bars = self._cursor.bars[self._index[symbol]]
-        flat = bars[-1:].copy()[0]
-        flat["open"] = flat["high"] = flat["low"] = flat["close"]
-        return flat
+    def _stand_still(self, symbols: frozenset[str], close_ms: int) -> None:
+        """Repeat the bar each symbol was played last, flat at its close.
+
+        A symbol that never had one holds nothing; its orders expire without a bar.
+        """
+        for symbol in sorted(symbols & self._cursor.played.keys()):
+            flat = self._cursor.played[symbol].copy()
+            flat["open"] = flat["high"] = flat["low"] = flat["close"]
+            self._exchange.open_bar(symbol, flat, self._clock.now_ms(), close_ms)
 
     def statistics(self) -> dict[str, int | float | str]:
         """Count what was walked."""

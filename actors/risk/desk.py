@@ -60,7 +60,9 @@ class Desk:
     def __init__(self, ports: Ports, state: RiskState) -> None:
         self.ports = ports
         self.state = state
-        self.machine = GlobalMachine(ports.clock, self._record_transition)
+        if state.machine is None:
+            state.machine = GlobalMachine(ports.clock, self._record_transition)
+        self.machine = state.machine  # a restart of the actor does not forget it
 
     @property
     def preset(self) -> Preset:
@@ -94,11 +96,17 @@ class Desk:
     def lead(self, reason: str, symbol: str | None = None) -> None:
         """Let the global state follow the work in hand, and a wanted pause."""
         state = self.state
-        if state.pause_wanted and self.machine.allows(Phase.PAUSED):
-            state.pause_wanted = False
-            self.machine.move(Phase.PAUSED, "pause requested", None)
-            return
-        self.machine.lead(state.leading_stage(), reason, symbol)
+        if not self._pauses():
+            self.machine.lead(state.leading_stage(), reason, symbol)
+            self._pauses()
+
+    def _pauses(self) -> bool:
+        """Take the first legal edge to a wanted pause."""
+        state = self.state
+        if not state.pause_wanted or not self.machine.allows(Phase.PAUSED):
+            return False
+        state.pause_wanted = False
+        return self.machine.move(Phase.PAUSED, "pause requested")
 
     def checkpoint(self, stage: Stage, symbol: str, correlation: str) -> None:
         """Journal that a candidate reached a stage."""

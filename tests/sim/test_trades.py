@@ -3,13 +3,11 @@
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
+from trio.testing import MockClock
 
 from actors.domain.ledger import Position
 from actors.journal import Kind
 from tests.sim.world import A, Stage, World, leave, living, signal
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 CALM = [100.0] * 5
 
@@ -19,7 +17,9 @@ async def closed(stage: Stage) -> list[Position]:
     return [position for position in positions if position.ended]
 
 
-async def test_a_position_is_entered_protected_and_stopped_out(tmp_path: Path) -> None:
+async def test_a_position_is_entered_protected_and_stopped_out(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     world = World({(A, 4): signal(stop=95.0)}, closes={A: [*CALM, 100, 99, 90]})
     async with living(world, tmp_path) as stage:
         await stage.bar(5)
