@@ -261,19 +261,19 @@ class Feed(Actor[Walk]):
             if not active or quiet_bars == QUIET_BARS_MAX:
                 break
             close_ms = self._clock.now_ms() + timeframe_ms
-            self._stand_still(active, close_ms)
+            self._stand_still(close_ms)
             quiet_bars = 0 if await self._play() else quiet_bars + 1
             self._clock.advance_to(close_ms)
         if active := self._exchange.active():
             log.warning("not_closed_at_the_end", symbols=sorted(active))
         self._ended()
 
-    def _stand_still(self, symbols: frozenset[str], close_ms: int) -> None:
-        """Repeat the bar each symbol was played last, flat at its close.
+    def _stand_still(self, close_ms: int) -> None:
+        """Repeat the last bar of each symbol that is held, flat at its close.
 
-        A symbol that never had one holds nothing; its orders expire without a bar.
+        Only of those: an entry that is still on its way meets no price any more.
         """
-        for symbol in sorted(symbols & self._cursor.played.keys()):
+        for symbol in sorted(self._exchange.state.positions):
             flat = self._cursor.played[symbol].copy()
             flat["open"] = flat["high"] = flat["low"] = flat["close"]
             self._exchange.open_bar(symbol, flat, self._clock.now_ms(), close_ms)

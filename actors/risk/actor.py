@@ -211,7 +211,6 @@ class RiskActor(Actor[Any]):
         await self._positions.filled(record, fill)
         if not record.live:
             await self._order_ended(record)
-        await self._close_out()
         await self._confirm_kill()
 
     async def _order_update(self, update: OrderUpdate) -> None:
@@ -250,7 +249,6 @@ class RiskActor(Actor[Any]):
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
-            state.market_over = False
             state.unavailable.clear()  # every symbol's actor is a new one
             message, ok = f"started with {request.preset.name}", True
             desk.machine.move(Phase.INITIALIZING, message)
@@ -313,12 +311,6 @@ class RiskActor(Actor[Any]):
     async def _market_ended(self, _ended: MarketEnded) -> None:
         """Close what is open at the end of a recording."""
         self.desk.state.gate_open = False
-        self.desk.state.market_over = True
         await self._kill.cancel_entries()
-        await self._close_out()
-
-    async def _close_out(self) -> None:
-        """After the market's end, close what is open, also what fills only now."""
-        if self.desk.state.market_over:
-            for position in list(self.desk.state.positions.values()):
-                await self.protection.close(position, "end_of_market")
+        for position in list(self.desk.state.positions.values()):
+            await self.protection.close(position, "end_of_market")

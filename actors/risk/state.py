@@ -119,7 +119,6 @@ class RiskState:
         self.serial = 0
         self.machine: GlobalMachine | None = None  # made by the first desk
         self.running = False  # market and symbols run
-        self.market_over = False  # whatever still fills is closed again
 
     @property
     def unrealized(self) -> Decimal:

@@ -179,14 +179,16 @@ async def test_a_thin_market_closes_all_at_the_end(
         assert not stage.venue.state.positions
 
 
-async def test_an_entry_that_fills_after_the_end_is_closed_again(
+async def test_an_entry_of_the_last_bar_meets_no_price_any_more(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World({(A, 4): signal(), (A, 6): leave(), (A, 39): signal()})
     async with living(world, tmp_path) as stage:
         await stage.over()
-        trades = await closed(stage)
-        assert [trade.reason for trade in trades] == ["opposite", "end_of_market"]
+        (trade,) = await closed(stage)
+        assert trade.reason == "opposite"
+        (failed,) = await outcomes(stage, "failed")
+        assert failed["reason"] == "expired"
         assert not stage.venue.state.positions
         assert not stage.venue.state.orders
 

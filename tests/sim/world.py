@@ -23,7 +23,8 @@ from actors.domain.findings import (
     Strategy,
     SymbolContext,
 )
-from actors.domain.messages import Command, CommandAnswer, Published, Role
+from actors.domain.messages import Command, CommandAnswer, Published, Role, Signal
+from actors.domain.orders import Side
 from actors.engine import Engine, EngineSetup, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
@@ -122,6 +123,27 @@ def leave(side: int = 1) -> Found:
     return ({"kind": FindingKind.EXIT, "side": side, "reason": 2},)
 
 
+def idea(symbol: str, ts_ms: int) -> Signal:
+    """A signal as a message, for a test that speaks to the risk actor itself."""
+    return Signal(
+        correlation=f"c-{symbol}-{ts_ms}",
+        symbol=symbol,
+        ts_ms=ts_ms,
+        side=Side.LONG,
+        kind="scripted",
+        entry=Decimal(100),
+        stop=Decimal(95),
+        targets=((Decimal(110), Decimal(1)),),
+        level=None,
+        confidence=0.5,
+        score=1.0,
+        atr=Decimal(1),
+        opposite_depth_usd=None,
+        spread_bps=None,
+        stamps=(),
+    )
+
+
 class ScriptedPipeline:
     """Finds on each bar what the world's script says."""
 
@@ -218,7 +240,8 @@ class World:
         """Raise where the script wants a failure."""
         if self.faults.get((symbol, number), 0) > 0:
             self.faults[symbol, number] -= 1
-            raise ZeroDivisionError(f"bar {number} of {symbol}")
+            msg = f"bar {number} of {symbol}"
+            raise ZeroDivisionError(msg)
 
     def strategy(self, _preset: Preset) -> Strategy:
         return ScriptedStrategy(self)
@@ -314,7 +337,7 @@ class Stage:
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds, in virtual time."""
         with trio.fail_after(3600):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - the world has no event for it
                 await trio.sleep(0.01)
 
     async def rows(self, kind: Kind, symbol: str | None = None) -> tuple[Row, ...]:
