@@ -53,13 +53,14 @@ class Conductor(Actor[Any]):
         root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
         *,
+        running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
         self._root = root
         self._cast = cast
         self._over = over
-        self._running: list[str] = []  # children in their start order
+        self._running = running  # children in their start order; outlives a restart
 
     async def handle(self, message: Any) -> None:
         """Carry out one lifecycle command, one after another."""
@@ -140,7 +141,7 @@ class Conductor(Actor[Any]):
         supervisor = self._root()
         while self._running:
             await supervisor.stop_child(self._running.pop(), reason)
-        self._risk().tell(Ended(reason))
+        await self._risk().ask(lambda reply: Ended(reason, reply), ANSWER_SECONDS)
 
     async def _market_over(self) -> None:
         """Stop because there is nothing left to trade."""

@@ -131,6 +131,7 @@ class Engine:
         self.monitor = ResourceMonitor(
             resource_limits(setup), MachineSources(where), clock=self.wall
         )
+        self.running_children: list[str] = []  # the conductor's
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
@@ -192,7 +193,12 @@ class Engine:
         return self.risk
 
     def _make_conductor(self) -> Conductor:
-        return Conductor(self.root, Casting(self).cast, over=self.market_over.set)
+        return Conductor(
+            self.root,
+            Casting(self).cast,
+            running=self.running_children,
+            over=self.market_over.set,
+        )
 
     def root(self) -> Supervisor:
         """The running tree."""

@@ -273,8 +273,10 @@ class RiskActor(Actor[Any]):
     async def _ended(self, ended: Ended) -> None:
         self.desk.state.armed.clear()
         self.desk.state.running = False
-        if self.desk.machine.phase is Phase.STOPPED:
+        idle = self.desk.machine.phase is Phase.STOPPED
+        if idle:
             self.desk.machine.move(Phase.IDLE, ended.reason)
+        ended.reply.reply(idle)
 
     async def _symbol_down(self, down: SymbolDown) -> None:
         """Refuse a symbol's entries while its actor is away; its stop stands."""
