@@ -116,8 +116,9 @@ class Conductor(Actor[Any]):
                 ref.monitor(self._risk(), spec.name)
             feed = cast.feed(refs)
             self._risk().tell(Began(len(refs)))
-            await supervisor.start_child(feed, "market")
+            ref = await supervisor.start_child(feed, "market")
             self._running.append(feed.name)
+            ref.monitor(self._risk())
         except (RuntimeFault, EngineError) as error:
             self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")

@@ -13,6 +13,7 @@ all others go on.
 import math
 import time
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -58,6 +59,14 @@ class Listeners(msgspec.Struct, frozen=True):
     ended: Callable[[], None]  # the market is over
 
 
+class Progress(IntEnum):
+    """How much of the step at hand is done: a feed that starts again goes on there."""
+
+    AHEAD = 0
+    LAID_OUT = 1  # the exchange has its bars
+    LIVED = 2  # the exchange has traded along them, the risk actor has seen them
+
+
 class Cursor:
     """Where in the market we are. It outlives a restart of the feed."""
 
@@ -68,6 +77,7 @@ class Cursor:
         self.steps_taken = 0
         self.bars_taken = 0
         self.last_close_ms = self.description.start_ms
+        self.progress = Progress.AHEAD
         self.played: dict[str, Any] = {}  # symbol -> the bar it was played last
         self._blocks = market.blocks()
         self._steps: Iterator[Step] = iter(())
@@ -82,6 +92,7 @@ class Cursor:
     def next_step(self) -> Step | None:
         """Return the next step of the market, or None at its end."""
         step, self._peeked = self.peek(), None
+        self.progress = Progress.AHEAD
         return step
 
     def _pull(self) -> Step | None:
@@ -158,11 +169,11 @@ class Feed(Actor[Walk]):
         if pause_seconds > 0:
             self.context.send_after(pause_seconds, Walk())
             return
-        self._cursor.next_step()
         await self._live_through(step)
         began_ns = time.perf_counter_ns()
         await self._close(step)
         self._latency.observe((time.perf_counter_ns() - began_ns) / 1e9)
+        self._cursor.next_step()
         self.context.ref.tell(Walk())
 
     def _pause_seconds(self, step: Step) -> float:
@@ -177,17 +188,29 @@ class Feed(Actor[Walk]):
 
     async def _live_through(self, step: Step) -> None:
         """Let the exchange trade along this step's bars, event by event."""
-        active = self._exchange.active()
-        if active:
-            rows = dict(zip(step.indices, step.rows, strict=True))
-            for symbol in sorted(active):
-                row = rows.get(self._index[symbol])
-                if row is not None:
-                    bar = self._cursor.bars[self._index[symbol]][row]
-                    self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
-                    self._cursor.played[symbol] = bar
+        cursor = self._cursor
+        if cursor.progress is Progress.AHEAD:
+            cursor.progress = Progress.LAID_OUT
+            for symbol, bar in self._active_bars(step):
+                self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
+                cursor.played[symbol] = bar
+        if cursor.progress is Progress.LAID_OUT:
             await self._play()
-        self._clock.advance_to(step.close_ts)
+            self._clock.advance_to(step.close_ts)
+            cursor.progress = Progress.LIVED
+            cursor.steps_taken += 1
+            cursor.bars_taken += len(step.rows)
+            self._tell_watched(step)
+
+    def _active_bars(self, step: Step) -> list[tuple[str, Any]]:
+        """Give this step's bars of the symbols with orders or a position."""
+        active = self._exchange.active()
+        if not active:
+            return []
+        rows = dict(zip(step.indices, step.rows, strict=True))
+        indices = [(symbol, self._index[symbol]) for symbol in sorted(active)]
+        bars = self._cursor.bars
+        return [(s, bars[index][rows[index]]) for s, index in indices if index in rows]
 
     async def _play(self) -> bool:
         """Let all laid-out bars pass; whether anything happened in them."""
@@ -206,9 +229,6 @@ class Feed(Actor[Walk]):
     async def _close(self, step: Step) -> None:
         """Hand out the closed bars, wait for the answers, let the step be weighed."""
         cursor = self._cursor
-        cursor.steps_taken += 1
-        cursor.bars_taken += len(step.rows)
-        self._tell_watched(step)
         answers, bars, symbols = Latch(len(step.indices)), cursor.bars, self._symbols
         for index, row in zip(step.indices, step.rows, strict=True):
             message = BarsClosed(bars[index], row, row + 1, step.open_ts)
@@ -233,18 +253,9 @@ class Feed(Actor[Walk]):
 
     def _tell_watched(self, step: Step) -> None:
         """Give the risk actor the closed bars of what it holds."""
-        active = self._exchange.active()
-        if not active:
-            return
-        rows = dict(zip(step.indices, step.rows, strict=True))
-        for symbol in sorted(active):
-            index = self._index[symbol]
-            if index in rows:
-                bar = self._cursor.bars[index][rows[index]]
-                self._latch.add()
-                self._risk.tell_tracked(
-                    _watched(symbol, bar, step.close_ts), self._latch
-                )
+        for symbol, bar in self._active_bars(step):
+            self._latch.add()
+            self._risk.tell_tracked(_watched(symbol, bar, step.close_ts), self._latch)
 
     # --- the end ------------------------------------------------------------------
 

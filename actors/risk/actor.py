@@ -298,10 +298,16 @@ class RiskActor(Actor[Any]):
         self.desk.lead("symbol left work", down.symbol)
 
     async def _child_down(self, down: Down) -> None:
-        """Hear from the runtime that a symbol's actor ended or starts again."""
+        """Hear from the runtime that a symbol (the tag) or the feed ended."""
         if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
             return
         quarantined = down.state is ChildState.QUARANTINED
+        if down.tag is None:
+            did = "the market stands still" if quarantined else "it starts again"
+            severity = "critical" if quarantined else "warning"
+            text = f"{down.name} {down.reason}"
+            self.desk.alert(severity, "internal", text, did)
+            return
         self.desk.state.counts["quarantined"] += quarantined
         phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
         await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))

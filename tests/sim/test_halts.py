@@ -105,8 +105,8 @@ async def test_a_limit_refuses_the_entry_with_its_name(
     world.script[C, 12] = signal()
     if name in {"consecutive_losses", "daily_loss"}:
         del world.script[B, 4]
-        world.bars[A] = World(closes={A: [*CALM, 100, 70]}).bars[A]
-        world.bars[A]["open"][6] = world.bars[A]["high"][6] = 71.0  # a gap
+        world.bars[A] = World(closes={A: [*CALM, 100, 94]}).bars[A]
+        world.bars[A]["open"][6] = world.bars[A]["high"][6] = 94.5  # a gap
     elif name == "max_positions":
         del world.script[B, 4]
     world.preset = preset(**limit)
