@@ -154,8 +154,8 @@ class RiskActor(Actor[Any]):
                     signals.append(item)
                     self._decide("signal", symbol, candidate, item)
                 case WhyNot():
-                    self.desk.state.reasons[f"{item.stage}:{item.reason}"] += 1
                     self._decide("whynot", symbol, candidate, item)
+                    self.desk.tell_why(symbol, item)
                 case ExitSignal():
                     await self._strategy_exit(symbol, item)
                 case _:

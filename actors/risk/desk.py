@@ -113,7 +113,13 @@ class Desk:
         self.append(Kind.CHECKPOINT, Checkpoint(stage), symbol, correlation)
 
     def refuse(self, symbol: str, whynot: WhyNot, outcome: str = "refused") -> None:
-        """End a candidate or a signal with its one reason."""
+        """End a signal with its one reason."""
+        row = Decision(whynot.correlation, outcome, whynot)
+        self.append(Kind.DECISION, row, symbol, whynot.correlation)
+        self.tell_why(symbol, whynot)
+
+    def tell_why(self, symbol: str, whynot: WhyNot) -> None:
+        """Count, keep and publish a journalled reason."""
         state = self.state
         state.reasons[f"{whynot.stage}:{whynot.reason}"] += 1
         why = WhyRow(
@@ -126,8 +132,6 @@ class Desk:
             threshold=whynot.threshold,
         )
         state.why.append(why)
-        row = Decision(whynot.correlation, outcome, whynot)
-        self.append(Kind.DECISION, row, symbol, whynot.correlation)
         self.publish("why", "WHY", why)
 
     def alert(

@@ -11,7 +11,8 @@ from actors.domain.orders import OrderKind, OrderRequest, OrderState, Outcome
 from actors.domain.phases import Phase
 from actors.journal import Kind
 from actors.runtime.errors import BudgetExhausted
-from tests.sim.world import A, B, C, Stage, World, leave, living, signal
+from tests.sim.script import leave, signal
+from tests.sim.world import A, B, C, Stage, World, living
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -186,5 +187,3 @@ async def test_an_end_in_order_is_the_last_row_and_a_crash_writes_none(
         journal.append = noted  # type: ignore[method-assign]  # the last row is written after the block
         await stage.bar(7)
     assert journals[-1] == (Kind.SESSION, "SessionEnded")
-
-

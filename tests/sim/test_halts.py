@@ -9,7 +9,8 @@ from trio.testing import MockClock
 
 from actors.domain.phases import Phase
 from actors.journal import Kind
-from tests.sim.world import A, B, C, Stage, World, living, preset, signal
+from tests.sim.script import signal
+from tests.sim.world import A, B, C, Stage, World, living, preset
 
 CALM = [100.0] * 5
 FALL = dict.fromkeys((A, B, C), [*CALM, 100, 100, 90, 80, 70, 70])

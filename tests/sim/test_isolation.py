@@ -10,21 +10,8 @@ from actors.domain.messages import Candidate, Findings
 from actors.domain.phases import SymbolPhase
 from actors.feed import Pace
 from actors.journal import Kind
-from tests.sim.world import (
-    MINUTE_MS,
-    START_MS,
-    SYMBOLS,
-    A,
-    B,
-    C,
-    Stage,
-    World,
-    idea,
-    leave,
-    living,
-    signal,
-    whynot,
-)
+from tests.sim.script import idea, leave, signal, whynot
+from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, B, C, Stage, World, living
 
 BARS = 24
 OTHERS = (B, C)

@@ -22,18 +22,8 @@ from actors.domain.orders import (
 )
 from actors.exchange.book import PaperSettings
 from actors.journal import Kind
-from tests.sim.world import (
-    START_MS,
-    A,
-    B,
-    Stage,
-    World,
-    disarmed,
-    leave,
-    living,
-    preset,
-    signal,
-)
+from tests.sim.script import disarmed, leave, signal
+from tests.sim.world import START_MS, A, B, Stage, World, living, preset
 
 CALM = [100.0] * 5
 

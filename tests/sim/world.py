@@ -18,13 +18,11 @@ import trio
 from actors.domain.bars import Bars, Instrument, MarketDescription, empty_bars
 from actors.domain.findings import (
     FINDING,
-    FindingKind,
     LevelView,
     Strategy,
     SymbolContext,
 )
-from actors.domain.messages import Command, CommandAnswer, Published, Role, Signal
-from actors.domain.orders import Side
+from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, EngineSetup, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
@@ -37,6 +35,7 @@ from config.load import dump_preset, load_preset
 from config.preset import Preset
 from config.settings import MonitorGroup, SupervisionGroup
 from tests.presets import changed
+from tests.sim.script import Found
 from tests.sim.venue import Venue
 
 MINUTE_MS = 60_000
@@ -62,8 +61,6 @@ WIDE = {
     "position_config.exit_rules.failed_breakout_bars": 0,
 }
 
-Found = tuple[dict[str, Any], ...]
-
 
 def preset(**others: Any) -> Preset:
     """Give the wide preset with fields changed; `__` stands for a dot."""
@@ -72,76 +69,6 @@ def preset(**others: Any) -> Preset:
     for path, value in fields.items():
         made = changed(made, path, value)
     return made
-
-
-# --- what a script may say ---------------------------------------------------------
-
-
-def signal(side: int = 1, stop: float = 95.0, target: float = 0.0) -> Found:
-    """A candidate that becomes a signal at the bar's close."""
-    return (
-        {"kind": FindingKind.CANDIDATE, "side": side, "score": 1.0},
-        {"kind": FindingKind.LEVELS, "side": side, "value": 2.0},
-        {"kind": FindingKind.ARMED, "side": side, "level": 100.0, "level_id": 1},
-        {
-            "kind": FindingKind.SIGNAL,
-            "side": side,
-            "stop": stop,
-            "target": target,
-            "atr": 1.0,
-            "score": 1.0,
-            "confidence": 0.5,
-        },
-    )
-
-
-def whynot() -> Found:
-    """A candidate that comes to nothing."""
-    return (
-        {"kind": FindingKind.CANDIDATE, "side": 1, "score": 1.0},
-        {"kind": FindingKind.WHYNOT, "reason": 1, "value": 1.0, "threshold": 2.0},
-    )
-
-
-def armed() -> Found:
-    """A candidate that has levels and waits at one; its bar gives no signal."""
-    return (
-        {"kind": FindingKind.CANDIDATE, "side": 1, "score": 1.0},
-        {"kind": FindingKind.LEVELS, "side": 1, "value": 2.0},
-        {"kind": FindingKind.ARMED, "side": 1, "level": 100.0, "level_id": 1},
-        {"kind": FindingKind.WHYNOT, "reason": 1, "value": 1.0, "threshold": 2.0},
-    )
-
-
-def disarmed() -> Found:
-    """The symbol no longer waits."""
-    return ({"kind": FindingKind.DISARMED, "reason": 1},)
-
-
-def leave(side: int = 1) -> Found:
-    """The strategy wants its position closed."""
-    return ({"kind": FindingKind.EXIT, "side": side, "reason": 2},)
-
-
-def idea(symbol: str, ts_ms: int) -> Signal:
-    """A signal as a message, for a test that speaks to the risk actor itself."""
-    return Signal(
-        correlation=f"c-{symbol}-{ts_ms}",
-        symbol=symbol,
-        ts_ms=ts_ms,
-        side=Side.LONG,
-        kind="scripted",
-        entry=Decimal(100),
-        stop=Decimal(95),
-        targets=((Decimal(110), Decimal(1)),),
-        level=None,
-        confidence=0.5,
-        score=1.0,
-        atr=Decimal(1),
-        opposite_depth_usd=None,
-        spread_bps=None,
-        stamps=(),
-    )
 
 
 class ScriptedPipeline:
@@ -206,6 +133,7 @@ class ScriptedStrategy:
         self._world = world
 
     def pipeline(self, context: SymbolContext) -> ScriptedPipeline:
+        self._world.cast(context.instrument.symbol)
         return ScriptedPipeline(self._world, context.instrument.symbol)
 
 
@@ -229,6 +157,8 @@ class World:
         }
         #: (symbol, bar) -> how often it still makes the pipeline raise.
         self.faults: dict[tuple[str, int], int] = {}
+        #: Called when a symbol's pipeline is made.
+        self.cast: Callable[[str], None] = lambda _symbol: None
         self.preset = preset()
         self.pace = Pace(speed=60.0)  # one bar a (virtual) second
         self.paper = PaperSettings()
