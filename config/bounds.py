@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_SIGNS = {"gt": ">", "ge": ">=", "le": "<="}
 
 
 def bounded(
@@ -51,8 +51,6 @@ def _within(number: Decimal, sign: str, at: Decimal) -> bool:
             return number > at
         case "ge":
             return number >= at
-        case "lt":
-            return number < at
         case _:
             return number <= at
 

@@ -1,9 +1,11 @@
 """Reads presets: shipped ones by name, a person's own by the path of a .json file."""
 
 import re
+from enum import Enum
 from importlib import resources
+from inspect import isclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -90,7 +92,10 @@ def _located(error: msgspec.ValidationError, whole: Any) -> str:
         return f"{problem} at {path or 'the top'}; check its spelling, or remove it"
     found = _at(whole, path)
     shown = "" if isinstance(found, dict | list) else f" (it is {found!r})"
-    return f"{path or 'the top'}{shown}: {problem}; correct it"
+    remedy = "correct it"
+    if problem.startswith("Invalid enum value"):
+        remedy = f"choose one of {', '.join(_choices(path))}"
+    return f"{path or 'the top'}{shown}: {problem}; {remedy}"
 
 
 def _at(whole: Any, path: str) -> Any:
@@ -101,3 +106,12 @@ def _at(whole: Any, path: str) -> Any:
         elif isinstance(whole, dict):
             whole = whole.get(name)
     return whole
+
+
+def _choices(path: str) -> list[str]:
+    """List what the field at a msgspec path may be, from its annotation."""
+    hint: Any = Preset
+    for name in re.findall(r"[a-z][a-z0-9_]*", path):
+        hint = get_type_hints(hint)[name]
+    kinds = [kind for kind in (hint, *get_args(hint)) if isclass(kind)]
+    return [str(member) for kind in kinds if issubclass(kind, Enum) for member in kind]

@@ -26,7 +26,7 @@ BarsOrOff = Annotated[int, Meta(ge=0, le=78)]
 HeldBars = Annotated[int, Meta(ge=1, le=240)]  # bars since entry
 HeldBarsOrOff = Annotated[int, Meta(ge=0, le=240)]
 Symbol = Annotated[
-    str, Meta(pattern=r"^[A-Z0-9]{1,20}/[A-Z0-9]{2,10}(:[A-Z0-9]{2,10})?$")
+    str, Meta(pattern=r"^[^\s/:]{1,30}/[A-Za-z0-9]{2,12}(:[A-Za-z0-9-]{2,20})?$")
 ]
 
 
@@ -205,7 +205,7 @@ class PositionConfig(Group, frozen=True, kw_only=True):
     sl_mode: StopMode = StopMode.SIGNAL
     sl_atr: PositiveDecimal = Decimal("1.2")
     breakeven_at_r: PositiveDecimal = Decimal(1)  # or after the first target
-    breakeven_buffer_bps: NonNegativeDecimal = Decimal(5)
+    breakeven_buffer_bps: NonNegativeDecimal = Decimal(5)  # over the fees of both sides
     chandelier_atr: PositiveDecimal = Decimal(3)
     chandelier_bars: HeldBars = 22
     trail_from_r: PositiveDecimal = Decimal(2)

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import msgspec
 
+from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
 from actors.domain.messages import WatchedBar
-from actors.domain.money import BPS, ONE, ZERO, nearest_to
+from actors.domain.money import BPS, ONE, ZERO, ceil_to, floor_to, nearest_to
 from actors.domain.orders import Side
 from actors.domain.phases import TradePhase
 from config.preset import PositionConfig, SmartPlacement, TargetMode
@@ -39,19 +40,26 @@ def targets(
 
     A leg is `level_r` times R from entry; in SMART mode it moves to stand before a
     level or a round number that lies close by, never further than `shift_max_bps`.
+    Every target is at least a tick beyond the entry: one behind it would close the
+    trade at once.
     """
-    risk = abs(entry - stop)
+    reach = abs(entry - stop) * side.sign
     ladder = []
     for leg in rules.tp_levels:
-        price = entry + leg.level_r * risk * side.sign
+        price = entry + leg.level_r * reach
         if rules.tp_mode is TargetMode.SMART:
-            price = _before_obstacle(
-                price, side, rules.tp_smart_placement, (*obstacles, round_number(price))
-            )
-        rounded = nearest_to(price, tick)
-        if rounded > ZERO:
-            ladder.append((rounded, leg.size))
+            met = (*obstacles, round_number(price))
+            price = _before_obstacle(entry, price, side, rules.tp_smart_placement, met)
+        placed = beyond(entry, price, side, tick)
+        if placed > ZERO:
+            ladder.append((placed, leg.size))
     return tuple(ladder)
+
+
+def beyond(entry: Decimal, price: Decimal, side: Side, tick: Decimal) -> Decimal:
+    """Put a target on the grid, at least a tick beyond the entry."""
+    sign = side.sign
+    return _better(nearest_to(price, tick), entry + tick * sign, sign)
 
 
 def round_number(price: Decimal) -> Decimal:
@@ -60,7 +68,11 @@ def round_number(price: Decimal) -> Decimal:
 
 
 def _before_obstacle(
-    price: Decimal, side: Side, rules: SmartPlacement, obstacles: tuple[Decimal, ...]
+    entry: Decimal,
+    price: Decimal,
+    side: Side,
+    rules: SmartPlacement,
+    obstacles: tuple[Decimal, ...],
 ) -> Decimal:
     """Move a target to stand before the obstacle it would have to pass, if close."""
     reach = price * rules.shift_max_bps * BPS
@@ -69,7 +81,7 @@ def _before_obstacle(
         last = index == len(obstacles) - 1
         offset_bps = rules.round_offset_bps if last else rules.level_offset_bps
         before = obstacle * (ONE - offset_bps * BPS * side.sign)
-        nearer = (shifted - before) * side.sign > ZERO
+        nearer = ZERO < (before - entry) * side.sign < (shifted - entry) * side.sign
         if nearer and abs(price - before) <= reach:
             shifted = before
     return shifted
@@ -98,14 +110,14 @@ def observe(position: Position, bar: WatchedBar, rules: PositionConfig) -> Posit
 
 
 def manage(
-    position: Position, bar: WatchedBar, rules: PositionConfig, tick: Decimal
+    position: Position, bar: WatchedBar, rules: PositionConfig, instrument: Instrument
 ) -> Plan:
     """Decide what one closed bar means for a running position."""
     seen = observe(position, bar, rules)
     reason = _early_exit(seen, bar, rules)
     if reason is not None:
         return Plan(position=seen, exit_reason=reason)
-    stop = _ratcheted_stop(seen, rules, tick)
+    stop = _ratcheted_stop(seen, rules, instrument)
     return Plan(position=seen, stop=stop)
 
 
@@ -165,14 +177,13 @@ def _held_too_long(position: Position, bar: WatchedBar, rules: PositionConfig) -
 
 
 def _ratcheted_stop(
-    position: Position, rules: PositionConfig, tick: Decimal
+    position: Position, rules: PositionConfig, instrument: Instrument
 ) -> Decimal | None:
     """Return a better stop than today's, at least a tick better, or None."""
-    sign = position.side.sign
+    sign, tick = position.side.sign, instrument.tick_size
     wanted = position.stop
     if _breakeven_due(position, rules):
-        buffer = ONE + rules.breakeven_buffer_bps * BPS * sign
-        wanted = _better(wanted, position.entry * buffer, sign)
+        wanted = _better(wanted, _breakeven(position, rules, instrument), sign)
     if position.r_at(position.best) >= rules.trail_from_r and position.extremes:
         pick = max if sign > 0 else min
         chandelier = (
@@ -188,6 +199,18 @@ def _ratcheted_stop(
 def _breakeven_due(position: Position, rules: PositionConfig) -> bool:
     reached = position.r_at(position.best) >= rules.breakeven_at_r
     return reached or position.targets_hit > 0
+
+
+def _breakeven(
+    position: Position, rules: PositionConfig, instrument: Instrument
+) -> Decimal:
+    """Give the price at which a close as taker pays both fees and the buffer."""
+    sign = position.side.sign
+    fee = instrument.taker_fee_bps * BPS * sign
+    even = position.entry * (ONE + fee) / (ONE - fee)
+    buffered = even + position.entry * rules.breakeven_buffer_bps * BPS * sign
+    away = ceil_to if sign > 0 else floor_to
+    return away(buffered, instrument.tick_size)
 
 
 def _better(current: Decimal, wanted: Decimal, sign: int) -> Decimal:
@@ -217,7 +240,8 @@ def legs(
     """
 
     def legal(size: Decimal, price: Decimal) -> bool:
-        return size >= quantity_min and size * price >= notional_min
+        enough = size >= quantity_min and size * price >= notional_min
+        return enough and size > ZERO
 
     planned: list[tuple[Decimal, Decimal]] = []
     left, carried = quantity, ZERO

@@ -20,7 +20,7 @@ def intent_id(correlation: str, purpose: str, serial: int) -> str:
 
 def client_order_id(engine: str, intent: str, attempt: int) -> str:
     """Name an order at the exchange: at most 24 characters of [a-z0-9-]."""
-    return f"bx{attempt}-{_digest(engine, intent, attempt, size=10)}"
+    return f"bx{attempt}-{_digest(engine, intent, attempt, size=9)}"
 
 
 def position_id(correlation: str) -> str:

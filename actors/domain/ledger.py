@@ -4,6 +4,10 @@ A position is a frozen record; every fill makes the next one. R, the unit in whi
 results are told, is frozen at the first moment the entry is complete: the distance
 from the average entry to the first stop, times the size that was entered. Later stop
 moves never change it.
+
+An average may be a third of something, which no Decimal holds. So averages are for
+people; the result of a closed position is what its exits brought less what its
+entries cost, to the last digit, and shares booked on the way are round numbers.
 """
 
 from decimal import Decimal
@@ -11,11 +15,13 @@ from decimal import Decimal
 import msgspec
 
 from actors.domain.messages import PositionView
-from actors.domain.money import ZERO
+from actors.domain.money import ZERO, nearest_to
 from actors.domain.orders import Fill, Side
 from actors.domain.phases import TRADE_MACHINE, TradePhase, check
 
 ENDED = frozenset({TradePhase.CLOSED, TradePhase.DUST})
+#: What a share of a result is rounded to while the position is open.
+GRAIN = Decimal("1e-12")
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +38,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     open: Decimal = ZERO  # quantity still held
     entry: Decimal = ZERO  # average entry price
     exit: Decimal = ZERO  # average exit price
+    entry_value: Decimal = ZERO  # price times quantity of all entry fills
+    exit_value: Decimal = ZERO  # price times quantity of all exit fills
     stop: Decimal
     initial_stop: Decimal
     targets: tuple[tuple[Decimal, Decimal], ...]  # (price, fraction of `entered`)
@@ -91,12 +99,13 @@ def enter(position: Position, fill: Fill) -> Position:
     """Apply one fill of the entry order."""
     assert fill.side is position.side, "an entry fill has the position's side"
     entered = position.entered + fill.quantity
-    paid = position.entry * position.entered + fill.price * fill.quantity
+    entry_value = position.entry_value + fill.price * fill.quantity
     return msgspec.structs.replace(
         position,
         entered=entered,
         open=position.open + fill.quantity,
-        entry=paid / entered,
+        entry=entry_value / entered,
+        entry_value=entry_value,
         fees=position.fees + fill.fee,
         updated_ms=fill.ts_ms,
         mark=fill.price,
@@ -114,15 +123,19 @@ def reduce(position: Position, fill: Fill, reason: str) -> Position:
     assert fill.quantity <= position.open, (
         f"{fill.symbol}: exit of {fill.quantity} exceeds the open {position.open}"
     )
-    gone = position.entered - position.open
-    proceeds = position.exit * gone + fill.price * fill.quantity
     left = position.open - fill.quantity
-    gained = (fill.price - position.entry) * fill.quantity * position.side.sign
+    exit_value = position.exit_value + fill.price * fill.quantity
+    if left == ZERO:
+        realized = (exit_value - position.entry_value) * position.side.sign
+    else:
+        gained = (fill.price - position.entry) * fill.quantity * position.side.sign
+        realized = position.realized + nearest_to(gained, GRAIN)
     reduced = msgspec.structs.replace(
         position,
         open=left,
-        exit=proceeds / (gone + fill.quantity),
-        realized=position.realized + gained,
+        exit=exit_value / (position.entered - left),
+        exit_value=exit_value,
+        realized=realized,
         fees=position.fees + fill.fee,
         updated_ms=fill.ts_ms,
         mark=fill.price,

@@ -8,14 +8,18 @@ from decimal import Decimal
 
 import msgspec
 
+from actors.domain.bars import Instrument
 from actors.domain.messages import Signal
-from actors.domain.money import ZERO
+from actors.domain.money import ONE, ZERO
 from actors.domain.orders import Side
 from actors.domain.sizing import Room
 from config.preset import Preset, Risk
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+#: The account counts in dollars: what is quoted otherwise (BTC, EUR) would be added
+#: up wrongly, so it is watched but not traded.
+ACCOUNT_QUOTES = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
 #: A trade in R smaller than this is a scratch, not a loss.
 SCRATCH_R = Decimal("0.05")
 
@@ -26,7 +30,8 @@ class Holding(msgspec.Struct, frozen=True):
     symbol: str
     side: Side
     notional: Decimal
-    risk_usd: Decimal
+    risk_usd: Decimal  # from entry to stop
+    loss_usd: Decimal  # still to come, from today's equity, when its stop is hit
     bucket: str  # correlated bucket
 
 
@@ -77,7 +82,11 @@ def open_day(equity: Decimal, now_ms: int) -> Day:
 
 
 def roll(day: Day, equity: Decimal, now_ms: int) -> Day:
-    """Move to the present UTC day if midnight has passed, and keep the equity high."""
+    """Move to the present UTC day if midnight has passed, and keep the equity high.
+
+    A new day ends a losing streak, because a full one could never end otherwise: it
+    forbids the entry that might win. The kill baseline stays.
+    """
     high = max(day.equity_high, equity)
     if now_ms // DAY_MS <= day.day:
         return msgspec.structs.replace(day, equity_high=high)
@@ -136,21 +145,35 @@ def kill_reason(day: Day, equity: Decimal, risk: Risk) -> str | None:
     return None
 
 
-def room(account: Account, signal: Signal, bucket: str) -> Room:
+def bucket_of(instrument: Instrument, side: Side) -> str:
+    """Name the correlated bucket of a trade.
+
+    Without measured correlations every coin counts as one bet with the others on the
+    same side (UNKNOWN fails closed); the benchmark's own base is no exception.
+    """
+    return f"{instrument.quote}-{side}"
+
+
+def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
     """Say what every cap still allows for one more trade."""
     risk, day, equity = account.preset.risk, account.day, account.equity
     held = account.holdings
+    bucket = bucket_of(instrument, signal.side)
     same_side = sum((h.notional for h in held if h.side is signal.side), ZERO)
     in_bucket = sum((h.notional for h in held if h.bucket == bucket), ZERO)
     notional = sum((h.notional for h in held), ZERO)
     at_risk = sum((h.risk_usd for h in held), ZERO)
+    worst_equity = equity - sum((h.loss_usd for h in held), ZERO)
+    daily_max = day.equity_at_start * risk.daily_risk_limit
     traded = dict(day.notional_by_symbol).get(signal.symbol, ZERO)
     symbol_max = risk.max_notional_per_symbol_day_usd
-    ceiling = equity * risk.leverage_max
+    # What cannot be sold short is bought with money that is there: no leverage.
+    leverage = risk.leverage_max if instrument.shortable else ONE
+    ceiling = equity * leverage
     return Room(
         equity=equity,
         total_risk=equity * risk.max_total_risk - at_risk,
-        daily_loss=day.equity_at_start * risk.daily_risk_limit - day_loss(day, equity),
+        daily_loss=daily_max - day_loss(day, worst_equity),
         same_direction=equity * risk.max_same_direction_notional_ratio - same_side,
         correlated=ceiling * risk.correlated_exposure_block - in_bucket,
         margin=ceiling - notional,

@@ -1,7 +1,8 @@
 """How large a trade may be: R sizing, then the smallest of every cap, by name.
 
 quantity = equity x risk / loss per unit, where the loss per unit is the stop distance
-plus the fees of both sides and the expected slippage (domain reference, 4.4).
+plus the fees of both sides and the expected slippage (domain reference, 4.4). What a
+cap must hold is counted at its worst: a fill at the far edge of the entry's band.
 """
 
 from decimal import Decimal
@@ -10,7 +11,7 @@ import msgspec
 
 from actors.domain.bars import Instrument
 from actors.domain.messages import Signal
-from actors.domain.money import BPS, ZERO, truncate_to
+from actors.domain.money import BPS, ONE, ZERO, truncate_to
 from config.preset import Preset
 
 
@@ -31,7 +32,8 @@ class Sized(msgspec.Struct, frozen=True):
     """A size and the name of the cap that bound it ("risk" when none did)."""
 
     quantity: Decimal
-    risk_usd: Decimal  # worst planned loss, fees and slippage included
+    risk_usd: Decimal  # loss at the stop after the worst fill, fees included
+    notional: Decimal  # after the worst fill
     binding: str
     wanted: Decimal
 
@@ -51,6 +53,25 @@ def loss_per_unit(signal: Signal, preset: Preset) -> Decimal:
     return abs(signal.entry - signal.stop) + signal.entry * costs_bps * BPS
 
 
+def worst_price(signal: Signal, preset: Preset) -> Decimal:
+    """The band's far edge: an entry never fills at a price beyond it."""
+    band_bps = preset.execution_config.entry_band_bps
+    return signal.entry * (ONE + band_bps * BPS * signal.side.sign)
+
+
+def _worst_loss_per_unit(signal: Signal, preset: Preset) -> Decimal:
+    """Loss of one unit at the stop when it was entered at the worst price."""
+    fees_bps = 2 * preset.execution_config.taker_fee_bps
+    distance = abs(worst_price(signal, preset) - signal.stop)
+    fees = signal.entry * fees_bps * BPS
+    return max(distance + fees, loss_per_unit(signal, preset))
+
+
+def _dearest_price(signal: Signal, preset: Preset) -> Decimal:
+    """The price at which one unit counts most against a cap on notional."""
+    return max(signal.entry, worst_price(signal, preset))
+
+
 def size(
     signal: Signal, preset: Preset, instrument: Instrument, room: Room
 ) -> Sized | TooSmall:
@@ -59,25 +80,31 @@ def size(
     assert unit_loss > ZERO, "a signal's stop is away from its entry"
     risk = room.equity * preset.risk.risk_per_trade / (2 if room.halved else 1)
     wanted = risk / unit_loss
-    caps = {"risk": wanted, **_caps(signal, preset, room, unit_loss)}
+    caps = {"risk": wanted, **_caps(signal, preset, room)}
     binding = min(caps, key=lambda name: caps[name])
     quantity = truncate_to(max(caps[binding], ZERO), instrument.lot_size)
     skip_below = wanted * preset.execution_config.size_skip_below
-    if quantity < skip_below:
+    if binding != "risk" and quantity < skip_below:
         return TooSmall(f"capped_by_{binding}", quantity, skip_below)
-    if quantity < instrument.quantity_min:
-        return TooSmall("quantity_min", quantity, instrument.quantity_min)
+    smallest = max(instrument.quantity_min, instrument.lot_size)
+    if quantity < smallest:
+        return TooSmall("quantity_min", quantity, smallest)
     if quantity * signal.entry < instrument.notional_min:
         notional = quantity * signal.entry
         return TooSmall("notional_min", notional, instrument.notional_min)
-    return Sized(quantity, quantity * unit_loss, binding, wanted)
+    return Sized(
+        quantity=quantity,
+        risk_usd=quantity * _worst_loss_per_unit(signal, preset),
+        notional=quantity * _dearest_price(signal, preset),
+        binding=binding,
+        wanted=wanted,
+    )
 
 
-def _caps(
-    signal: Signal, preset: Preset, room: Room, unit_loss: Decimal
-) -> dict[str, Decimal]:
+def _caps(signal: Signal, preset: Preset, room: Room) -> dict[str, Decimal]:
     """Every cap as a quantity; what is UNKNOWN or switched off is not a cap."""
-    price = signal.entry
+    price = _dearest_price(signal, preset)
+    unit_loss = _worst_loss_per_unit(signal, preset)
     depth_fraction = preset.execution_config.max_depth_fraction
     by_notional: dict[str, Decimal | None] = {
         "max_position_usd": preset.risk.max_position_size_usd,

@@ -1,7 +1,8 @@
 """From the kernel's rows to messages: here floats end and Decimal begins.
 
 Prices are put on the instrument's tick grid; a stop is rounded away from the entry,
-so that rounding never makes a stop tighter than the strategy meant.
+so that rounding never makes a stop tighter than the strategy meant. A stop that was
+never away from its entry is not rounded into one: that signal ends as a why-not.
 """
 
 import math
@@ -10,7 +11,7 @@ from typing import Any
 
 from actors.domain import ids
 from actors.domain.bars import Instrument
-from actors.domain.exits import targets
+from actors.domain.exits import beyond, targets
 from actors.domain.findings import FindingKind, Pipeline
 from actors.domain.findings import Findings as Rows
 from actors.domain.messages import (
@@ -25,6 +26,7 @@ from actors.domain.messages import (
     WhyNot,
 )
 from actors.domain.money import (
+    ONE,
     ZERO,
     ceil_to,
     decimal_from_float,
@@ -91,22 +93,28 @@ class Translator:
         return ExitSignal(_side(row["side"]), self._pipeline.reasons[row["reason"]])
 
     def _whynot(self, row: Any) -> Finding:
-        return WhyNot(
-            self._correlation(row),
-            "signal",
-            self._pipeline.reasons[row["reason"]],
-            _known(row["value"]),
-            _known(row["threshold"]),
-        )
+        reason = self._pipeline.reasons[row["reason"]]
+        value, threshold = _known(row["value"]), _known(row["threshold"])
+        return self._lacking(row, reason, value, threshold)
 
     def _signal(self, row: Any) -> Finding:
+        """Make a signal, or say what it lacks; UNKNOWN fails closed."""
         side = _side(row["side"])
+        if not (row["entry"] - row["stop"]) * side.sign > 0:
+            given, wanted = _known(row["stop"]), _known(row["entry"])
+            return self._lacking(row, "stop_distance", given, wanted)
+        if math.isnan(row["atr"]):
+            return self._lacking(row, "atr_unknown", "UNKNOWN", "")
         entry = self._price(row["entry"])
         stop = self._stop(side, row["stop"], entry)
-        if stop <= ZERO or stop == entry:
-            return WhyNot(
-                self._correlation(row), "signal", "stop_distance", str(stop), str(entry)
-            )
+        if min(entry, stop) <= ZERO:
+            return self._lacking(row, "stop_distance", str(stop), str(entry))
+        return self._complete(row, side, entry, stop)
+
+    def _lacking(self, row: Any, reason: str, value: str, threshold: str) -> WhyNot:
+        return WhyNot(self._correlation(row), "signal", reason, value, threshold)
+
+    def _complete(self, row: Any, side: Side, entry: Decimal, stop: Decimal) -> Signal:
         obstacles = tuple(
             decimal_from_float(price)
             for price in row["obstacles"]
@@ -150,7 +158,8 @@ class Translator:
         """Use the strategy's own target for all of the size, else the preset's."""
         tick = self._instrument.tick_size
         if row["target"] > 0:
-            return ((self._price(row["target"]), Decimal(1)),)
+            target = beyond(entry, decimal_from_float(row["target"]), side, tick)
+            return ((target, ONE),)
         rules = self._preset.position_config
         return targets(rules, side, entry, stop, tick, obstacles)
 

@@ -27,7 +27,7 @@ from actors.domain.messages import (
     WatchedBar,
     WhyNot,
 )
-from actors.domain.orders import Fill, OrderState, OrderUpdate
+from actors.domain.orders import Fill, OrderUpdate
 from actors.domain.phases import Phase, SymbolPhase
 from actors.journal import Kind
 from actors.risk.commands import Commands

@@ -69,6 +69,7 @@ class Positions:
 
     async def entry_ended(self, record: OrderRecord) -> None:
         """Set out the take-profit ladder once the entry's final size is known."""
+        self._desk.lead("entry order ended", record.request.symbol)
         position = self._desk.state.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
@@ -160,8 +161,8 @@ class Positions:
 
     async def _manage(self, position: Position, bar: WatchedBar) -> None:
         rules = self._desk.preset.position_config
-        tick = self._desk.state.instruments[position.symbol].tick_size
-        plan = exits.manage(position, bar, rules, tick)
+        instrument = self._desk.state.instruments[position.symbol]
+        plan = exits.manage(position, bar, rules, instrument)
         self._protection.store(plan.position, quiet=True)
         if plan.exit_reason is not None:
             await self._protection.close(plan.position, plan.exit_reason)

@@ -11,10 +11,10 @@ import msgspec
 
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
-from actors.domain.limits import Account, Day, Holding, open_day
+from actors.domain.limits import Account, Day, Holding, bucket_of, open_day
 from actors.domain.messages import Alert, OrderView, Signal
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, OrderState, Side
+from actors.domain.orders import OrderRequest, OrderState
 from actors.domain.phases import LEADING_STAGES, LIVE_ORDER_STATES, Phase
 from actors.domain.views import WhyRow
 from actors.risk.machine import GlobalMachine
@@ -138,7 +138,8 @@ class RiskState:
                 symbol=p.symbol,
                 side=p.side,
                 notional=p.open * p.mark + _notional(entries.get(p.symbol)),
-                risk_usd=self._risk(p) + _risk(entries.get(p.symbol)),
+                risk_usd=_stopped(p, p.entry) + _risk(entries.get(p.symbol)),
+                loss_usd=_stopped(p, p.mark) + _risk(entries.get(p.symbol)),
                 bucket=bucket_of(self.instruments[p.symbol], p.side),
             )
             for p in self.positions.values()
@@ -149,17 +150,13 @@ class RiskState:
                 side=order.request.side,
                 notional=_notional(order),
                 risk_usd=_risk(order),
+                loss_usd=_risk(order),
                 bucket=bucket_of(self.instruments[symbol], order.request.side),
             )
             for symbol, order in entries.items()
             if symbol not in self.positions
         ]
         return tuple(held)
-
-    def _risk(self, position: Position) -> Decimal:
-        """Money lost if the stop is hit now; a stop beyond entry risks nothing."""
-        distance = (position.entry - position.stop) * position.side.sign
-        return max(ZERO, distance) * position.open
 
     def account(self, now_ms: int) -> Account:
         """Give the limits their measure of this moment."""
@@ -200,6 +197,12 @@ class RiskState:
         return True
 
 
+def _stopped(position: Position, price: Decimal) -> Decimal:
+    """Money lost from `price` to the stop; a stop beyond it loses nothing."""
+    distance = (price - position.stop) * position.side.sign
+    return max(ZERO, distance) * position.open
+
+
 def _entry(order: OrderRecord) -> bool:
     return order.purpose == "entry" and order.live
 
@@ -215,12 +218,3 @@ def _risk(order: OrderRecord | None) -> Decimal:
     if order is None:
         return ZERO
     return order.risk_usd * (1 - order.filled / order.request.quantity)
-
-
-def bucket_of(instrument: Instrument, side: Side) -> str:
-    """Name the correlated bucket of a trade.
-
-    Without measured correlations every coin counts as one bet with the others on the
-    same side (UNKNOWN fails closed); the benchmark's own base is no exception.
-    """
-    return f"{instrument.quote}-{side}"

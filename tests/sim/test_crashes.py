@@ -1,5 +1,6 @@
 """What happens when the engine's own actors crash."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ async def test_a_risk_crash_ends_in_error_with_the_gate_closed_and_a_way_back(
         trades = [p for p in await stage.bodies(Kind.POSITION, A) if p["closed_ms"]]
         assert [trade["reason"] for trade in trades] == ["stop"]
         walked = await stage.walked()
-        joined = zip(walked, walked[1:], strict=False)
+        joined = itertools.pairwise(walked)
         assert all(before[1] == after[0] for before, after in joined)
 
 
@@ -133,7 +134,7 @@ def failing_once(stage: Stage) -> Callable[[], bool]:
     def fails() -> bool:
         if left[0]:
             left[0] -= 1
-            raise Broken("play")
+            raise Broken
         return play()
 
     return fails

@@ -13,7 +13,7 @@ from tests.sim.script import signal
 from tests.sim.world import A, B, C, Stage, World, living, preset
 
 CALM = [100.0] * 5
-FALL = dict.fromkeys((A, B, C), [*CALM, 100, 100, 90, 80, 70, 70])
+FALL = {symbol: [*CALM, 100, 100, 90, 80, 70, 70] for symbol in (A, B, C)}
 TIGHT = {
     f"risk__{name}": Decimal("0.02")
     for name in ("risk_per_trade", "daily_risk_limit", "kill_switch_loss_limit")

@@ -6,7 +6,7 @@ signals, fills and faults. What no situation takes is taken at the machine, with
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +127,16 @@ ARMED: Script = {(A, 2): armed()}
 HALTED: Script = {(A, 2): signal() + disarmed(), (B, 6): armed()}
 QUIET: Script = {}
 
+WHOLE_TRADE = (
+    "IDLE INITIALIZING SCANNING LEVEL_BUILDING SIGNAL_WAIT SIZING EXECUTION "
+    "MANAGING SCANNING"
+)
 #: name -> (script, scene, edges that it takes)
 SCENES: dict[str, tuple[Script, Scene, str]] = {
     "one trade": (
         TRADE,
         until(11),
-        "IDLE INITIALIZING SCANNING LEVEL_BUILDING SIGNAL_WAIT SIZING EXECUTION "
-        "MANAGING SCANNING",
+        WHOLE_TRADE,
     ),
     "levels lead nowhere": (LEVELS, until(3), "LEVEL_BUILDING SCANNING"),
     "disarmed": (ARMED | {(A, 4): disarmed()}, until(5), "SIGNAL_WAIT SCANNING"),
@@ -202,7 +205,7 @@ AT_THE_MACHINE = {
 
 def edges_of(walk: str) -> set[tuple[str, str]]:
     states = walk.split()
-    return set(zip(states, states[1:], strict=False))
+    return set(pairwise(states))
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -219,10 +222,7 @@ async def test_a_scene_takes_its_edges(
         await scene(stage)
         walked = await stage.walked()
         assert edges_of(walk) <= set(walked)
-        assert all(
-            before[1] == after[0]
-            for before, after in zip(walked, walked[1:], strict=False)
-        )
+        assert all(before[1] == after[0] for before, after in pairwise(walked))
         assert stage.machine.illegal_transitions == 0
 
 
@@ -291,4 +291,4 @@ def test_the_last_hundred_transitions_are_at_hand() -> None:
 def test_work_can_always_follow_its_leading_stage(source: Phase, target: Phase) -> None:
     walk = (source, *route(source, target))
     assert walk[-1] is target
-    assert all(step in LEGAL for step in zip(walk, walk[1:], strict=False))
+    assert all(step in LEGAL for step in pairwise(walk))

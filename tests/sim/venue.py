@@ -60,7 +60,8 @@ class Venue(PaperExchange):
     async def fetch_positions(self) -> tuple[ExchangePosition, ...]:
         if self.fetch_faults > 0:
             self.fetch_faults -= 1
-            raise ExchangeError("the positions cannot be had; ask again")
+            msg = "the positions cannot be had; ask again"
+            raise ExchangeError(msg)
         return await super().fetch_positions()
 
     def say(self, update: ExchangeUpdate) -> None:

@@ -5,6 +5,7 @@ a pipeline fail, and what the exchange does wrong. `living` runs the engine in i
 gives a `Stage` from which a test commands, waits for bars and reads the journal.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -23,7 +24,7 @@ from actors.domain.findings import (
     SymbolContext,
 )
 from actors.domain.messages import Command, CommandAnswer, Published, Role
-from actors.engine import Engine, EngineSetup, open_engine
+from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.journal import Kind, Row
@@ -31,9 +32,11 @@ from actors.market.port import Block
 from actors.projections import Projections
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import MarketClock
+from actors.setup import EngineSetup
+from actors.watchdog import ResourceLimits
 from config.load import dump_preset, load_preset
 from config.preset import Preset
-from config.settings import MonitorGroup, SupervisionGroup
+from config.settings import SupervisionGroup
 from tests.presets import changed
 from tests.sim.script import Found
 from tests.sim.venue import Venue
@@ -323,12 +326,7 @@ async def living(
         equity_usd=world.equity,
         paper=world.paper,
         journal_path=None,
-        monitor=MonitorGroup(
-            cpu_percent_max=100_000,
-            memory_mb_max=16_777_216,
-            disk_free_mb_min=1,
-            loop_lag_ms_max=60_000,
-        ),
+        resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
         supervision=world.supervision,
         preset=str(path),
     )

@@ -38,7 +38,6 @@ def mirrored(bars: Bars) -> Bars:
     ("path", "limit", "reason", "above"),
     [
         ("levels_rules.min_touches", 50, "level_touches", False),
-        ("levels_rules.strength_min", 1.0, "level_strength", False),
         (QUALITY + "flat_atr_ratio_min", 0.05, "flat_market", False),
         (QUALITY + "trend_slope_min", 0.02, "no_trend", False),
         (QUALITY + "noise_max", 0.01, "noise", True),
@@ -64,6 +63,14 @@ def test_a_veto_names_its_value_and_its_limit(
     expected = 1440.0 - limit if reason == "session_end" else limit
     assert (found.reason, found.threshold) == (reason, expected)
     assert (found.value > found.threshold) is above
+
+
+def test_a_weak_level_is_left_alone() -> None:
+    preset = changed(V1, "levels_rules.round_steps", ())
+    preset = changed(preset, "levels_rules.cascade_min", 99)
+    found = at_noon(changed(preset, "levels_rules.strength_min", 1.0), BARS)
+    assert (found.reason, found.threshold) == ("level_strength", 1.0)
+    assert 0.0 < found.value < 1.0
 
 
 def test_no_consolidation_under_the_level_is_a_veto() -> None:
@@ -103,7 +110,8 @@ def test_a_close_that_is_not_beyond_epsilon_is_no_breakout() -> None:
     bars = BARS.copy()
     bars["close"][BREAKOUT] = CEILING * 1.0005
     bars["high"][BREAKOUT] = CEILING * 1.0006
-    found = at_noon(V1, bars)
+    preset = changed(V1, "strategy_priority", (SignalKind.MOMENTUM,))
+    found = at_noon(preset, bars)
     assert (found.reason, found.threshold) == ("no_breakout", EPSILON)
     assert 0.0 < found.value < EPSILON
 
@@ -176,6 +184,7 @@ def retest_market() -> tuple[Preset, Bars]:
         preset = changed(preset, f"volatility_filters.{name}", 0.01)
     preset = changed(preset, "volatility_filters.bb_width_percentile_max", 100.0)
     preset = changed(preset, "volatility_filters.oi_delta_threshold", None)
+    preset = changed(preset, QUALITY + "flat_atr_ratio_min", None)
     return preset, firing_bars(V1, 5 * MINUTE_MS)
 
 
@@ -220,18 +229,18 @@ def test_a_return_within_the_hour_is_too_early() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "reason"),
+    ("column", "factor", "reason"),
     [
-        ("close", CEILING * 0.999, "retest_not_held"),
-        ("low", CEILING * 0.99, "retest_pierce"),
-        ("volume", 1.0, "retest_volume"),
-        ("trades_per_minute", 5.0, "retest_trades"),
+        ("close", 0.998, "retest_not_held"),
+        ("low", 0.99, "retest_pierce"),
+        ("volume", 0.5, "retest_volume"),
+        ("trades_per_minute", 0.5, "retest_trades"),
     ],
 )
-def test_a_retest_needs(column: str, value: float, reason: str) -> None:
+def test_a_retest_needs(column: str, factor: float, reason: str) -> None:
     preset, bars = retest_market()
     back = np.flatnonzero(bars["low"] == CEILING * 1.0002)
-    bars[column][back[0]] = value
+    bars[column][back[0]] *= factor
     bars["low"][back[0]] = min(bars["low"][back[0]], bars["close"][back[0]])
     signals, reasons = retests(preset, bars[: back[0] + 1])
     assert len(signals) == 0

@@ -153,6 +153,17 @@ def test_a_window_holds_the_newest_bars_oldest_first() -> None:
     assert seen == [[100.0, 101.0, 102.0, 103.0, 104.0], [101.0, 102.0, 103, 104, 105]]
 
 
+def test_a_window_s_columns_belong_together() -> None:
+    seen: list[tuple[float, ...]] = []
+
+    def ask(window: Window) -> None:
+        newest = (window.open[-1], window.high[-1], window.low[-1], window.volume[-1])
+        seen.append((len(window), int(window.ts[-1]), *newest))
+
+    run(ask, RISING[:5])
+    assert seen == [(5, int(RISING["ts"][4]), 103.0, 104.1, 102.9, 100.0)]
+
+
 def test_a_window_stays_whole_when_the_ring_wraps() -> None:
     seen: list[float] = []
     bars = wandering_bars(1, 1030)

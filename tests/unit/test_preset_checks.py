@@ -19,7 +19,7 @@ TYPED: list[tuple[dict[str, Any], str]] = [
     # Defect 6 of the reference system: weights that the scorer does not know.
     (
         {"scanner_config.score_weights": {"volume": 0.5, "momentum": 0.5}},
-        r"score_weights.*Invalid enum value 'volume'",
+        r"score_weights: Invalid enum value 'volume'; choose one of vol_surge, atr",
     ),
     # Defect 7: an imbalance over its bound.
     (
@@ -29,7 +29,7 @@ TYPED: list[tuple[dict[str, Any], str]] = [
     # Defect 8: strategies are an enum, not any string.
     (
         {"strategy_priority": ["breakout_momentum"]},
-        r"strategy_priority.*\(it is 'breakout_momentum'\): Invalid enum value",
+        r"\(it is 'breakout_momentum'\): Invalid enum.*; choose one of momentum, re",
     ),
     # Defect 9: units that differ between presets, and fields that nobody reads.
     (
@@ -55,6 +55,10 @@ TYPED: list[tuple[dict[str, Any], str]] = [
     ({f"{QUALITY}.flat_bars": 400}, r"flat_bars \(it is 400\): Expected .*<= 78"),
     ({"name": "V1 Relaxed"}, r"name \(it is 'V1 Relaxed'\): Expected `str` matching"),
     ({"liquidity_filters.max_spread_bps": 0}, r"max_spread_bps \(it is 0\)"),
+    (
+        {"position_config.tp_mode": "adaptive"},
+        r"tp_mode \(it is 'adaptive'\): Invalid enum.*; choose one of fixed, smart",
+    ),
     ({"target_markets": ["BTC"]}, r"target_markets\[0\] \(it is 'BTC'\): Invalid"),
 ]
 
@@ -203,6 +207,15 @@ def changed(changes: dict[str, Any]) -> bytes:
 def test_a_defect_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PresetError, match=message):
         parse_preset(changed(changes), "mine")
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["BTC/USDT", "kPEPE/USDC:USDC", "1000SATS/USDT:USDT", "BTC/USDT:USDT-261225"],
+)
+def test_unified_symbols_are_taken(symbol: str) -> None:
+    preset = parse_preset(changed({"scanner_config.whitelist": [symbol]}), "mine")
+    assert preset.scanner_config.whitelist == (symbol,)
 
 
 def test_all_findings_are_told_at_once() -> None:

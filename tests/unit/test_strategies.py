@@ -1,5 +1,7 @@
 """Donchian and EMA-RSI find exactly what their descriptions say, and say why not."""
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -84,6 +86,31 @@ def test_donchian_waits_for_20_bars_before_the_one_that_breaks_out() -> None:
     assert pipeline.funnel()["evaluated"] == 0
 
 
+def test_donchian_refuses_a_stop_that_would_be_no_price() -> None:
+    wild = (100.0, 101.0, 1.0, 100.0, 100.0)
+    pipeline, rows = donchian_of(
+        bars_of([wild] * 20 + [(100.0, 103.0, 100.0, 102.0, 151.0)])
+    )
+    assert kinds(rows) == ["CANDIDATE", "WHYNOT"]
+    assert pipeline.reasons[rows[1]["reason"]] == "stop_distance"
+    assert rows[1]["value"] < 0.0
+
+
+def test_a_pipeline_that_saw_nothing_claims_nothing() -> None:
+    pipeline = Donchian(load_preset("breakout_v1")).pipeline(context())
+    assert pipeline.last_rejection() is None
+    assert pipeline.levels() == ()
+    assert math.isnan(pipeline.score())
+    assert math.isnan(pipeline.nearest_level_atr())
+
+
+@pytest.mark.parametrize(("bars_before", "found"), [(19, 0), (20, 2)])
+def test_donchian_looks_back_exactly_20_bars(bars_before: int, found: int) -> None:
+    peak, breakout = (100.0, 103.0, 99.0, 100.0, 100.0), (100.0, 103, 100, 102, 151.0)
+    _, rows = donchian_of(bars_of([FLAT, peak, *[FLAT] * bars_before, breakout]))
+    assert len(rows) == found
+
+
 def test_donchian_agrees_with_a_plain_reading_of_its_description() -> None:
     bars = wandering_bars(7, 2000)
     _, rows = donchian_of(bars)
@@ -152,6 +179,49 @@ def test_ema_rsi_leaves_when_rsi_allows_after_an_oversold_crossing() -> None:
     assert rows[2]["ts"] > rows[1]["ts"]
 
 
+def plain_averages(closes: list[float]) -> list[tuple[float, float, float]]:
+    """Give fast EMA, slow EMA and RSI after each bar, straight from definitions."""
+
+    def ema(period: int) -> list[float]:
+        values = [float(np.mean(closes[: at + 1])) for at in range(period)]
+        for close in closes[period:]:
+            values.append(values[-1] + (close - values[-1]) * 2 / (period + 1))
+        return values
+
+    def wilder(moves: list[float]) -> list[float]:
+        values = [float(np.mean(moves[: at + 1])) for at in range(7)]
+        for move in moves[7:]:
+            values.append((values[-1] * 6 + move) / 7)
+        return [0.0, *values]
+
+    changes = np.diff(closes)
+    gains = wilder(np.maximum(changes, 0.0).tolist())
+    losses = wilder(np.maximum(-changes, 0.0).tolist())
+    strength = [100 * g / (g + k) for g, k in zip(gains[1:], losses[1:], strict=True)]
+    return list(zip(ema(8), ema(21), [50.0, *strength], strict=True))
+
+
+def test_ema_rsi_agrees_with_a_plain_reading_of_its_description() -> None:
+    closes = wandering_bars(7, 1500)["close"].tolist()
+    _, rows = ema_rsi_of(closes)
+    found = [
+        (int(row["ts"]), int(row["side"]))
+        for row in rows[rows["kind"] == FindingKind.SIGNAL]
+    ]
+    averages = plain_averages(closes)
+    wanted = []
+    for at in range(21, len(closes)):
+        fast, slow, strength = averages[at]
+        before = averages[at - 1][0] - averages[at - 1][1]
+        ts = START_MS + (at + 1) * QUARTER_MS
+        if fast > slow and before < 0 and strength < 65:
+            wanted.append((ts, 1))
+        if fast < slow and before > 0 and strength > 35:
+            wanted.append((ts, -1))
+    assert found == wanted
+    assert {side for _, side in wanted} == {1, -1}
+
+
 def test_every_candidate_is_answered_once_at_its_own_time() -> None:
     bars = wandering_bars(3, 5000)
     preset = load_preset("breakout_v1")
@@ -192,6 +262,16 @@ def test_finer_bars_are_put_together_to_the_preset_s_timeframe() -> None:
     assert kinds(rows) == ["CANDIDATE", "WHYNOT"]
     # Three bars of 5 m hold 100 or 170: twenty of them have a mean of 135.
     assert rows[1]["value"] == pytest.approx(153.0 / 135.0)
+
+
+def test_a_bar_whose_end_never_came_is_history_but_decides_nothing() -> None:
+    preset = msgspec.structs.replace(load_preset("breakout_v1"), timeframe_minutes=15)
+    fine = bars_of([FLAT] * 63 + [(100.0, 120.0, 100.0, 119.0, 900.0)] * 4, minutes=5)
+    pipeline = Donchian(preset).pipeline(context(minutes=5))
+    rows = pipeline.advance(np.delete(fine, 65), 0, 66)
+    funnel = pipeline.funnel()
+    assert len(rows) == 0
+    assert (funnel["evaluated"], funnel["late_bars"]) == (1, 1)
 
 
 def test_a_timeframe_that_the_bars_do_not_make_up_is_refused() -> None:

@@ -42,6 +42,7 @@ def note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
     at = s["pending_end"]
     s["pending_bar"][at] = bar
     s["pending_noted"][at] = s["end"]
+    s["pending_gap"][at] = p["merge_atr"] * s["atr"]
     s["pending_side"][at] = side
     s["pending_kind"][at] = kind
     s["pending_end"] += 1
@@ -57,6 +58,7 @@ def list_sources(s: Record, p: Record) -> None:
         _follow_all(s, p, min(noted, s["end"] - 1))
         known = s["ts"][(noted - 1) & rec.RING_MASK] + p["frame_ms"]
         side, kind = s["pending_side"][number], s["pending_kind"][number]
+        s["merge_gap"] = s["pending_gap"][number]
         _add(s, p, bar, side, kind, known)
     s["pending_end"] = 0
 
@@ -87,6 +89,7 @@ def _add_donchian(s: Record, p: Record, side: int) -> None:
     newest = s["end"] - 2
     known = s["ts"][newest & rec.RING_MASK] + p["frame_ms"]
     extreme, step = newest, 0
+    s["merge_gap"] = p["merge_atr"] * s["atr"]
     for window in range(rec.DONCHIANS_MAX):
         length = p["donchian_bars"][window]
         if length == 0:
@@ -112,7 +115,7 @@ def _add(s: Record, p: Record, bar: int, side: int, kind: int, known: int) -> No
     birth = s["ts"][bar & rec.RING_MASK]
     if _is_listed(s, side, birth):
         return
-    joined, gap = -1, p["merge_atr"] * s["atr"]
+    joined, gap = -1, s["merge_gap"]
     for at in range(rec.LEVELS_MAX):
         distance = abs(s["level_price"][at] - price)
         mergeable = (
@@ -123,7 +126,7 @@ def _add(s: Record, p: Record, bar: int, side: int, kind: int, known: int) -> No
         if mergeable and distance <= gap:
             joined, gap = at, distance
     if joined < 0:
-        at = _place(s)
+        at = _place(s, p)
         s["level_id"][at] = birth * 8 + kind * 2 + (side + 1) // 2
         s["level_price"][at] = price
         s["level_side"][at] = side
@@ -162,23 +165,34 @@ def _start(s: Record, at: int, bar: int, known: int) -> None:
 
 
 @part
-def _place(s: Record) -> int:
-    """Find a free place, else the oldest spent level's, else the oldest level's."""
-    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
-    oldest, spent = 0, -1
+def _place(s: Record, p: Record) -> int:
+    """Find a free place; else the least useful level makes room, the oldest first."""
+    best, best_use = 0, 0
     for at in range(rec.LEVELS_MAX):
         if s["level_id"][at] == 0:
             return at
-        birth = s["level_birth"][at]
-        if birth < s["level_birth"][oldest]:
-            oldest = at
-        broken = s["level_broken"][at]
-        useless = s["level_state"][at] == rec.USED or (
-            broken > 0 and newest - broken > RETEST_AGE_MAX_MS
-        )
-        if useless and (spent < 0 or birth < s["level_birth"][spent]):
-            spent = at
-    return oldest if spent < 0 else spent
+        use = _use(s, p, at)
+        older = s["level_birth"][at] < s["level_birth"][best]
+        if at == 0 or use < best_use or (use == best_use and older):
+            best, best_use = at, use
+    return best
+
+
+@part
+def _use(s: Record, p: Record, at: int) -> int:
+    """Rank a level: broken or used too long ago, or broken untested; then by touches.
+
+    A level used within the day stays longest: forgotten, it could be used again.
+    """
+    newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
+    touches, state = int(s["level_touches"][at]), s["level_state"][at]
+    if state == rec.FRESH:
+        return 1 + touches
+    if newest - s["level_broken"][at] > RETEST_AGE_MAX_MS:
+        return 0
+    if state == rec.USED:
+        return 1 + rec.RING_BARS
+    return 1 + touches if touches >= p["touches_min"] else 0
 
 
 @part

@@ -35,6 +35,8 @@ def decide(s: Record, p: Record) -> int:
             continue
         if fired:
             s["level_state"][s["chosen"]] = rec.USED
+            newest = s["ts"][(s["end"] - 1) & rec.RING_MASK]
+            s["level_broken"][s["chosen"]] = newest + p["frame_ms"]
             return int(kind)
         if chosen < 0 and s["chosen"] >= 0:
             chosen, reason = s["chosen"], s["reason"]

@@ -1,0 +1,155 @@
+"""One position's book: averages, results, R, and what it refuses."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from actors.domain import ledger
+from actors.domain.errors import IllegalTransition
+from actors.domain.ledger import Position
+from actors.domain.orders import Side
+from actors.domain.phases import TradePhase
+from tests.trades import OPENED_MS, fill, planned, running
+
+D = Decimal
+
+
+def entered(side: Side = Side.LONG) -> Position:
+    """Three at 100, one at 104, 0.5 of fees in all."""
+    one = ledger.enter(planned(side), fill(side, 3, 100, "0.3"))
+    return ledger.enter(one, fill(side, 1, 104, "0.2", OPENED_MS + 5))
+
+
+def test_entry_fills_average_by_size() -> None:
+    position = entered()
+    assert (position.entered, position.open, position.entry) == (4, 4, 101)
+    assert (position.fees, position.realized) == (D("0.5"), 0)
+    assert position.updated_ms == OPENED_MS + 5
+
+
+def test_an_entry_fill_is_the_first_price_seen() -> None:
+    position = ledger.enter(planned(), fill(Side.LONG, 1, 99))
+    assert {position.mark, position.best, position.worst} == {D(99)}
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_fill_of_the_wrong_side_is_a_broken_promise(side: Side) -> None:
+    with pytest.raises(AssertionError, match="has the position's side"):
+        ledger.enter(planned(side), fill(side.opposite, 1, 100))
+    with pytest.raises(AssertionError, match="has the other side"):
+        ledger.reduce(running(side), fill(side, 1, 100), "stop")
+
+
+@pytest.mark.parametrize(("side", "gain"), [(Side.LONG, 12), (Side.SHORT, -12)])
+def test_a_rise_pays_longs_and_costs_shorts(side: Side, gain: int) -> None:
+    position = ledger.reduce(running(side), fill(side.opposite, 4, 103, 1), "target_1")
+    assert (position.realized, position.fees) == (gain, 1)
+    assert position.pnl_usd == gain - 1
+    assert (position.open, position.entered) == (6, 10)
+    assert (position.mark, position.reason) == (103, "target_1")
+
+
+@pytest.mark.parametrize(("side", "worth"), [(Side.LONG, 30), (Side.SHORT, -30)])
+def test_what_is_held_is_worth_its_distance_from_entry(side: Side, worth: int) -> None:
+    assert running(side, mark=D(103)).unrealized_usd == worth
+
+
+def test_exit_fills_average_by_size() -> None:
+    half = ledger.reduce(running(), fill(Side.SHORT, 5, 110), "target_1")
+    done = ledger.reduce(half, fill(Side.SHORT, 5, 100), "stop")
+    assert (half.exit, done.exit, done.realized) == (110, 105, 50)
+
+
+def test_a_partial_exit_leaves_the_position_running() -> None:
+    half = ledger.reduce(running(), fill(Side.SHORT, 5, 110), "target_1")
+    assert (half.phase, half.closed_ms) == (TradePhase.RUNNING, None)
+    assert not half.ended
+
+
+def test_the_last_fill_closes() -> None:
+    done = ledger.reduce(running(), fill(Side.SHORT, 10, 98, 0, OPENED_MS + 9), "stop")
+    assert (done.phase, done.closed_ms) == (TradePhase.CLOSED, OPENED_MS + 9)
+    assert done.ended
+    assert done.unrealized_usd == 0
+
+
+def test_an_exit_larger_than_what_is_held_is_a_broken_promise() -> None:
+    with pytest.raises(AssertionError, match="exit of 11 exceeds the open 10"):
+        ledger.reduce(running(), fill(Side.SHORT, 11, 98), "stop")
+
+
+def test_a_closed_position_takes_no_more_exits() -> None:
+    done = ledger.reduce(running(), fill(Side.SHORT, 10, 98), "stop")
+    with pytest.raises(AssertionError, match="exceeds the open 0"):
+        ledger.reduce(done, fill(Side.SHORT, 1, 98), "stop")
+
+
+@pytest.mark.parametrize("side", Side)
+def test_r_is_frozen_whatever_the_stop_does(side: Side) -> None:
+    position = running(side)
+    moved = msgspec.structs.replace(position, stop=D(100))
+    reduced = ledger.reduce(moved, fill(side.opposite, 6, 101), "target_1")
+    assert position.r_unit == moved.r_unit == reduced.r_unit == 2
+    assert position.risk_usd == moved.risk_usd == reduced.risk_usd == 20
+    assert moved.r_of(D(30)) == D("1.5")
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_price_in_r_is_positive_in_our_favour(side: Side) -> None:
+    position = running(side)
+    assert position.r_at(D(100) + 3 * side.sign) == D("1.5")
+    assert position.r_at(D(100) - 2 * side.sign) == -1
+
+
+def test_r_is_zero_while_it_is_undefined() -> None:
+    assert planned().r_of(D(5)) == 0
+    collapsed = running(initial_stop=D(100))
+    assert (collapsed.r_unit, collapsed.r_at(D(105))) == (0, 0)
+
+
+def test_a_move_by_the_table_changes_the_phase_alone() -> None:
+    position = running()
+    moved = ledger.move(position, TradePhase.BREAKEVEN)
+    assert moved == msgspec.structs.replace(position, phase=TradePhase.BREAKEVEN)
+
+
+def test_a_move_to_the_same_phase_is_no_move() -> None:
+    position = running()
+    assert ledger.move(position, TradePhase.RUNNING) is position
+
+
+def test_a_move_that_the_table_lacks_is_refused() -> None:
+    with pytest.raises(IllegalTransition, match="RUNNING -> ENTRY"):
+        ledger.move(running(), TradePhase.ENTRY)
+
+
+@pytest.mark.parametrize("phase", TradePhase)
+def test_only_closed_and_dust_are_ends(phase: TradePhase) -> None:
+    ended = msgspec.structs.replace(running(), phase=phase).ended
+    assert ended is (phase in {TradePhase.CLOSED, TradePhase.DUST})
+
+
+def test_the_view_tells_money_and_r() -> None:
+    position = ledger.reduce(
+        running(targets=((D(103), D("0.4")), (D(106), D("0.3")))),
+        fill(Side.SHORT, 4, 103, 2),
+        "target_1",
+    )
+    shown = ledger.view(position, "paper", stop_confirmed=True)
+    assert shown.targets == (103, 106)
+    assert (shown.size, shown.entry, shown.stop) == (6, 100, 98)
+    assert (shown.pnl_usd, shown.pnl_r) == (10, D("0.5"))
+    assert (shown.unrealized_pnl_usd, shown.unrealized_pnl_r) == (18, D("0.9"))
+    assert (shown.risk_usd, shown.mode, shown.stop_confirmed) == (20, "paper", True)
+    assert (shown.id, shown.symbol) == (position.id, position.symbol)
+    assert (shown.reason, shown.phase) == ("target_1", TradePhase.RUNNING)
+
+
+def test_an_entry_that_still_fills_after_an_exit_costs_what_it_cost() -> None:
+    """A stop may take part of what an entry is still buying."""
+    position = ledger.enter(planned(), fill(Side.LONG, 2, 100))
+    position = ledger.reduce(position, fill(Side.SHORT, 1, 110), "stop")
+    position = ledger.enter(position, fill(Side.LONG, 2, 120))
+    assert (position.entered, position.open, position.entry) == (4, 3, 110)
+    assert ledger.reduce(position, fill(Side.SHORT, 3, 110), "stop").realized == 0
