@@ -204,7 +204,7 @@ class Engine:
     @property
     def risk_ref(self) -> ActorRef[Any]:
         """The risk actor's address."""
-        return self.root().ref("risk")
+        return self.risk.context.ref  # known before the tree has wholly started
 
     async def ask_conductor(self, command: Command, seconds: float) -> CommandAnswer:
         """Start or stop, and wait for the end of it."""
