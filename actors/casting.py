@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from actors.conductor import Cast, MarketOver
+from actors.cursor import Cursor
 from actors.domain.bars import Instrument, MarketDescription, empty_bars
 from actors.domain.findings import Strategy, SymbolContext
 from actors.domain.translate import Translator
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor, Feed, Listeners
+from actors.feed import Feed, Listeners
 from actors.latency import Latency
 from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec, Supervisor
 from actors.runtime.clock import MarketClock

@@ -17,7 +17,6 @@ engine            one_for_one
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,16 +27,15 @@ import trio
 
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
+from actors.cursor import Cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor
 from actors.journal import (
     Journal,
     Kind,
     SessionEnded,
-    SessionStarted,
     open_journal,
 )
 from actors.latency import Latency
@@ -74,9 +72,6 @@ log = structlog.get_logger(component="engine")
 #: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
 HISTORY_MS = 36 * 3_600_000
 HISTORY_BARS = 300
-
-#: What a run depends on; its versions are in the journal.
-VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
 
@@ -250,19 +245,6 @@ class Engine:
         with suppress(NoSuchChild):  # stopped: there is no actor to be told
             self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
-    def session_started(self) -> SessionStarted:
-        """Say everything that is needed to repeat this run."""
-        setup = self.setup
-        return SessionStarted(
-            engine=setup.engine_id,
-            market=self.description.name,
-            preset=setup.preset,
-            mode="paper",
-            seed=setup.seed,
-            versions={name: version(name) for name in VERSIONED},
-            wall_ms=self.wall.now_ms(),
-        )
-
     def crashed(self, report: CrashReport) -> None:
         """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
@@ -294,7 +276,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     ) as journal:
         engine = Engine(setup, journal, clock)
         engine.publisher, extra = attach(engine)
-        journal.append(Kind.SESSION, engine.session_started())
+        journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with run_supervisor(
             engine.tree(extra),
             random=Random(setup.seed),  # noqa: S311 - jitter, not a secret

@@ -12,21 +12,20 @@ all others go on.
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from enum import IntEnum
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
 import trio
 
-from actors.domain.bars import Bars
+from actors.cursor import Cursor, Progress
 from actors.domain.messages import BarsClosed, MarketEnded, StepClosed, WatchedBar
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import ExchangeUpdate
 from actors.exchange.paper import PaperExchange
 from actors.latency import Latency
-from actors.market.port import Block, History, Market, Step, steps
+from actors.market.port import Step
 from actors.runtime import Actor, ActorRef, Latch
 from actors.runtime.clock import MarketClock
 
@@ -57,69 +56,6 @@ class Listeners(msgspec.Struct, frozen=True):
     risk: ActorRef[Any]
     symbols: list[ActorRef[Any]]
     ended: Callable[[], None]  # the market is over
-
-
-class Progress(IntEnum):
-    """How much of the step at hand is done: a feed that starts again goes on there."""
-
-    AHEAD = 0
-    LAID_OUT = 1  # the exchange has its bars
-    LIVED = 2  # the exchange has traded along them, the risk actor has seen them
-
-
-class Cursor:
-    """Where in the market we are. It outlives a restart of the feed."""
-
-    def __init__(self, market: Market, history: History) -> None:
-        self.description = market.describe()
-        self.history = history
-        self.block: Block | None = None
-        self.steps_taken = 0
-        self.bars_taken = 0
-        self.last_close_ms = self.description.start_ms
-        self.progress = Progress.AHEAD
-        self.played: dict[str, Any] = {}  # symbol -> the bar it was played last
-        self._blocks = market.blocks()
-        self._steps: Iterator[Step] = iter(())
-        self._peeked: Step | None = None
-
-    def peek(self) -> Step | None:
-        """Return the next step and leave it for `next_step`; None at the end."""
-        if self._peeked is None:
-            self._peeked = self._pull()
-        return self._peeked
-
-    def next_step(self) -> Step | None:
-        """Return the next step of the market, or None at its end."""
-        step, self._peeked = self.peek(), None
-        self.progress = Progress.AHEAD
-        return step
-
-    def _pull(self) -> Step | None:
-        while True:
-            step = next(self._steps, None)
-            if step is not None:
-                return step
-            block = next(self._blocks, None)
-            if block is None:
-                return None
-            self.block = block
-            self.history.add(block)
-            self._steps = steps(block, self.description.timeframe_ms)
-
-    def skip(self, count: int) -> None:
-        """Let `count` steps pass as history; nobody trades on them."""
-        for _ in range(count):
-            step = self.next_step()
-            if step is None:
-                return
-            self.last_close_ms = step.close_ts
-
-    @property
-    def bars(self) -> tuple[Bars, ...]:
-        """The arrays of the block in hand."""
-        assert self.block is not None, "there are bars only after the first step"
-        return self.block.bars
 
 
 class Feed(Actor[Walk]):

@@ -7,32 +7,26 @@ to answer decides nothing. Fills and order updates are taken as they come.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, assert_never
+from typing import Any
 
 import structlog
 
 from actors.domain import limits
 from actors.domain.messages import (
     Alert,
-    Armed,
-    Candidate,
-    Disarmed,
-    ExitSignal,
     Findings,
-    LevelsBuilt,
     MarketEnded,
     Signal,
     StepClosed,
     SymbolDown,
     WatchedBar,
-    WhyNot,
 )
 from actors.domain.orders import Fill, OrderUpdate
 from actors.domain.phases import Phase, SymbolPhase
-from actors.journal import Kind
 from actors.risk.commands import Commands
-from actors.risk.desk import Decision, Desk, Ports
+from actors.risk.desk import Desk, Ports
 from actors.risk.entries import Entries
+from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
 from actors.risk.positions import Positions
@@ -77,6 +71,7 @@ class RiskActor(Actor[Any]):
         self._entries = Entries(self.desk, orders)
         self._kill = Kill(self.desk, orders, protection)
         self.commands = Commands(self.desk, orders, protection, self._kill)
+        self._follower = Follower(self.desk, protection)
         self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             Findings: self._found,
@@ -132,75 +127,11 @@ class RiskActor(Actor[Any]):
         signals: list[Signal] = []
         for symbol in sorted(self._step):
             for findings in self._step[symbol]:  # several, when it was late
-                signals += await self._take(findings)
+                signals += await self._follower.follow(findings)
         self._step.clear()
         if signals:
             await self._entries.consider(signals)
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
-
-    async def _take(self, findings: Findings) -> list[Signal]:
-        """Follow one symbol's bar through the machine; return its signals.
-
-        Every Signal or WhyNot ends the one candidate of its bar.
-        """
-        symbol, signals = findings.symbol, []
-        candidate: Candidate | None = None
-        for item in findings.items:
-            match item:
-                case Candidate():
-                    candidate = item
-                    self.desk.state.counts["candidates"] += 1
-                case Signal():
-                    signals.append(item)
-                    self._decide("signal", symbol, candidate, item)
-                case WhyNot():
-                    self._decide("whynot", symbol, candidate, item)
-                    self.desk.tell_why(symbol, item)
-                case ExitSignal():
-                    await self._strategy_exit(symbol, item)
-                case _:
-                    self._stage(symbol, item)
-        self.desk.state.building = None
-        self.desk.lead("scanning on", symbol)
-        return signals
-
-    def _stage(self, symbol: str, item: LevelsBuilt | Armed | Disarmed) -> None:
-        """Let the global state follow a symbol that builds, arms or disarms."""
-        state = self.desk.state
-        match item:
-            case LevelsBuilt():
-                state.building = symbol
-                self.desk.lead(f"{item.count} levels", symbol)
-            case Armed():
-                state.armed[symbol] = item.correlation
-                self.desk.lead(f"armed at {item.level}", symbol)
-            case Disarmed():
-                state.armed.pop(symbol, None)
-            case _:
-                assert_never(item)
-
-    def _decide(
-        self,
-        outcome: str,
-        symbol: str,
-        candidate: Candidate | None,
-        finding: Signal | WhyNot,
-    ) -> None:
-        """Journal what a candidate came to, and count it exactly once."""
-        self.desk.state.counts[f"candidates_{outcome}"] += 1
-        row = Decision(
-            correlation=finding.correlation,
-            outcome=outcome,
-            finding=finding,
-            score=None if candidate is None else candidate.score,
-            notes=() if candidate is None else candidate.notes,
-        )
-        self.desk.append(Kind.DECISION, row, symbol, finding.correlation)
-
-    async def _strategy_exit(self, symbol: str, wish: ExitSignal) -> None:
-        position = self.desk.state.positions.get(symbol)
-        if position is not None and position.side is wish.side:
-            await self.protection.close(position, wish.reason)
 
     # --- the exchange's word --------------------------------------------------------
 
