@@ -1,46 +1,65 @@
 """Who plays in one start: a symbol actor for each symbol, and the feed."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from actors.conductor import Cast, MarketOver
-from actors.domain.bars import Instrument, empty_bars
+from actors.domain.bars import Instrument, MarketDescription, empty_bars
 from actors.domain.findings import Strategy, SymbolContext
-from actors.domain.strategies.loader import load_strategy
 from actors.domain.translate import Translator
-from actors.feed import Feed, Listeners
-from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec
+from actors.exchange.paper import PaperExchange
+from actors.feed import Cursor, Feed, Listeners
+from actors.latency import Latency
+from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec, Supervisor
+from actors.runtime.clock import MarketClock
+from actors.setup import EngineSetup
 from actors.symbol import Past, SymbolActor
 from config.preset import Preset
-
-if TYPE_CHECKING:
-    from actors.engine import Engine
 
 MINUTE_MS = 60_000
 SYMBOL_MAILBOX = MailboxSpec(capacity=256)
 
 
+class Stage(msgspec.Struct, frozen=True):
+    """What the children of a start work with; it outlives them."""
+
+    setup: EngineSetup
+    description: MarketDescription
+    cursor: Cursor
+    clock: MarketClock
+    exchange: PaperExchange
+    latency: Latency
+    symbol_actors: dict[str, SymbolActor]  # the present incarnations, filled here
+    root: Callable[[], Supervisor]
+
+
 class Casting:
     """Makes the specifications of one start's children."""
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def _risk(self) -> ActorRef[Any]:
+        return self._stage.root().ref("risk")
 
     def cast(self, preset: Preset) -> Cast:
         """Name the children of one start: a symbol actor for each symbol, a feed."""
-        strategy = load_strategy(self._engine.setup.strategy, preset)
-        timeframe_ms = self._engine.description.timeframe_ms
+        strategy = self._stage.setup.strategy(preset)
+        timeframe_ms = self._stage.description.timeframe_ms
         if preset.timeframe_minutes is not None:
             timeframe_ms = preset.timeframe_minutes * MINUTE_MS
         specs = [
             self._symbol_spec(index, instrument, strategy, preset)
-            for index, instrument in enumerate(self._engine.description.instruments)
+            for index, instrument in enumerate(self._stage.description.instruments)
         ]
         return Cast(specs, self._feed_spec, timeframe_ms)
 
     def _symbol_spec(
         self, index: int, instrument: Instrument, strategy: Strategy, preset: Preset
     ) -> ChildSpec:
-        context = SymbolContext(instrument, self._engine.description.timeframe_ms)
+        context = SymbolContext(instrument, self._stage.description.timeframe_ms)
 
         def past() -> Past:
             return self._past(index, strategy.warmup_ms)
@@ -53,36 +72,36 @@ class Casting:
                     pipeline, instrument, preset, strategy.name
                 ),
                 past,
-                self._engine.risk_ref,
+                self._risk(),
             )
-            self._engine.symbol_actors[instrument.symbol] = actor
+            self._stage.symbol_actors[instrument.symbol] = actor
             return actor
 
-        limits = self._engine.setup.supervision
+        limits = self._stage.setup.supervision
         budget = Budget(limits.symbol_restarts_max, limits.symbol_period_seconds)
         return ChildSpec(instrument.symbol, make, mailbox=SYMBOL_MAILBOX, budget=budget)
 
     def _past(self, index: int, span_ms: int) -> Past:
         """Give a new incarnation its own past, up to the last step that ended."""
-        if self._engine.cursor.block is None:
+        if self._stage.cursor.block is None:
             return Past(empty_bars(0), 0, 0)
-        until_ms = self._engine.cursor.last_close_ms
-        return Past(*self._engine.cursor.history.window(index, until_ms, span_ms))
+        until_ms = self._stage.cursor.last_close_ms
+        return Past(*self._stage.cursor.history.window(index, until_ms, span_ms))
 
     def _feed_spec(self, symbols: list[ActorRef[Any]]) -> ChildSpec:
-        listeners = Listeners(self._engine.risk_ref, symbols, self._market_is_over)
+        listeners = Listeners(self._risk(), symbols, self._market_is_over)
 
         def make() -> Feed:
             return Feed(
-                self._engine.cursor,
-                self._engine.clock,
-                self._engine.exchange,
-                self._engine.setup.pace,
+                self._stage.cursor,
+                self._stage.clock,
+                self._stage.exchange,
+                self._stage.setup.pace,
                 listeners,
-                self._engine.latency,
+                self._stage.latency,
             )
 
         return ChildSpec("feed", make)
 
     def _market_is_over(self) -> None:
-        self._engine.root().ref("conductor").tell(MarketOver())
+        self._stage.root().ref("conductor").tell(MarketOver())

@@ -14,11 +14,9 @@ engine            one_for_one
 +-- (the control plane, given from outside; 5 restarts in 60 s)
 """
 
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -28,13 +26,13 @@ import msgspec
 import structlog
 import trio
 
-from actors.casting import Casting
+from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
 from actors.domain.messages import Alert, Command, CommandAnswer
+from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
-from actors.exchange.book import PaperSettings
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor, Pace
+from actors.feed import Cursor
 from actors.journal import (
     Journal,
     Kind,
@@ -43,7 +41,7 @@ from actors.journal import (
     open_journal,
 )
 from actors.latency import Latency
-from actors.market.port import History, Market
+from actors.market.port import History
 from actors.risk.actor import RiskActor
 from actors.risk.desk import Ports
 from actors.risk.state import RiskState
@@ -63,39 +61,23 @@ from actors.runtime import (
     deepest,
     run_supervisor,
 )
-from actors.runtime import (
-    Strategy as Restarting,
-)
+from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
+from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
-from actors.watchdog import MachineSources, ResourceLimits, ResourceMonitor
-from config.settings import MonitorGroup, SupervisionGroup
+from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
 
-#: History kept for restarted symbols: the 24 h windows and some more.
-HISTORY_SPAN_MS = 36 * 3_600_000
+#: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
+HISTORY_MS = 36 * 3_600_000
+HISTORY_BARS = 300
+
+#: What a run depends on; its versions are in the journal.
+VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
-
-
-class EngineSetup(msgspec.Struct, frozen=True):
-    """Everything an engine is made of, chosen before it runs."""
-
-    engine_id: str
-    session: str
-    market: Market
-    strategy: str
-    pace: Pace
-    seed: int
-    equity_usd: Decimal
-    paper: PaperSettings
-    journal_path: Path | None  # None: in memory
-    monitor: MonitorGroup
-    supervision: SupervisionGroup
-    preset: str  # the one that the session begins with
-    history_steps: int = 0  # steps before the first start that only build history
 
 
 class Engine:
@@ -109,7 +91,8 @@ class Engine:
         self.clock = clock
         self.wall = WallClock()
         self.description = setup.market.describe()
-        self.cursor = Cursor(setup.market, History(HISTORY_SPAN_MS))
+        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
+        self.cursor = Cursor(setup.market, History(history_ms))
         self.cursor.skip(setup.history_steps)
         clock.advance_to(self.cursor.last_close_ms)
         self.exchange = PaperExchange(
@@ -126,7 +109,7 @@ class Engine:
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
         self.monitor = ResourceMonitor(
-            resource_limits(setup), MachineSources(where), clock=self.wall
+            setup.resources, MachineSources(where), clock=self.wall
         )
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
@@ -189,7 +172,17 @@ class Engine:
         return self.risk
 
     def _make_conductor(self) -> Conductor:
-        return Conductor(self.root, Casting(self).cast, over=self.market_over.set)
+        stage = Stage(
+            self.setup,
+            self.description,
+            self.cursor,
+            self.clock,
+            self.exchange,
+            self.latency,
+            self.symbol_actors,
+            self.root,
+        )
+        return Conductor(self.root, Casting(stage).cast, over=self.market_over.set)
 
     def root(self) -> Supervisor:
         """The running tree."""
@@ -197,10 +190,7 @@ class Engine:
         return self.supervisor
 
     async def _watch_machine(self) -> None:
-        def tell(alert: Alert) -> None:
-            self.risk_ref.tell(alert)
-
-        await self.monitor.run(tell)
+        await self.monitor.run(self.risk_ref.tell)
 
     # --- addresses ----------------------------------------------------------------
 
@@ -223,9 +213,9 @@ class Engine:
 
     def symbol_statistics(self, symbol: str) -> RefStatistics | None:
         """The counters of one symbol's mailbox; None while it does not run."""
-        if symbol not in self.symbol_actors:
+        if self.supervisor is None or self.supervisor.find(symbol) is None:
             return None
-        return self.root().ref(symbol).statistics()
+        return self.supervisor.ref(symbol).statistics()
 
     def feed_age_ms(self, symbol: str) -> int | None:
         """Market time since the symbol's newest bar closed; None before the first."""
@@ -252,40 +242,35 @@ class Engine:
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
         self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
+    def session_started(self) -> SessionStarted:
+        """Say everything that is needed to repeat this run."""
+        setup = self.setup
+        return SessionStarted(
+            engine=setup.engine_id,
+            market=self.description.name,
+            preset=setup.preset,
+            mode="paper",
+            seed=setup.seed,
+            versions={name: version(name) for name in VERSIONED},
+            wall_ms=self.wall.now_ms(),
+        )
+
     def crashed(self, report: CrashReport) -> None:
-        """Count and log what the runtime reports of a crash."""
+        """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
-        log.error("actor_crashed", report=str(report))
-
-
-def resource_limits(setup: EngineSetup) -> ResourceLimits:
-    """Take the monitor's limits; a replay at full speed is meant to use its core."""
-    wanted = setup.monitor
-    flat_out = math.isinf(setup.pace.speed)
-    return ResourceLimits(
-        cpu_percent_max=math.inf if flat_out else wanted.cpu_percent_max,
-        rss_mib_max=wanted.memory_mb_max,
-        disk_free_mib_min=wanted.disk_free_mb_min,
-        descriptors_percent_max=wanted.descriptors_percent_max,
-        loop_lag_ms_max=wanted.loop_lag_ms_max,
-    )
-
-
-def session_started(engine: Engine) -> SessionStarted:
-    """Say everything that is needed to repeat a run."""
-    setup = engine.setup
-    return SessionStarted(
-        engine=setup.engine_id,
-        market=engine.description.name,
-        preset=setup.preset,
-        mode="paper",
-        seed=setup.seed,
-        versions={
-            name: version(name)
-            for name in ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
-        },
-        wall_ms=engine.wall.now_ms(),
-    )
+        log.error("actor_crashed", report=report.format())
+        verdict = verdict_named(report.crash.kind)
+        alert = Alert(
+            ts_ms=self.clock.now_ms(),
+            category=verdict.category,
+            severity=verdict.severity,
+            component=report.actor,
+            symbol=report.actor if report.actor in self.symbol_actors else None,
+            message=f"{report.phase} {report.crash}",
+            action=report.outcome,
+        )
+        if self.supervisor is not None:
+            self.risk_ref.tell(alert)
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
@@ -301,7 +286,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     ) as journal:
         engine = Engine(setup, journal, clock)
         engine.publisher, extra = attach(engine)
-        journal.append(Kind.SESSION, session_started(engine))
+        journal.append(Kind.SESSION, engine.session_started())
         async with run_supervisor(
             engine.tree(extra),
             random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
@@ -309,9 +294,8 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
             dead_letters=engine.dead_letters,
         ) as supervisor:
             engine.supervisor = supervisor
-            try:
-                yield engine
-            finally:
-                engine.supervisor = None
-                wall_ms = engine.wall.now_ms()
-                journal.append(Kind.SESSION, SessionEnded("ended in order", wall_ms))
+            yield engine
+        # Only now have all actors said their last, and only an end in order is told.
+        engine.supervisor = None
+        ended = SessionEnded("ended in order", engine.wall.now_ms())
+        journal.append(Kind.SESSION, ended)

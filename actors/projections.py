@@ -138,7 +138,9 @@ class Projections:
             return SymbolPhase.QUARANTINED
         if seen is not None and seen.state is ChildState.BACKOFF:
             return SymbolPhase.RESTARTING
-        return SymbolPhase.PAUSED if actor is None else actor.phase
+        if actor is None or seen is None:
+            return SymbolPhase.PAUSED
+        return actor.phase
 
     def levels(self, symbol: str) -> tuple[LevelView, ...]:
         """The levels that one symbol's pipeline knows."""

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import trio
@@ -33,36 +33,46 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def option(text: str, *names: str) -> Any:
+    """Make an option with its help."""
+    return typer.Option(*names, help=text)
+
+
+Market = Annotated[str, option("demo or replay:PATH.")]
+Symbols = Annotated[str, option("How many symbols, or which: A,B,C.")]
+PresetName = Annotated[str, option("Name or .json file.")]
+StrategyName = Annotated[str, option("breakout, donchian, ema_rsi or FILE.py.")]
+Mode = Annotated[str, option("paper.")]
+Speed = Annotated[str, option("Market seconds in a second, or max.")]
+Duration = Annotated[str, option("Market time to trade, e.g. 24h or 90m.", "--for")]
+Host = Annotated[str, option("Address to listen on.")]
+Port = Annotated[int, option("Port; 0: no control plane.")]
+DataDir = Annotated[str, option("Where the journal and token hashes are kept.")]
+Seed = Annotated[int, option("Seed of the demo market.")]
+Config = Annotated[Path | None, option("TOML file of settings.")]
+Report = Annotated[Path | None, option("Write a JSON report.")]
+Start = Annotated[bool, option("Start trading at once.")]
+ExitAtEnd = Annotated[bool, option("Exit when the market is over.", "--exit-at-end")]
+
+
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
-    market: Annotated[str, typer.Option(help="demo or replay:PATH.")] = "demo",
-    symbols: Annotated[
-        str, typer.Option(help="How many symbols, or which: A,B,C.")
-    ] = "",
-    preset: Annotated[str, typer.Option(help="Name or .json file.")] = "breakout_v1",
-    strategy: Annotated[
-        str, typer.Option(help="breakout, donchian, ema_rsi or FILE.py.")
-    ] = "breakout",
-    mode: Annotated[str, typer.Option(help="paper.")] = "paper",
-    speed: Annotated[
-        str, typer.Option(help="Market seconds in a second, or max.")
-    ] = "60",
-    duration: Annotated[
-        str, typer.Option("--for", help="Market time to trade, e.g. 24h or 90m.")
-    ] = "",
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0: no control plane.")] = 8000,
-    data_dir: Annotated[
-        str, typer.Option(help="Where the journal and token hashes are kept.")
-    ] = "",
-    seed: Annotated[int, typer.Option(help="Seed of the demo market.")] = 1,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a JSON report.")] = None,
+    market: Market = "demo",
+    symbols: Symbols = "",
+    preset: PresetName = "breakout_v1",
+    strategy: StrategyName = "breakout",
+    mode: Mode = "paper",
+    speed: Speed = "60",
+    duration: Duration = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    data_dir: DataDir = "",
+    seed: Seed = 1,
+    config: Config = None,
+    report: Report = None,
     *,
-    start: Annotated[bool, typer.Option(help="Start trading at once.")] = True,
-    exit_at_end: Annotated[
-        bool, typer.Option("--exit-at-end", help="Exit when the market is over.")
-    ] = False,
+    start: Start = True,
+    exit_at_end: ExitAtEnd = False,
 ) -> None:
     """Run the engine: the demo market unless told otherwise."""
     if not __debug__:
@@ -119,3 +129,7 @@ def _loaded(name: str) -> Preset:
 def main() -> None:
     """Enter from the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()

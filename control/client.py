@@ -14,7 +14,7 @@ acted, so it is never sent again by itself.
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import msgspec
@@ -32,6 +32,14 @@ DELAY_SECONDS_MAX = 10.0
 EVENTS_MAX = 1024
 SIGN_IN_CODES = frozenset({4401, 4403})
 OWN_KINDS = frozenset({"HELLO", "HEARTBEAT", "PONG"})
+
+_BROKEN = (
+    OSError,
+    ValueError,  # the address makes no sense, or the answer is no envelope
+    AnswerUnknown,
+    ws.HandshakeError,
+    trio.TooSlowError,
+)
 
 _frame = msgspec.json.Decoder(list[wire.Envelope])
 
@@ -63,6 +71,7 @@ async def connect(
             await nursery.start(client.run)
             if client.failure is None:
                 yield client
+                await client.close()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         if len(group.exceptions) == 1:  # the caller's own error, as it was raised
@@ -86,7 +95,15 @@ class Client(AsyncIterator[wire.Envelope]):
         self._topics: dict[str, int | None] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._serial = 0
+        self._talk = trio.CancelScope()
+        self._is_leaving = False
+        self._left = trio.Event()
         self._send, self._receive = trio.open_memory_channel[wire.Envelope](EVENTS_MAX)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._socket is not None
 
     async def command(self, name: str, **args: Any) -> CommandResult:
         """Give a command and wait for its end; raises AnswerUnknown."""
@@ -109,7 +126,8 @@ class Client(AsyncIterator[wire.Envelope]):
         """Follow these topics from now on, over reconnects too."""
         self._topics |= dict.fromkeys(topics)
         if self._socket is not None:
-            await self._say(wire.Subscribe(topics))
+            with suppress(AnswerUnknown):  # the next connection asks for them again
+                await self._say(wire.Subscribe(topics))
 
     def events(self) -> AsyncIterator[wire.Envelope]:
         """Iterate over envelopes; raises SignInRefused when the token is revoked.
@@ -128,6 +146,13 @@ class Client(AsyncIterator[wire.Envelope]):
         except trio.EndOfChannel:
             raise (self.failure or StopAsyncIteration) from None
 
+    async def close(self) -> None:
+        """Say goodbye, so that the engine need not find out."""
+        if self._socket is not None:
+            self._is_leaving = True
+            self._talk.cancel()
+            await self._left.wait()
+
     async def run(
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
@@ -138,11 +163,12 @@ class Client(AsyncIterator[wire.Envelope]):
                 before = self.connections
                 await self._connection(task_status)
                 self._lose_answers()
-                if self.connections == 0 or self.failure is not None:
+                if self.connections == 0 or self._is_leaving:
                     break
                 delay = DELAY_SECONDS_MIN if self.connections > before else delay * 2
                 delay = min(delay, DELAY_SECONDS_MAX)
                 await trio.sleep(delay * self._chance.uniform(0.5, 1.0))
+        self._left.set()
         if self.connections == 0:
             task_status.started()
 
@@ -151,10 +177,11 @@ class Client(AsyncIterator[wire.Envelope]):
         headers = [(b"authorization", b"Bearer " + self._token.encode())]
         try:
             async with dial(self.url, headers) as socket:
-                await self._follow(socket, task_status)
+                with trio.CancelScope() as self._talk:
+                    await self._follow(socket, task_status)
         except ws.ConnectionClosed as closed:
             self._judge(closed)
-        except (OSError, ValueError, ws.HandshakeError, trio.TooSlowError) as error:
+        except _BROKEN as error:
             if self.connections == 0:
                 self.failure = Unreachable(f"no engine answers at {self.url}: {error}")
         finally:

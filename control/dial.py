@@ -51,7 +51,7 @@ async def dial(url: str, headers: Headers) -> AsyncIterator[ws.WebSocketConnecti
             try:
                 yield socket
             finally:
-                with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
+                with trio.move_on_after(CLOSE_SECONDS_MAX):
                     await socket.aclose()
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:

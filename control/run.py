@@ -5,9 +5,11 @@ comes, stops in order and says what it did.
 """
 
 import gc
+import math
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,12 +17,12 @@ import trio
 from rich.console import Console
 
 from actors.domain import ids
-from actors.domain.bars import empty_bars
+from actors.domain.bars import MarketDescription, empty_bars
 from actors.domain.findings import SymbolContext
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
-from actors.engine import Engine, EngineSetup, open_engine
+from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
@@ -29,8 +31,10 @@ from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import WallClock
+from actors.setup import EngineSetup
+from actors.watchdog import ResourceLimits
 from config.load import load_preset
-from config.settings import Settings
+from config.settings import MonitorGroup, Settings
 from control.plane import ControlPlane
 from control.progress import show_progress
 
@@ -98,16 +102,14 @@ async def run_engine(options: RunOptions) -> int:
 
 def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
     """Open the market and compile the strategy: all that comes before the clock."""
+    say.print("loading market and strategy (the first time takes half a minute)")
     began_ns = time.perf_counter_ns()
     settings = options.settings
     market = open_market(
         settings.market.spec, symbols=options.symbols, seed=settings.engine.seed
     )
     described = market.describe()
-    preset = load_preset(options.preset)
-    strategy = load_strategy(options.strategy, preset)
-    context = SymbolContext(described.instruments[0], described.timeframe_ms)
-    strategy.pipeline(context).advance(empty_bars(1), 0, 1)
+    compile_pipeline(options, described)
     history_steps = 0
     if settings.market.spec == "demo":
         span_ms = int(settings.market.warmup_hours * HOUR_MS)
@@ -125,18 +127,36 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
         engine_id=engine_id,
         session=ids.session_id(engine_id, WallClock().now_ms()),
         market=market,
-        strategy=options.strategy,
+        strategy=partial(load_strategy, options.strategy),
         pace=Pace(options.speed, end_ms=end_ms),
         seed=settings.engine.seed,
         equity_usd=settings.engine.equity_usd,
         paper=paper_settings(settings),
         journal_path=journal_path,
         history_steps=history_steps,
-        monitor=settings.monitor,
+        resources=resource_limits(settings.monitor, options.speed),
         supervision=settings.supervision,
         preset=options.preset,
     )
     return setup, (time.perf_counter_ns() - began_ns) / 1e9
+
+
+def compile_pipeline(options: RunOptions, described: MarketDescription) -> None:
+    """Let one bar through one pipeline, so that compiling is over before the start."""
+    strategy = load_strategy(options.strategy, load_preset(options.preset))
+    context = SymbolContext(described.instruments[0], described.timeframe_ms)
+    strategy.pipeline(context).advance(empty_bars(1), 0, 1)
+
+
+def resource_limits(wanted: MonitorGroup, speed: float) -> ResourceLimits:
+    """Take the monitor's limits; a replay at full speed is meant to use its core."""
+    return ResourceLimits(
+        cpu_percent_max=math.inf if math.isinf(speed) else wanted.cpu_percent_max,
+        rss_mib_max=wanted.memory_mb_max,
+        disk_free_mib_min=wanted.disk_free_mb_min,
+        descriptors_percent_max=wanted.descriptors_percent_max,
+        loop_lag_ms_max=wanted.loop_lag_ms_max,
+    )
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

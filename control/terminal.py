@@ -1,6 +1,5 @@
 """The live view of `breakout ctl watch`: state, positions, transitions, symbols."""
 
-import math
 from typing import Any
 
 import trio
@@ -31,20 +30,30 @@ async def watch(client: Client, console: Console) -> None:
                 console.print(_line(mirror.transitions[-1]))
         return
     with Live(console=console, auto_refresh=False, screen=True) as live:
-        drawn = -math.inf
-        async for envelope in client.events():
-            mirror.apply(envelope)
-            if trio.current_time() - drawn >= REDRAW_SECONDS:
-                drawn = trio.current_time()
-                live.update(screen(mirror), refresh=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_redraw, live, client, mirror)
+            async for envelope in client.events():
+                mirror.apply(envelope)
 
 
-def screen(mirror: Mirror) -> RenderableType:
+async def _redraw(live: Live, client: Client, mirror: Mirror) -> None:
+    while True:
+        lost = "" if client.is_connected else " - connection lost, trying again"
+        live.update(screen(mirror, f"{client.url}{lost}"), refresh=True)
+        await trio.sleep(REDRAW_SECONDS)
+
+
+def screen(mirror: Mirror, title: str) -> RenderableType:
     """Draw what is true as of the newest envelope."""
-    return Group(_head(mirror), _positions(mirror), _steps(mirror), _symbols(mirror))
+    return Group(
+        Panel(_head(mirror), title=title),
+        _positions(mirror),
+        _steps(mirror),
+        _symbols(mirror),
+    )
 
 
-def _head(mirror: Mirror) -> RenderableType:
+def _head(mirror: Mirror) -> Text:
     engine = mirror.engine
     state = str(engine.get("state", "connecting"))
     style = "bold red" if state in _GRAVE else "bold green"
@@ -59,7 +68,7 @@ def _head(mirror: Mirror) -> RenderableType:
     if mirror.alerts:
         newest = mirror.alerts[-1]
         facts.append(f"\n{newest['severity']}: {newest['message']}", "yellow")
-    return Panel(facts, title="breakout-engine")
+    return facts
 
 
 def _positions(mirror: Mirror) -> Table:

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from actors.domain.messages import (
-    Alert,
     Message,
     OrderView,
     PositionView,
@@ -241,7 +240,7 @@ def row(fact: Any) -> Any:
             return order_row(fact)
         case PositionView():
             return position_row(fact)
-        case Alert() | Message():
+        case Message():
             return {_camel(k): v for k, v in msgspec.structs.asdict(fact).items()}
         case _:
             return fact

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from actors.domain.bars import Bars
-from actors.domain.findings import Findings, Pipeline
-from actors.domain.strategies.breakout import Breakout
+from actors.domain.findings import Findings
+from actors.domain.strategies.breakout import Breakout, BreakoutPipeline
 from config.preset import Bias, Component, Policy, Preset, SignalKind
 from tests.markets import random_bars
 from tests.presets import MINUTE_MS, breakout_v1, changed, context
@@ -59,14 +59,14 @@ def easy_preset(seed: int) -> Preset:
     return preset
 
 
-def market(seed: int, count: int = BARS) -> tuple[Pipeline, Bars]:
+def market(seed: int, count: int = BARS) -> tuple[BreakoutPipeline, Bars]:
     """Give a fresh pipeline and the random bars of a seed."""
     minutes = (5, 1, 5, 2)[seed % 4]
     pipeline = Breakout(easy_preset(seed)).pipeline(context(minutes))
     return pipeline, random_bars(seed, count, minutes * MINUTE_MS)
 
 
-def run(pipeline: Pipeline, bars: Bars, cuts: tuple[int, ...] = ()) -> Findings:
+def run(pipeline: BreakoutPipeline, bars: Bars, cuts: tuple[int, ...] = ()) -> Findings:
     """Advance over all bars, in chunks that end at the cuts."""
     ends = sorted({0, *(cut for cut in cuts if cut < len(bars)), len(bars)})
     chunks = [pipeline.advance(bars, one, two).copy() for one, two in pairwise(ends)]

@@ -103,12 +103,6 @@ class Pipeline(Protocol):
     def nearest_level_atr(self) -> float:
         """Give the distance to the nearest fresh level in ATRs; NaN: there is none."""
 
-    def snapshot(self) -> bytes:
-        """Copy all that the pipeline remembers."""
-
-    def restore(self, snapshot: bytes) -> None:
-        """Go back to a snapshot; StrategyError when it is of another layout."""
-
 
 class Strategy(Protocol):
     """A way to trade: makes one pipeline for each symbol."""

@@ -8,14 +8,18 @@ from decimal import Decimal
 
 import msgspec
 
+from actors.domain.bars import Instrument
 from actors.domain.messages import Signal
-from actors.domain.money import ZERO
+from actors.domain.money import ONE, ZERO
 from actors.domain.orders import Side
 from actors.domain.sizing import Room
 from config.preset import Preset, Risk
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+#: The account counts in dollars: what is quoted otherwise (BTC, EUR) would be added
+#: up wrongly, so it is watched but not traded.
+ACCOUNT_QUOTES = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
 #: A trade in R smaller than this is a scratch, not a loss.
 SCRATCH_R = Decimal("0.05")
 
@@ -141,10 +145,20 @@ def kill_reason(day: Day, equity: Decimal, risk: Risk) -> str | None:
     return None
 
 
-def room(account: Account, signal: Signal, bucket: str) -> Room:
+def bucket_of(instrument: Instrument, side: Side) -> str:
+    """Name the correlated bucket of a trade.
+
+    Without measured correlations every coin counts as one bet with the others on the
+    same side (UNKNOWN fails closed); the benchmark's own base is no exception.
+    """
+    return f"{instrument.quote}-{side}"
+
+
+def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
     """Say what every cap still allows for one more trade."""
     risk, day, equity = account.preset.risk, account.day, account.equity
     held = account.holdings
+    bucket = bucket_of(instrument, signal.side)
     same_side = sum((h.notional for h in held if h.side is signal.side), ZERO)
     in_bucket = sum((h.notional for h in held if h.bucket == bucket), ZERO)
     notional = sum((h.notional for h in held), ZERO)
@@ -153,7 +167,9 @@ def room(account: Account, signal: Signal, bucket: str) -> Room:
     daily_max = day.equity_at_start * risk.daily_risk_limit
     traded = dict(day.notional_by_symbol).get(signal.symbol, ZERO)
     symbol_max = risk.max_notional_per_symbol_day_usd
-    ceiling = equity * risk.leverage_max
+    # What cannot be sold short is bought with money that is there: no leverage.
+    leverage = risk.leverage_max if instrument.shortable else ONE
+    ceiling = equity * leverage
     return Room(
         equity=equity,
         total_risk=equity * risk.max_total_risk - at_risk,

@@ -121,3 +121,11 @@ def verdict_of(error: BaseException) -> Verdict:
         return max(verdicts, key=lambda verdict: verdict.severity.rank)
     names = (kind.__name__ for kind in type(error).__mro__)
     return next(VERDICTS[name] for name in names if name in VERDICTS)
+
+
+def verdict_named(kind: str) -> Verdict:
+    """Return the verdict on an error of which only the class's name is left.
+
+    A crash report keeps no exception; a name without a row counts as our own fault.
+    """
+    return VERDICTS.get(kind, VERDICTS["BaseException"])

@@ -5,8 +5,6 @@ order in which symbols happened to answer decides nothing. Check and reservation
 one turn of one actor: two signals cannot both pass the same last slot.
 """
 
-from decimal import Decimal
-
 from actors.domain import limits, sizing
 from actors.domain.messages import Signal, WhyNot
 from actors.domain.money import nearest_to
@@ -14,7 +12,7 @@ from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.journal import Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
-from actors.risk.state import OrderRecord, bucket_of
+from actors.risk.state import OrderRecord
 
 
 class Entries:
@@ -68,6 +66,9 @@ class Entries:
 
         if not state.gate_open:
             return no("entries_closed", self._desk.machine.phase, "running")
+        quote = state.instruments[signal.symbol].quote
+        if quote not in limits.ACCOUNT_QUOTES:
+            return no("foreign_quote", quote, "a dollar quote")
         if signal.symbol in state.unavailable:
             return no("symbol_unavailable", state.unavailable[signal.symbol])
         rank_max = self._desk.preset.scanner_config.max_candidates
@@ -77,24 +78,25 @@ class Entries:
         return no(found.reason, found.value, found.threshold) if found else None
 
     def _size(self, signal: Signal) -> OrderRecord | None:
+        """Size a signal and plan its entry, or refuse it."""
         desk, state = self._desk, self._desk.state
         instrument = state.instruments[signal.symbol]
-        room = limits.room(
-            state.account(desk.now_ms), signal, bucket_of(instrument, signal.side)
-        )
+        room = limits.room(state.account(desk.now_ms), signal, instrument)
         sized = sizing.size(signal, desk.preset, instrument, room)
         if isinstance(sized, sizing.TooSmall):
+            value, threshold = str(sized.value), str(sized.threshold)
             desk.refuse(
                 signal.symbol,
-                WhyNot(
-                    signal.correlation,
-                    "sizing",
-                    sized.reason,
-                    str(sized.value),
-                    str(sized.threshold),
-                ),
+                WhyNot(signal.correlation, "sizing", sized.reason, value, threshold),
             )
             return None
+        desk.checkpoint(Stage.SIZED, signal.symbol, signal.correlation)
+        return self._plan(signal, sized)
+
+    def _plan(self, signal: Signal, sized: sizing.Sized) -> OrderRecord:
+        """Plan a market order inside a band: what it cannot get there is not taken."""
+        desk, state = self._desk, self._desk.state
+        tick = state.instruments[signal.symbol].tick_size
         worst = sizing.worst_price(signal, desk.preset)
         request = OrderRequest(
             client_id="",
@@ -102,10 +104,9 @@ class Entries:
             side=signal.side,
             kind=OrderKind.MARKET,
             quantity=sized.quantity,
-            limit_price=nearest_to(worst, instrument.tick_size),
+            limit_price=nearest_to(worst, tick),
             expires_ms=desk.now_ms + state.timeframe_ms,
         )
-        desk.checkpoint(Stage.SIZED, signal.symbol, signal.correlation)
         record = self._orders.plan(
             request,
             correlation=signal.correlation,
@@ -131,11 +132,13 @@ class Entries:
         desk = self._desk
         desk.state.counts["entries_failed"] += 1
         desk.state.signals.pop(record.correlation, None)
+        # An exchange's refusal is free text: a value, never the name of a reason.
+        refused = record.state is OrderState.REFUSED
         whynot = WhyNot(
             record.correlation,
             "execution",
-            record.outcome or "no_fill",
-            str(Decimal(0)),
+            "refused" if refused else record.outcome or "no_fill",
+            record.outcome if refused else str(record.filled),
             str(record.request.quantity),
         )
         desk.refuse(record.request.symbol, whynot, outcome="failed")

@@ -68,6 +68,7 @@ class Positions:
 
     async def entry_ended(self, record: OrderRecord) -> None:
         """Set out the take-profit ladder once the entry's final size is known."""
+        self._desk.lead("entry order ended", record.request.symbol)
         position = self._desk.state.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return

@@ -11,10 +11,10 @@ import msgspec
 
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
-from actors.domain.limits import Account, Day, Holding, open_day
+from actors.domain.limits import Account, Day, Holding, bucket_of, open_day
 from actors.domain.messages import Alert, OrderView, Signal
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, OrderState, Side
+from actors.domain.orders import OrderRequest, OrderState
 from actors.domain.phases import LEADING_STAGES, LIVE_ORDER_STATES, Phase
 from actors.domain.views import WhyRow
 from config.preset import Preset
@@ -202,12 +202,3 @@ def _risk(order: OrderRecord | None) -> Decimal:
     if order is None:
         return ZERO
     return order.risk_usd * (1 - order.filled / order.request.quantity)
-
-
-def bucket_of(instrument: Instrument, side: Side) -> str:
-    """Name the correlated bucket of a trade.
-
-    Without measured correlations every coin counts as one bet with the others on the
-    same side (UNKNOWN fails closed); the benchmark's own base is no exception.
-    """
-    return f"{instrument.quote}-{side}"

@@ -107,6 +107,28 @@ def test_a_close_beyond_epsilon_breaks_a_level_and_it_is_remembered() -> None:
     assert level.state == "broken"
 
 
+def test_a_level_judged_late_is_the_same_as_one_judged_promptly() -> None:
+    bars = drift(PEAK + 60)
+    bars["high"][PEAK] = 110.0
+    bars["close"][PEAK + 10] = 110.5
+    bars["high"][PEAK + 10] = 110.6
+    bars["high"][PEAK + 20] = 110.1
+    bars["high"][PEAK + 30] = 109.95
+    preset = open_preset(merge_atr=0.4, min_touches=1)
+    prompt, late = pipeline(preset), pipeline(preset)
+    prompt.advance(bars, 0, len(bars))
+    bars["spread_bps"] = 1000.0  # no scan passes until the last bars
+    bars["spread_bps"][-5:] = 1.0
+    late.advance(bars, 0, len(bars))
+    assert late.funnel()["candidates"] <= 5
+    states = [
+        {(one.id, one.price, one.touches, one.state) for one in found.levels()}
+        for found in (prompt, late)
+    ]
+    assert states[0] == states[1]
+    assert len(states[0]) == 3
+
+
 def test_a_week_later_a_breakout_is_forgotten() -> None:
     week = 7 * 24 * 4
     bars = drift(PEAK + 20 + week)

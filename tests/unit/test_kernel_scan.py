@@ -1,7 +1,7 @@
 """Every scan filter rejects with its own reason, value and threshold."""
 
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -92,6 +92,16 @@ def test_a_filter_on_what_is_measured(
     found = at_noon(changed(V1, path, limit), BARS)
     assert (found.reason, found.threshold) == (reason, limit)
     assert (found.value > limit) is above
+
+
+def test_the_spread_is_a_median_of_five_bars_not_one_snapshot() -> None:
+    bars = BARS.copy()
+    newest = int(np.searchsorted(bars["ts"], NOON_MS)) - 1
+    bars["spread_bps"][newest - 1 : newest + 1] = 90.0
+    assert at_noon(V1, bars).reason == ""
+    bars["spread_bps"][newest - 2] = 90.0
+    found = at_noon(V1, bars)
+    assert (found.reason, found.value, found.threshold) == ("spread", 90.0, 30.0)
 
 
 def test_band_width_is_a_percentile_of_its_own_history() -> None:
@@ -189,9 +199,17 @@ def test_bars_coarser_than_what_a_window_needs_leave_it_unknown() -> None:
         assert at_noon(V1, bars, minutes).reason in notes
 
 
-def test_a_day_that_was_not_seen_whole_has_no_volume() -> None:
+def test_too_little_volume_of_a_day_not_seen_whole_is_unknown() -> None:
     preset = changed(V1, "unknown", unknowns(Policy.SKIP, volume_24h=Policy.FAIL))
-    assert at_noon(preset, BARS[150:]).reason == "volume_24h_unknown"
+    dear = changed(preset, "liquidity_filters.min_24h_volume_usd", 1e12)
+    assert at_noon(dear, BARS[150:]).reason == "volume_24h_unknown"
+    assert at_noon(dear, BARS).reason == "volume_24h"
+
+
+def test_enough_volume_decides_before_the_day_is_whole() -> None:
+    """What was seen is a lower bound: more bars could only add to it."""
+    preset = changed(V1, "unknown", unknowns(Policy.SKIP, volume_24h=Policy.FAIL))
+    assert at_noon(preset, BARS[150:]).reason == ""
 
 
 def test_open_interest_of_a_day_ago_that_nobody_knows_is_unknown() -> None:
@@ -233,11 +251,11 @@ def test_atr_quality_is_best_between_its_bounds_and_never_constant() -> None:
     assert scores[0] < scores[1] > scores[2]
 
 
-@pytest.mark.parametrize("name", ["timeframe_minutes", "trend_bars"])
-def test_a_preset_that_cannot_be_computed_is_refused(name: str) -> None:
-    broken: dict[str, tuple[str, Any]] = {
-        "timeframe_minutes": ("timeframe_minutes", 7),
-        "trend_bars": ("signal_config.market_quality.trend_bars", 500),
-    }
+def test_a_timeframe_that_market_bars_do_not_make_up_is_refused() -> None:
     with pytest.raises(StrategyError):
-        Breakout(changed(V1, *broken[name])).pipeline(context(5))
+        Breakout(changed(V1, "timeframe_minutes", 7)).pipeline(context(5))
+
+
+def test_a_window_longer_than_the_ring_is_refused_by_the_preset_itself() -> None:
+    with pytest.raises(ValueError, match="trend_bars"):
+        changed(V1, "signal_config.market_quality.trend_bars", 500)

@@ -65,6 +65,8 @@ def test_nothing_is_decided_on_a_bar_whose_end_never_came() -> None:
         ("low", 0.0),
         ("low", -1.0),
         ("high", 1.0),
+        ("close", 999.0),
+        ("open", 999.0),
         ("volume", -1.0),
         ("volume", np.nan),
     ],

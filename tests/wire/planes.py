@@ -26,6 +26,15 @@ class ServedPlane(Plane):
     def host(self) -> str:
         return f"127.0.0.1:{self.serving.port}"
 
+    async def followed(self, topic: str, clients: int = 1) -> None:
+        """Wait until so many clients follow a topic."""
+        with trio.fail_after(10):
+            while self._followers(topic) < clients:  # noqa: ASYNC110 - it comes over a socket
+                await trio.sleep(0.01)
+
+    def _followers(self, topic: str) -> int:
+        return sum(topic in client.topics() for client in self.hub._clients)
+
 
 @asynccontextmanager
 async def served(plane: ServedPlane | None = None) -> AsyncIterator[ServedPlane]:

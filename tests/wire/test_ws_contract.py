@@ -9,10 +9,12 @@ import trio_websocket as ws
 
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
+from control import stream
 from control.client import connect
 from control.dial import dial as open_socket
 from control.dial import socket_url
 from control.errors import SignInRefused, Unreachable
+from control.gate import GateSettings
 from control.mirror import Mirror
 from tests.engines import order, position
 from tests.planes import SECRETS
@@ -180,7 +182,43 @@ async def test_a_first_message_that_is_no_ticket_is_closed_with_4401() -> None:
         assert await Speaker(socket).closed() == 4401
 
 
-async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat() -> None:
+async def test_no_sign_in_before_the_deadline_is_closed_with_4401(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "SIGN_IN_SECONDS", 0.1)
+    async with served() as plane, dial(plane, None) as socket:
+        assert await Speaker(socket).closed() == 4401
+
+
+async def test_a_client_resynced_too_often_is_closed_with_4408() -> None:
+    async with served() as plane, dial(plane) as socket:
+        speaker = Speaker(socket)
+        await speaker.hear("HELLO")
+        (client,) = plane.hub._clients
+        client.resynced.extend([trio.current_time()] * 3)
+        await speaker.say(type="ping")
+        assert await speaker.closed() == 4408
+
+
+async def test_messages_beyond_the_rate_are_answered_with_429() -> None:
+    slow = GateSettings(requests_per_second=1.0, requests_burst=2.0)
+    plane = ServedPlane(now=trio.current_time, settings=slow)
+    async with served(plane), dial(plane) as socket:
+        speaker = Speaker(socket)
+        await speaker.hear("HELLO")
+        for _ in range(3):
+            await speaker.say(type="ping")
+        await speaker.hear("PONG")
+        await speaker.hear("PONG")
+        assert (await speaker.hear("ERROR"))["data"]["code"] == 429
+        await speaker.say(type="command", id="k", command="kill_switch")
+        assert (await speaker.hear("COMMAND"))["data"]["ok"] is True
+
+
+async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.2)
     async with served() as plane, dial(plane, Role.VIEWER) as socket:
         await Speaker(socket).hear("HELLO")
         plane.tokens.revoke("viewer")

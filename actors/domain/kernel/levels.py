@@ -42,6 +42,7 @@ def note_source(s: Record, p: Record, bar: int, side: int, kind: int) -> None:
     at = s["pending_end"]
     s["pending_bar"][at] = bar
     s["pending_noted"][at] = s["end"]
+    s["pending_gap"][at] = p["merge_atr"] * s["atr"]
     s["pending_side"][at] = side
     s["pending_kind"][at] = kind
     s["pending_end"] += 1
@@ -57,6 +58,7 @@ def list_sources(s: Record, p: Record) -> None:
         _follow_all(s, p, min(noted, s["end"] - 1))
         known = s["ts"][(noted - 1) & rec.RING_MASK] + p["frame_ms"]
         side, kind = s["pending_side"][number], s["pending_kind"][number]
+        s["merge_gap"] = s["pending_gap"][number]
         _add(s, p, bar, side, kind, known)
     s["pending_end"] = 0
 
@@ -87,6 +89,7 @@ def _add_donchian(s: Record, p: Record, side: int) -> None:
     newest = s["end"] - 2
     known = s["ts"][newest & rec.RING_MASK] + p["frame_ms"]
     extreme, step = newest, 0
+    s["merge_gap"] = p["merge_atr"] * s["atr"]
     for window in range(rec.DONCHIANS_MAX):
         length = p["donchian_bars"][window]
         if length == 0:
@@ -112,7 +115,7 @@ def _add(s: Record, p: Record, bar: int, side: int, kind: int, known: int) -> No
     birth = s["ts"][bar & rec.RING_MASK]
     if _is_listed(s, side, birth):
         return
-    joined, gap = -1, p["merge_atr"] * s["atr"]
+    joined, gap = -1, s["merge_gap"]
     for at in range(rec.LEVELS_MAX):
         distance = abs(s["level_price"][at] - price)
         mergeable = (

@@ -120,9 +120,11 @@ STATE = np.dtype(
         ("level_newest", "i8", (LEVELS_MAX,)),  # birth of the newest merged source
         ("level_members", "i8", (LEVELS_MAX,)),
         ("level_strength", "f8", (LEVELS_MAX,)),
+        ("merge_gap", "f8"),  # of the source that is being listed
         ("pending_end", "i8"),
         ("pending_bar", "i8", (PENDING_MAX,)),
         ("pending_noted", "i8", (PENDING_MAX,)),  # `end` when it became known
+        ("pending_gap", "f8", (PENDING_MAX,)),  # how near it joins a level
         ("pending_side", "i8", (PENDING_MAX,)),
         ("pending_kind", "i8", (PENDING_MAX,)),
         ("armed", "i8"),  # 1: the price is near the level at `armed_at`

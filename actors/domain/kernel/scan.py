@@ -129,8 +129,11 @@ def _ranked(s: Record, p: Record) -> bool:
 
 @part
 def _traded(s: Record, p: Record) -> bool:
+    # What was seen so far is a lower bound: enough of it decides before the day is
+    # whole. Too little of it decides nothing until then.
     known = s["day_bars_sum"] * p["market_ms"]
-    if known < (1.0 - rec.MISSING_SHARE_MAX) * rec.DAY_MS:
+    whole = known >= (1.0 - rec.MISSING_SHARE_MAX) * rec.DAY_MS
+    if not whole and s["day_volume_sum"] < p["volume_24h_min"]:
         return unknown(s, p, why.VOLUME_24H_UNKNOWN, p["volume_24h_min"])
     return at_least(s, s["day_volume_sum"], p["volume_24h_min"], why.VOLUME_24H)
 
