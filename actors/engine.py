@@ -259,17 +259,17 @@ class Engine:
         """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
         log.error("actor_crashed", report=report.format())
-        verdict = verdict_named(report.crash.kind)
+        judged = verdict_named(report.crash.kind)
         alert = Alert(
             ts_ms=self.clock.now_ms(),
-            category=verdict.category,
-            severity=verdict.severity,
+            category=judged.category,
+            severity=judged.severity,
             component=report.actor,
             symbol=report.actor if report.actor in self.symbol_actors else None,
             message=f"{report.phase} {report.crash}",
             action=report.outcome,
         )
-        if self.supervisor is not None:
+        if self.supervisor:
             self.risk_ref.tell(alert)
 
 
@@ -297,5 +297,5 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
             yield engine
         # Only now have all actors said their last, and only an end in order is told.
         engine.supervisor = None
-        ended = SessionEnded("ended in order", engine.wall.now_ms())
-        journal.append(Kind.SESSION, ended)
+        wall_ms = engine.wall.now_ms()
+        journal.append(Kind.SESSION, SessionEnded("ended in order", wall_ms))

@@ -101,8 +101,8 @@ class Translator:
         """Make a signal, or say what it lacks; UNKNOWN fails closed."""
         side = _side(row["side"])
         if not (row["entry"] - row["stop"]) * side.sign > 0:
-            found, wanted = _known(row["stop"]), _known(row["entry"])
-            return self._lacking(row, "stop_distance", found, wanted)
+            given, wanted = _known(row["stop"]), _known(row["entry"])
+            return self._lacking(row, "stop_distance", given, wanted)
         if math.isnan(row["atr"]):
             return self._lacking(row, "atr_unknown", "UNKNOWN", "")
         entry = self._price(row["entry"])
