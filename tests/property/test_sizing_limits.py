@@ -11,7 +11,6 @@ from actors.domain.limits import Account, Holding
 from actors.domain.messages import Signal
 from actors.domain.orders import Side
 from actors.domain.sizing import Sized, TooSmall
-from actors.risk.state import bucket_of
 from tests.presets import breakout_v1, changed, instrument
 from tests.trades import OPENED_MS, signal
 
@@ -30,7 +29,7 @@ def held(parts: list[tuple[Side, Decimal, Decimal, Decimal]]) -> tuple[Holding, 
             notional,
             risk / 50,
             loss / 50,
-            bucket_of(instrument(), side),
+            limits.bucket_of(instrument(), side),
         )
         for number, (side, notional, risk, loss) in enumerate(parts)
     )
@@ -38,7 +37,7 @@ def held(parts: list[tuple[Side, Decimal, Decimal, Decimal]]) -> tuple[Holding, 
 
 def worst(one: Signal, sized: Sized) -> Holding:
     """The holding that the new entry is until it has filled."""
-    bucket = bucket_of(instrument(), one.side)
+    bucket = limits.bucket_of(instrument(), one.side)
     return Holding(
         *(one.symbol, one.side, sized.notional, sized.risk_usd, sized.risk_usd, bucket)
     )
@@ -66,12 +65,13 @@ def test_a_reserved_size_breaks_no_limit(
     before = held(parts)
     day = limits.open_day(D(10_000), OPENED_MS)
     account = Account(preset, day, equity, before, OPENED_MS)
-    bucket = bucket_of(instrument(), side)
-    sized = sizing.size(one, preset, instrument(), limits.room(account, one, bucket))
+    sized = sizing.size(
+        one, preset, instrument(), limits.room(account, one, instrument())
+    )
     assume(isinstance(sized, Sized))
     assert isinstance(sized, Sized)
     after = msgspec.structs.replace(account, holdings=(*before, worst(one, sized)))
-    left = limits.room(after, one, bucket)
+    left = limits.room(after, one, instrument())
     assert left.total_risk >= 0
     assert left.daily_loss >= 0
     assert left.same_direction >= 0
@@ -93,7 +93,9 @@ def test_rounding_never_adds_and_a_size_is_legal(
     one = signal(side, stop=D(100) - distance * side.sign, opposite_depth_usd=depth)
     rules = msgspec.structs.replace(instrument(), lot_size=lot, quantity_min=lot)
     wide = limits.room(
-        Account(preset, limits.open_day(D(10_000), 0), D(10_000), (), 0), one, "any"
+        Account(preset, limits.open_day(D(10_000), 0), D(10_000), (), 0),
+        one,
+        instrument(),
     )
     room = msgspec.structs.replace(wide, margin=margin)
     found = sizing.size(one, preset, rules, room)

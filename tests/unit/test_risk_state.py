@@ -14,7 +14,6 @@ from actors.risk.state import (
     KillSwitch,
     OrderRecord,
     RiskState,
-    bucket_of,
 )
 from tests.presets import breakout_v1, instrument
 from tests.trades import OPENED_MS, SYMBOL, running
@@ -199,9 +198,3 @@ def test_an_order_lives_as_long_as_it_may_fill(any_state: OrderState) -> None:
 def test_a_kill_is_latched_only_when_flat_is_confirmed() -> None:
     assert KillSwitch("loss", OPENED_MS).phase == "FLATTENING"
     assert KillSwitch("loss", OPENED_MS, confirmed_flat=True).phase == "LATCHED"
-
-
-def test_every_coin_on_one_side_is_one_bet() -> None:
-    one, other = instrument(), instrument("BBB/USDT:USDT")
-    assert bucket_of(one, Side.LONG) == bucket_of(other, Side.LONG)
-    assert bucket_of(one, Side.LONG) != bucket_of(one, Side.SHORT)
