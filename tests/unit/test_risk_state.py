@@ -97,6 +97,14 @@ def test_orders_that_reduce_are_held_by_nobody(purpose: str) -> None:
     assert at.holdings() == ()
 
 
+@pytest.mark.parametrize("ended", sorted(set(OrderState) - LIVE_ORDER_STATES))
+def test_an_entry_that_has_ended_is_held_by_nobody(ended: OrderState) -> None:
+    at = state()
+    at.orders["bx1-1"] = order(state=ended)
+    assert at.holdings() == ()
+    assert at.leading_stage() is Phase.SCANNING
+
+
 def test_two_symbols_are_two_holdings() -> None:
     at = state()
     at.positions[SYMBOL] = running()
