@@ -24,6 +24,8 @@ log = structlog.get_logger(component="conductor")
 
 ANSWER_SECONDS = 5.0
 MODES = ("paper",)
+#: After these, nothing runs: the feed that flattened under a kill switch ends too.
+ENDING = frozenset({"stop", "reset"})
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
@@ -70,7 +72,7 @@ class Conductor(Actor[Any]):
         if message.command.name == "start":
             await self._start(message)
         else:
-            assert message.command.name == "stop", "start and stop are its commands"
+            assert message.command.name in ENDING, f"{message!r} is not for us"
             await self._stop(message)
 
     def _risk(self) -> ActorRef[Any]:
@@ -124,7 +126,7 @@ class Conductor(Actor[Any]):
     # --- stop ---------------------------------------------------------------------
 
     async def _stop(self, request: Lifecycle) -> None:
-        """Ask for STOPPED, end the children in reverse, tell the risk actor."""
+        """Ask for STOPPED or IDLE, end the children in reverse, tell the risk actor."""
         answer = await self._ask_risk(request.command)
         if answer.ok:
             await self._take_down(answer.message)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from actors.conductor import ENDING
 from actors.domain import ledger
 from actors.domain.findings import LevelView
 from actors.domain.messages import (
@@ -36,7 +37,7 @@ from actors.runtime import AskRefused, AskTimeout, ChildState, deepest
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
-LIFECYCLE = frozenset({"start", "stop"})
+LIFECYCLE = frozenset({"start", *ENDING})
 
 
 def iso(ms: int) -> str:
