@@ -16,7 +16,7 @@ engine            one_for_one
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -61,6 +61,7 @@ from actors.runtime import (
 )
 from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
+from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
@@ -109,6 +110,7 @@ class Engine:
         self.monitor = ResourceMonitor(
             setup.resources, MachineSources(where), clock=self.wall
         )
+        self.running_children: list[str] = []  # the conductor's
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
@@ -180,7 +182,12 @@ class Engine:
             self.symbol_actors,
             self.root,
         )
-        return Conductor(self.root, Casting(stage).cast, over=self.market_over.set)
+        return Conductor(
+            self.root,
+            Casting(stage).cast,
+            running=self.running_children,
+            over=self.market_over.set,
+        )
 
     def root(self) -> Supervisor:
         """The running tree."""
@@ -228,7 +235,8 @@ class Engine:
         return self.risk_ref.statistics().state is ChildState.RUNNING
 
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
-        self.root().ref(symbol).tell_urgent(PositionChanged(held))
+        with suppress(NoSuchChild):  # stopped: there is no actor to be told
+            self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
     def session_started(self) -> SessionStarted:
         """Say everything that is needed to repeat this run."""

@@ -131,7 +131,7 @@ class Projections:
             mailbox_depth=0 if seen is None else seen.fifo + seen.urgent,
             restarts=0 if seen is None else seen.restarts,
             messages=0 if seen is None else seen.messages,
-            quarantine_reason=engine.risk_state.unavailable.get(symbol),
+            quarantine_reason=engine.risk_state.no_entries(symbol),
             last_decision=None if actor is None else actor.last_decision,
             data_faults=engine.data_faults[symbol],
         )

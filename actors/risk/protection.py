@@ -79,13 +79,31 @@ class Protection:
         position = self._desk.state.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
+        if record.state in {OrderState.CANCELLED, OrderState.REFUSED}:
+            await self._protect_if_bare(position)
+
+    async def restore(self) -> None:
+        """Protect what a crash left without a stop."""
+        for position in list(self._desk.state.positions.values()):
+            await self._protect_if_bare(position)
+
+    async def _protect_if_bare(self, position: Position) -> None:
         closing = any(o.purpose == "close" for o in self.orders_of(position))
-        lost = record.state in {OrderState.CANCELLED, OrderState.REFUSED}
-        if lost and not closing and not self._stops(position):
+        if not closing and not self._stops(position):
             await self.protect(position)
+
+    async def cancel_entry(self, position: Position) -> None:
+        """Let what is left of the entry not fill any more."""
+        for record in list(self._desk.state.orders.values()):
+            entry = record.purpose == "entry"
+            if entry and record.correlation == position.correlation:
+                await self._orders.cancel(record)
 
     async def take_profits(self, position: Position) -> None:
         """Set out the take-profit ladder for the entry's final size."""
+        for record in self.orders_of(position):  # of a smaller entry, before
+            if record.purpose.startswith("target"):
+                await self._orders.cancel(record)
         instrument = self._desk.state.instruments[position.symbol]
         ladder = exits.legs(
             position.open,
@@ -133,6 +151,7 @@ class Protection:
         for record in self.orders_of(position):
             if record.purpose.startswith("target"):
                 await self._orders.cancel(record)
+        await self.cancel_entry(position)
         request = OrderRequest(
             client_id="",
             symbol=position.symbol,
