@@ -24,6 +24,8 @@ log = structlog.get_logger(component="conductor")
 
 ANSWER_SECONDS = 5.0
 MODES = ("paper",)
+#: After these, nothing runs: the feed that flattened under a kill switch ends too.
+ENDING = frozenset({"stop", "reset"})
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ class Conductor(Actor[Any]):
         if message.command.name == "start":
             await self._start(message)
         else:
-            assert message.command.name in {"stop", "reset"}, "they end a run"
+            assert message.command.name in ENDING, f"{message!r} is not for us"
             await self._stop(message)
 
     def _risk(self) -> ActorRef[Any]:

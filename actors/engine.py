@@ -21,7 +21,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import msgspec
 import structlog
 import trio
 
@@ -56,7 +55,6 @@ from actors.runtime import (
     RefStatistics,
     Supervisor,
     SupervisorSpec,
-    deepest,
     run_supervisor,
 )
 from actors.runtime import Strategy as Restarting
@@ -192,7 +190,12 @@ class Engine:
         return self.supervisor
 
     async def _watch_machine(self) -> None:
-        await self.monitor.run(self.risk_ref.tell)
+        await self.monitor.run(self._alert)
+
+    def _alert(self, alert: Alert) -> None:
+        # Looked up at each alert: services start before the tree is known here.
+        if self.supervisor is not None:
+            self.risk_ref.tell(alert)
 
     # --- addresses ----------------------------------------------------------------
 
@@ -219,27 +222,12 @@ class Engine:
             return None
         return self.supervisor.ref(symbol).statistics()
 
-    def feed_age_ms(self, symbol: str) -> int | None:
-        """Market time since the symbol's newest bar closed; None before the first."""
-        actor = self.symbol_actors.get(symbol)
-        if actor is None or actor.newest_ms < 0:
-            return None
-        closed_ms = actor.newest_ms + self.description.timeframe_ms
-        return max(0, self.clock.now_ms() - closed_ms)
-
     @property
     def running(self) -> bool:
         """Whether the tree of actors runs, the risk actor with it."""
         if self.supervisor is None:
             return False
         return self.risk_ref.statistics().state is ChildState.RUNNING
-
-    def resource_health(self) -> dict[str, Any]:
-        """The newest measurements, and the deepest mailboxes."""
-        sample = self.monitor.last or self.monitor.sample()
-        health: dict[str, Any] = msgspec.to_builtins(sample)
-        nodes = deepest(self.root().tree(), 10)
-        return health | {"mailboxes": {node.name: node.depth for node in nodes}}
 
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
         with suppress(NoSuchChild):  # stopped: there is no actor to be told
@@ -250,17 +238,17 @@ class Engine:
         self.crashes += 1
         log.error("actor_crashed", report=report.format())
         judged = verdict_named(report.crash.kind)
-        alert = Alert(
-            ts_ms=self.clock.now_ms(),
-            category=judged.category,
-            severity=judged.severity,
-            component=report.actor,
-            symbol=report.actor if report.actor in self.symbol_actors else None,
-            message=f"{report.phase} {report.crash}",
-            action=report.outcome,
+        self._alert(
+            Alert(
+                ts_ms=self.clock.now_ms(),
+                category=judged.category,
+                severity=judged.severity,
+                component=report.actor,
+                symbol=report.actor if report.actor in self.symbol_actors else None,
+                message=f"{report.phase} {report.crash}",
+                action=report.outcome,
+            )
         )
-        if self.supervisor:
-            self.risk_ref.tell(alert)
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.

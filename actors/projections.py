@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from actors.conductor import ENDING
 from actors.domain import ledger
 from actors.domain.findings import LevelView
 from actors.domain.messages import (
@@ -30,11 +33,11 @@ from actors.domain.views import (
 from actors.engine import Engine
 from actors.risk.commands import RULES
 from actors.risk.requests import CommandRequest
-from actors.runtime import AskRefused, AskTimeout, ChildState
+from actors.runtime import AskRefused, AskTimeout, ChildState, deepest
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
-LIFECYCLE = frozenset({"start", "stop", "reset"})
+LIFECYCLE = frozenset({"start", *ENDING})
 
 
 def iso(ms: int) -> str:
@@ -94,8 +97,11 @@ class Projections:
         return self._engine.risk.commands.states()
 
     def resource_health(self) -> dict[str, Any]:
-        """What the monitor measured last, and every mailbox's depth."""
-        return self._engine.resource_health()
+        """What the monitor measured last, and the deepest mailboxes."""
+        sample = self._engine.monitor.last or self._engine.monitor.sample()
+        health: dict[str, Any] = msgspec.to_builtins(sample)
+        nodes = deepest(self._engine.root().tree(), 10)
+        return health | {"mailboxes": {node.name: node.depth for node in nodes}}
 
     def transitions(self, limit: int) -> tuple[Transition, ...]:
         """The newest transitions, oldest first."""
@@ -121,7 +127,7 @@ class Projections:
             last_price=None if actor is None else actor.last_price,
             score=None if actor is None else actor.score(),
             nearest_level_atr=None if actor is None else actor.nearest_level_atr(),
-            feed_age_ms=engine.feed_age_ms(symbol),
+            feed_age_ms=self._feed_age_ms(symbol),
             mailbox_depth=0 if seen is None else seen.fifo + seen.urgent,
             restarts=0 if seen is None else seen.restarts,
             messages=0 if seen is None else seen.messages,
@@ -129,6 +135,14 @@ class Projections:
             last_decision=None if actor is None else actor.last_decision,
             data_faults=engine.data_faults[symbol],
         )
+
+    def _feed_age_ms(self, symbol: str) -> int | None:
+        """Market time since the symbol's newest bar closed; None before the first."""
+        actor = self._engine.symbol_actors.get(symbol)
+        if actor is None or actor.newest_ms < 0:
+            return None
+        closed_ms = actor.newest_ms + self._engine.description.timeframe_ms
+        return max(0, self._engine.clock.now_ms() - closed_ms)
 
     def _phase(self, symbol: str) -> SymbolPhase:
         """Join what the runtime and the actor itself know of a symbol's phase."""

@@ -168,7 +168,7 @@ class ResourceMonitor:
             for name in ResourceLimits.__struct_fields__
         )
 
-    async def run(self, publish_alert: Callable[[Alert], object]) -> None:
+    async def run(self, publish_alert: Callable[[Alert], None]) -> None:
         """Measure until cancelled; `last` is the newest sample."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.measure_lag)

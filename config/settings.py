@@ -54,8 +54,6 @@ class MarketGroup(Group, frozen=True, kw_only=True):
     speed: Annotated[str, Meta(pattern=r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?)$")] = "60"
     #: Past that the demo lives through before its first start.
     warmup_hours: Annotated[float, Meta(ge=0, le=240)] = 26.0
-    #: Past that is kept at hand for symbols that start again.
-    history_hours: Annotated[float, Meta(ge=1, le=2400)] = 120.0
 
 
 class PaperGroup(Group, frozen=True, kw_only=True):
@@ -80,7 +78,6 @@ class ControlGroup(Group, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000  # 0: no server
     connections_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     per_address_max: Annotated[int, Meta(ge=1, le=10_000)] = 8
-    body_bytes_max: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
     message_bytes_max: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
     stall_seconds_max: Annotated[float, Meta(ge=0.1, le=60)] = 2.0
     read_timeout_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30
@@ -101,13 +98,11 @@ class SupervisionGroup(Group, frozen=True, kw_only=True):
     core_period_seconds: Seconds = 300.0
     backoff_first_seconds: Seconds = 1.0
     backoff_max_seconds: Seconds = 60.0
-    shutdown_seconds: Seconds = 5.0  # for each child
 
 
 class MonitorGroup(Group, frozen=True, kw_only=True):
     """What the resource monitor alarms about."""
 
-    interval_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
     cpu_percent_max: Annotated[float, Meta(gt=0, le=100_000)] = 90.0  # of one core
     memory_mb_max: Annotated[int, Meta(ge=64, le=16_777_216)] = 2048
     disk_free_mb_min: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 512

@@ -1,6 +1,5 @@
 """`breakout`: run an engine, command one, look at presets."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +56,7 @@ ExitAtEnd = Annotated[bool, option("Exit when the market is over.", "--exit-at-e
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
+    context: typer.Context,
     market: Market = "demo",
     symbols: Symbols = "",
     preset: PresetName = "breakout_v1",
@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
         raise typer.Exit(USAGE)
     given = locals()
     try:
-        options = run_options(given, explicit=_explicit())
+        options = run_options(given, explicit=_explicit(context))
         code = trio.run(run_engine, options)
     except (ConfigError, EngineError, ControlError) as error:
         err.print(f"refused: {error}", markup=False)
@@ -88,10 +88,10 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     raise typer.Exit(code)
 
 
-def _explicit() -> frozenset[str]:
+def _explicit(context: typer.Context) -> frozenset[str]:
     """Name the options that were given on the command line itself."""
-    words = (word.partition("=")[0] for word in sys.argv[1:])
-    return frozenset(word.lstrip("-") for word in words if word.startswith("--"))
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(n for n, s in sources.items() if s and s.name == "COMMANDLINE")
 
 
 @presets.command("list")

@@ -21,7 +21,7 @@ SETTING_OF = {
     "speed": "market.speed",
     "host": "control.host",
     "port": "control.port",
-    "data-dir": "engine.data_dir",
+    "data_dir": "engine.data_dir",
     "seed": "engine.seed",
 }
 
@@ -33,7 +33,7 @@ def run_options(given: Mapping[str, Any], explicit: frozenset[str]) -> RunOption
     never hides what a file or the environment says. Raises SettingsError.
     """
     overrides = {
-        setting: given[option.replace("-", "_")]
+        setting: given[option]
         for option, setting in SETTING_OF.items()
         if option in explicit
     }
@@ -82,6 +82,6 @@ def _data_dir(
     settings: Settings, given: Mapping[str, Any], explicit: frozenset[str]
 ) -> Path | None:
     """Keep the journal, except for a run to the end that named no place for it."""
-    if given["exit_at_end"] and "data-dir" not in explicit:
+    if given["exit_at_end"] and "data_dir" not in explicit:
         return None
     return Path(settings.engine.data_dir)

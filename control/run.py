@@ -9,6 +9,7 @@ import math
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -85,13 +86,13 @@ async def run_engine(options: RunOptions) -> int:
         planes.append(plane)
         return plane.hub, (plane.group(),)
 
-    async with open_engine(setup, attach) as engine:
+    async with interruptible() as trading, open_engine(setup, attach) as engine:
         costs = Costs(load_seconds)
         await say_where(planes)
         view = Projections(engine)
         code = await _start(view, options) if options.start else DONE
         if code == DONE:
-            await _trade(engine, options)
+            await _trade(engine, options, trading)
             await _stop(engine, view)
         report = await build_report(engine, view, costs)
         if options.report is not None:
@@ -203,24 +204,45 @@ async def _stop(engine: Engine, view: Projections) -> None:
     say.print(f"stop: {answer.message}")
 
 
-async def _trade(engine: Engine, options: RunOptions) -> None:
+async def _trade(
+    engine: Engine, options: RunOptions, trading: trio.CancelScope
+) -> None:
     """Wait until the market is over (if asked to) or a signal comes."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(show_progress, engine, say)
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            nursery.start_soon(_until_signal, signals, nursery.cancel_scope)
+    with trading:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(show_progress, engine, say)
             await engine.market_over.wait()
             if not options.exit_at_end:
                 say.print("the market is over; the engine stays up until Ctrl-C")
                 await trio.sleep_forever()
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
 
 
-async def _until_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+@asynccontextmanager
+async def interruptible() -> AsyncIterator[trio.CancelScope]:
+    """Give the scope that the first SIGINT or SIGTERM cancels.
+
+    From here to the end no signal cuts anything short: what the first one began is an
+    end in order, and the later ones are told so.
+    """
+    trading = trio.CancelScope()
+    try:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_obey, signals, trading)
+                yield trading
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:  # the block's own error, as it was raised
+            raise group.exceptions[0] from None
+        raise
+
+
+async def _obey(signals: AsyncIterator[int], trading: trio.CancelScope) -> None:
     async for number in signals:
-        say.print(f"{signal.Signals(number).name}: stopping in order")
-        scope.cancel()
-        return
+        again = "still " if trading.cancel_called else ""
+        say.print(f"{signal.Signals(number).name}: {again}stopping in order")
+        trading.cancel()
 
 
 def say_summary(report: dict[str, object]) -> None:
