@@ -42,18 +42,30 @@ class Protection:
         planned = self._plan(position, request, "stop", "protective stop")
         sent = await self._orders.send(planned)
         if sent.state is OrderState.REFUSED:
-            self._desk.alert(
-                "error",
-                "exchange",
-                f"stop at {position.stop} was refused: {sent.outcome}",
-                "the old stop stays" if old else "the position is closed at market",
-                position.symbol,
-            )
-            if not old:
-                await self.close(position, "stop_refused")
+            await self._stop_refused(position, sent, old)
             return
         for record in old:
             await self._orders.cancel(record)
+
+    async def _stop_refused(
+        self, position: Position, refused: OrderRecord, old: list[OrderRecord]
+    ) -> None:
+        """Fall back on an old stop that holds all that is held, or close."""
+        whole = [o for o in old if o.request.quantity - o.filled >= position.open]
+        self._desk.alert(
+            "error",
+            "exchange",
+            f"stop at {position.stop} was refused: {refused.outcome}",
+            "the old stop stays" if whole else "the position is closed at market",
+            position.symbol,
+        )
+        if not whole:
+            await self.close(position, "stop_refused")
+            return
+        standing = whole[-1].request.stop_price
+        assert standing is not None, "a stop has its price"
+        if standing != position.stop:  # the book says what stands at the exchange
+            self.store(msgspec.structs.replace(position, stop=standing))
 
     def _stops(self, position: Position) -> list[OrderRecord]:
         return [o for o in self.orders_of(position) if o.purpose == "stop"]

@@ -213,6 +213,28 @@ async def test_a_refused_stop_closes_the_position(
         assert any("was refused" in alert.message for alert in stage.view.alerts())
 
 
+async def test_a_refused_new_stop_leaves_the_old_one_and_is_tried_again(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    rise = [*CALM, 100.0, 100.0, 108.0, 109.0, 110.0, 111.0]
+    world = World({(A, 4): signal(stop=95.0, target=150.0)}, closes={A: rise})
+    async with living(world, tmp_path) as stage:
+        await stage.bar(6)
+        stage.venue.instead = lambda _request: Refused("not now")
+        await stage.bar(7)
+        assert stage.state.positions[A].stop == Decimal("95.00")
+        assert stage.view.positions()[0].stop_confirmed
+        stage.venue.instead = lambda _request: None
+        await stage.bar(9)
+        (stop,) = [
+            order
+            for order in stage.state.orders.values()
+            if order.purpose == "stop" and order.state is OrderState.OPEN
+        ]
+        assert stop.request.stop_price == stage.state.positions[A].stop
+        assert stop.request.stop_price > Decimal(100)
+
+
 async def test_updates_told_twice_are_applied_once(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
