@@ -33,7 +33,7 @@ from actors.domain.views import (
 from actors.engine import Engine
 from actors.risk.commands import RULES
 from actors.risk.requests import CommandRequest
-from actors.runtime import AskRefused, AskTimeout, ChildState, deepest
+from actors.runtime import AskRefused, AskTimeout, ChildState, deepest, format_tree
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
@@ -200,6 +200,10 @@ class Projections:
     def alerts(self) -> tuple[Alert, ...]:
         """The newest alerts, newest first."""
         return tuple(reversed(self._engine.risk_state.alerts))
+
+    def tree(self) -> str:
+        """The tree of actors, one line each."""
+        return format_tree(self._engine.root().tree())
 
     def live(self) -> bool:
         """Whether the engine's tree of actors runs."""

@@ -67,12 +67,6 @@ class PositionChanged(msgspec.Struct, frozen=True):
     held: bool
 
 
-class SetPaused(msgspec.Struct, frozen=True):
-    """A person pauses or resumes this symbol."""
-
-    paused: bool
-
-
 class SymbolActor(Actor[Any]):
     """Feeds one pipeline and tells the risk actor what it found."""
 
@@ -96,7 +90,6 @@ class SymbolActor(Actor[Any]):
         self._newest: tuple[Bars, int] | None = None
         self.taking_ms: int | None = None  # open time of the bar in hand
         self.last_decision: str | None = None
-        self._held = False
 
     async def on_start(self) -> None:
         """Build the pipeline and feed it the past, whose findings are old news."""
@@ -116,13 +109,9 @@ class SymbolActor(Actor[Any]):
         """Take bars, or a change of what is known about this symbol."""
         if type(message) is BarsClosed:
             self._take(message)
-        elif type(message) is PositionChanged:
-            self._held = message.held
-            self._move(S.IN_POSITION if message.held else S.SCANNING)
         else:
-            assert type(message) is SetPaused, f"{message!r} is not for a symbol"
-            resumed = S.IN_POSITION if self._held else S.SCANNING
-            self._move(S.PAUSED if message.paused else resumed)
+            assert type(message) is PositionChanged, f"{message!r} is no symbol's"
+            self._move(S.IN_POSITION if message.held else S.SCANNING)
 
     def _take(self, message: BarsClosed) -> None:
         # After a restart the past may hold bars that still wait in the mailbox.
@@ -160,7 +149,7 @@ class SymbolActor(Actor[Any]):
     def _tell(self, findings: Findings) -> None:
         """Follow the findings with the symbol's own phase, then hand them over."""
         for item in findings.items:
-            if self.phase is S.IN_POSITION or self.phase is S.PAUSED:
+            if self.phase is S.IN_POSITION:
                 break
             match item:
                 case LevelsBuilt():
