@@ -5,6 +5,7 @@ Each source names knobs as group and field: `[control] port = 8001` in the file,
 command line. A name that nobody knows is an error wherever it stands.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +61,10 @@ def _decode(merged: Layer, source: str) -> Settings:
         # Not strict: "8000" from the environment is a number.
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
-        msg = f"settings from {source}: {error}; see config/settings.py for its bounds"
+        msg = (
+            f"settings from {source}: {error}{_given(merged, str(error))}; "
+            "see config/settings.py for its bounds"
+        )
         raise SettingsError(msg) from error
     for lower, upper in _ORDERED:
         low, high = _value(settings, lower), _value(settings, upper)
@@ -71,6 +75,14 @@ def _decode(merged: Layer, source: str) -> Settings:
             )
             raise SettingsError(msg)
     return settings
+
+
+def _given(merged: Layer, refusal: str) -> str:
+    """Tell the value that msgspec leaves out; its words end with the place."""
+    found = re.search(r"`\$\.(\w+)\.(\w+)`$", refusal)
+    if found is None:
+        return ""
+    return f", given {merged[found[1]][found[2]]!r}"
 
 
 def _value(settings: Settings, name: str) -> Any:

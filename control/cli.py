@@ -1,5 +1,6 @@
 """`breakout`: run an engine, command one, look at presets."""
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,6 +83,8 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     try:
         options = run_options(given, explicit=_explicit(context))
         code = trio.run(run_engine, options)
+        # All is written: a late Ctrl-C must not make a good end look like a bad one.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     except (ConfigError, EngineError, ControlError) as error:
         err.print(f"refused: {error}", markup=False)
         raise typer.Exit(USAGE) from error
@@ -108,7 +111,7 @@ def list_presets(*, as_json: Annotated[bool, typer.Option("--json")] = False) ->
 @presets.command()
 def show(name: str) -> None:
     """Print a preset, every default filled in."""
-    out.print(dump_preset(_loaded(name)), markup=False)
+    out.print(dump_preset(_loaded(name)).decode(), markup=False)
 
 
 @presets.command()

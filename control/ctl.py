@@ -121,7 +121,7 @@ def watch(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
 
     try:
         _connected(url, act)
-    except KeyboardInterrupt:
+    except* KeyboardInterrupt:  # as it comes, or out of the nurseries
         err.print("stopped watching; the engine goes on")
 
 

@@ -18,6 +18,7 @@ from actors.service import service
 from config.settings import ControlGroup, Settings
 from control.app import build_app
 from control.auth import open_tokens
+from control.errors import ControlError
 from control.fence import fenced
 from control.gate import Gate, GateSettings
 from control.hub import Hub
@@ -50,7 +51,8 @@ class ControlPlane:
         )
         self._clock = clock
         self.serving: Serving | None = None
-        self.bound = trio.Event()
+        self.refused: ControlError | None = None  # why it never came up
+        self._tried = trio.Event()
 
     def group(self) -> SupervisorSpec:
         """Specify the control plane's own group of children."""
@@ -77,7 +79,25 @@ class ControlPlane:
         host, port = self.serving.addresses[0]
         return f"http://{host}:{port}"
 
+    async def up(self) -> None:
+        """Wait until the server listens; raises what refuses the address or port."""
+        await self._tried.wait()
+        if self.refused is not None:
+            raise self.refused
+
     async def _serve(self) -> None:
+        """Serve; that the very first try is refused is for who started us to hear."""
+        try:
+            await self._listen()
+        except* ControlError as group:
+            if self._tried.is_set():
+                raise
+            (refused,) = group.exceptions
+            assert isinstance(refused, ControlError), "one server refuses once"
+            self.refused = refused
+            self._tried.set()
+
+    async def _listen(self) -> None:
         app = build_app(self._engine, self.hub, self._gate, self._clock)
         settings = self._settings
         origins = {f"http://{host}:{settings.port}" for host in LOOPBACK}
@@ -93,7 +113,7 @@ class ControlPlane:
                     task_status=task_status,
                 )
             )
-            self.bound.set()
+            self._tried.set()
 
 
 def server_limits(settings: ControlGroup) -> ServerLimits:

@@ -167,9 +167,12 @@ def paper_settings(settings: Settings) -> PaperSettings:
 
 
 async def say_where(planes: list[ControlPlane]) -> None:
-    """Print where to watch, and the one-use link that signs a person in."""
+    """Print where to watch, and the one-use link that signs a person in.
+
+    Raises UnsafeBind or CannotServe: nobody trades unseen who asked to be seen.
+    """
     for plane in planes:
-        await plane.bound.wait()
+        await plane.up()
         if plane.made_token is not None:
             say.print(f"admin token, shown once: {plane.made_token}", style="bold")
         say.print(f"watch:   {plane.address}")

@@ -113,7 +113,11 @@ class EngineProcess:
         if receive_buffer is not None:
             option = trio.socket.SO_RCVBUF
             opened.setsockopt(trio.socket.SOL_SOCKET, option, receive_buffer)
-        await opened.connect(("127.0.0.1", self.port))
+        try:
+            await opened.connect(("127.0.0.1", self.port))
+        except BaseException:
+            opened.close()
+            raise
         return trio.SocketStream(opened)
 
     async def call(

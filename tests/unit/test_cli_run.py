@@ -1,0 +1,163 @@
+"""`breakout run`: what it refuses, with which words, and how it ends."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from tests.wire.engine_process import CHECKOUT, breakout, environment, running
+
+SMALL = ("--symbols", "2", "--seed", "1")
+UNSERVED = ("--port", "0")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--market", "moon"], "moon"),
+        (["--market", "replay:no-such-file.parquet"], "no-such-file.parquet"),
+        (["--market", "exchange:binance"], "exchange"),
+        (["--preset", "no_such"], "no_such"),
+        (["--strategy", "no_such"], "no_such"),
+        (["--strategy", "no-such-file.py"], "no-such-file.py"),
+        (["--symbols", "NO/SUCH"], "NO/SUCH"),
+        (["--symbols", "0"], "0"),
+        (["--speed", "fast"], "fast"),
+        (["--for", "soon"], "soon"),
+        (["--port", "70000"], "70000"),
+        (["--seed", "-1"], "-1"),
+        (["--host", "0.0.0.0", "--port", "8124"], "0.0.0.0"),
+        (["--config", "no-such.toml"], "no-such.toml"),
+    ],
+    ids=lambda value: "_".join(value).lstrip("-") if isinstance(value, list) else "",
+)
+def test_what_cannot_be_run_is_refused_with_its_value(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = breakout("run", *UNSERVED, *words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_strategy_file_that_does_not_load_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("def on_bar(:\n")
+    done = breakout("run", *UNSERVED, "--strategy", str(broken), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "broken.py" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    done = breakout("run", cwd=tmp_path, BREAKOUT_CONTROL_PROT="8001")
+    assert done.returncode == 2
+    assert "BREAKOUT_CONTROL_PROT" in done.stderr
+
+
+def test_live_mode_is_refused_by_the_engine(tmp_path: Path) -> None:
+    done = breakout("run", *UNSERVED, *SMALL, "--mode", "live", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "'live'" in done.stderr
+
+
+def test_invariants_cannot_be_switched_off(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "control.cli", "run", *UNSERVED],
+        env=environment(),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "-O" in done.stderr
+
+
+def test_a_run_to_its_end_reports_and_exits_with_0(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    done = breakout(
+        "run",
+        *(*UNSERVED, *SMALL, "--speed", "max", "--for", "1h", "--exit-at-end"),
+        *("--report", str(path)),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert msgspec.json.decode(path.read_bytes())["bars"] == 120
+    assert "2 symbols, 120 bars" in done.stderr
+    assert "\x1b" not in done.stderr  # the live line is for terminals
+    assert list(tmp_path.iterdir()) == [path]  # a run to the end keeps nothing else
+
+
+def ends(folder: Path) -> list[str]:
+    """The reasons of the sessions that ended, as the journal has them."""
+    with sqlite3.connect(folder / "journal.sqlite") as journal:
+        rows = journal.execute("SELECT body FROM journal_session")
+        bodies = [msgspec.json.decode(body) for (body,) in rows]
+    return [body["reason"] for body in bodies if body["type"] == "ended"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_in_order_and_says_what_was_done(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(tmp_path, *SMALL, "--speed", "600") as engine:
+        await engine.trades_on()
+        assert await engine.interrupt(number) == 0
+    assert f"{number.name}: stopping in order" in engine.output
+    assert "stop: stopped" in engine.output
+    assert "2 symbols" in engine.output
+    assert "error" not in engine.output
+    assert ends(tmp_path) == ["ended in order"]
+
+
+async def test_more_signals_while_stopping_change_nothing(tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    words = (*SMALL, "--speed", "max", "--report", str(report))
+    with running(tmp_path, *words) as engine:
+        await engine.trades_on()
+        for _ in range(5):
+            engine.process.send_signal(signal.SIGINT)
+            await trio.sleep(0.005)
+        assert await engine.ends() == 0
+    assert ends(tmp_path) == ["ended in order"]
+    read = msgspec.json.decode(report.read_bytes())
+    assert read["illegal_transitions"] == read["restarts"] == 0
+    again = breakout(
+        "run",
+        *UNSERVED,
+        *SMALL,
+        "--for",
+        "10m",
+        "--speed",
+        "max",
+        *("--exit-at-end", "--data-dir", str(tmp_path)),
+    )
+    assert again.returncode == 0, again.stderr
+    assert len(ends(tmp_path)) == 2
+
+
+async def test_one_folder_serves_one_engine(tmp_path: Path) -> None:
+    with running(tmp_path, *SMALL, "--speed", "600") as engine:
+        words = ("run", *UNSERVED, *SMALL, "--data-dir", str(tmp_path))
+        second = breakout(*words)
+        assert second.returncode == 2
+        assert str(engine.process.pid) in second.stderr
+        assert "Traceback" not in second.stderr
+        await engine.trades_on()
+
+
+async def test_one_port_serves_one_engine(tmp_path: Path) -> None:
+    with running(tmp_path, *SMALL, "--speed", "600") as engine:
+        words = ("--port", str(engine.port), "--data-dir", str(tmp_path / "other"))
+        second = breakout("run", *SMALL, *words)
+        assert second.returncode == 2
+        assert str(engine.port) in second.stderr
+        assert "Traceback" not in second.stderr
+        await engine.trades_on()
