@@ -1,21 +1,23 @@
 """Who plays in one start: a symbol actor for each symbol, and the feed."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from actors.conductor import Cast, MarketOver
+from actors.cursor import Cursor
 from actors.domain.bars import Instrument, MarketDescription, empty_bars
 from actors.domain.findings import Strategy, SymbolContext
 from actors.domain.translate import Translator
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor, Feed, Listeners
+from actors.feed import Feed, Listeners
 from actors.latency import Latency
 from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec, Supervisor
 from actors.runtime.clock import MarketClock
 from actors.setup import EngineSetup
-from actors.symbol import Past, SymbolActor
+from actors.symbol import FAILED_BARS_KEPT, Past, SymbolActor
 from config.preset import Preset
 
 MINUTE_MS = 60_000
@@ -61,10 +63,16 @@ class Casting:
     ) -> ChildSpec:
         context = SymbolContext(instrument, self._stage.description.timeframe_ms)
 
+        failed: deque[int] = deque(maxlen=FAILED_BARS_KEPT)
+        lives: deque[SymbolActor] = deque(maxlen=1)
+
         def past() -> Past:
-            return self._past(index, strategy.warmup_ms)
+            return self._past(index, strategy.warmup_ms, tuple(failed))
 
         def make() -> SymbolActor:
+            failed.extend(
+                life.taking_ms for life in lives if life.taking_ms is not None
+            )
             actor = SymbolActor(
                 instrument.symbol,
                 lambda: strategy.pipeline(context),
@@ -74,6 +82,7 @@ class Casting:
                 past,
                 self._risk(),
             )
+            lives.append(actor)
             self._stage.symbol_actors[instrument.symbol] = actor
             return actor
 
@@ -81,12 +90,13 @@ class Casting:
         budget = Budget(limits.symbol_restarts_max, limits.symbol_period_seconds)
         return ChildSpec(instrument.symbol, make, mailbox=SYMBOL_MAILBOX, budget=budget)
 
-    def _past(self, index: int, span_ms: int) -> Past:
+    def _past(self, index: int, span_ms: int, failed: tuple[int, ...]) -> Past:
         """Give a new incarnation its own past, up to the last step that ended."""
         if self._stage.cursor.block is None:
             return Past(empty_bars(0), 0, 0)
         until_ms = self._stage.cursor.last_close_ms
-        return Past(*self._stage.cursor.history.window(index, until_ms, span_ms))
+        window = self._stage.cursor.history.window(index, until_ms, span_ms)
+        return Past(*window, failed)
 
     def _feed_spec(self, symbols: list[ActorRef[Any]]) -> ChildSpec:
         listeners = Listeners(self._risk(), symbols, self._market_is_over)

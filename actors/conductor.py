@@ -55,13 +55,14 @@ class Conductor(Actor[Any]):
         root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
         *,
+        running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
         self._root = root
         self._cast = cast
         self._over = over
-        self._running: list[str] = []  # children in their start order
+        self._running = running  # children in their start order; outlives a restart
 
     async def handle(self, message: Any) -> None:
         """Carry out one lifecycle command, one after another."""
@@ -117,8 +118,9 @@ class Conductor(Actor[Any]):
                 ref.monitor(self._risk(), spec.name)
             feed = cast.feed(refs)
             self._risk().tell(Began(len(refs)))
-            await supervisor.start_child(feed, "market")
+            ref = await supervisor.start_child(feed, "market")
             self._running.append(feed.name)
+            ref.monitor(self._risk())
         except (RuntimeFault, EngineError) as error:
             self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
@@ -142,7 +144,7 @@ class Conductor(Actor[Any]):
         supervisor = self._root()
         while self._running:
             await supervisor.stop_child(self._running.pop(), reason)
-        self._risk().tell(Ended(reason))
+        await self._risk().ask(lambda reply: Ended(reason, reply), ANSWER_SECONDS)
 
     async def _market_over(self) -> None:
         """Stop because there is nothing left to trade."""

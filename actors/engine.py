@@ -16,8 +16,7 @@ engine            one_for_one
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from importlib.metadata import version
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,16 +26,15 @@ import trio
 
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
+from actors.cursor import Cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.paper import PaperExchange
-from actors.feed import Cursor
 from actors.journal import (
     Journal,
     Kind,
     SessionEnded,
-    SessionStarted,
     open_journal,
 )
 from actors.latency import Latency
@@ -61,6 +59,7 @@ from actors.runtime import (
 )
 from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
+from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
@@ -71,9 +70,6 @@ log = structlog.get_logger(component="engine")
 #: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
 HISTORY_MS = 36 * 3_600_000
 HISTORY_BARS = 300
-
-#: What a run depends on; its versions are in the journal.
-VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
 
@@ -109,6 +105,7 @@ class Engine:
         self.monitor = ResourceMonitor(
             setup.resources, MachineSources(where), clock=self.wall
         )
+        self.running_children: list[str] = []  # the conductor's
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
@@ -180,7 +177,12 @@ class Engine:
             self.symbol_actors,
             self.root,
         )
-        return Conductor(self.root, Casting(stage).cast, over=self.market_over.set)
+        return Conductor(
+            self.root,
+            Casting(stage).cast,
+            running=self.running_children,
+            over=self.market_over.set,
+        )
 
     def root(self) -> Supervisor:
         """The running tree."""
@@ -200,7 +202,7 @@ class Engine:
     @property
     def risk_ref(self) -> ActorRef[Any]:
         """The risk actor's address."""
-        return self.root().ref("risk")
+        return self.risk.context.ref  # known before the tree has wholly started
 
     async def ask_conductor(self, command: Command, seconds: float) -> CommandAnswer:
         """Start or stop, and wait for the end of it."""
@@ -228,20 +230,8 @@ class Engine:
         return self.risk_ref.statistics().state is ChildState.RUNNING
 
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
-        self.root().ref(symbol).tell_urgent(PositionChanged(held))
-
-    def session_started(self) -> SessionStarted:
-        """Say everything that is needed to repeat this run."""
-        setup = self.setup
-        return SessionStarted(
-            engine=setup.engine_id,
-            market=self.description.name,
-            preset=setup.preset,
-            mode="paper",
-            seed=setup.seed,
-            versions={name: version(name) for name in VERSIONED},
-            wall_ms=self.wall.now_ms(),
-        )
+        with suppress(NoSuchChild):  # stopped: there is no actor to be told
+            self.root().ref(symbol).tell_urgent(PositionChanged(held))
 
     def crashed(self, report: CrashReport) -> None:
         """Count, log and journal a crash, with its verdict and what was done."""
@@ -274,7 +264,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     ) as journal:
         engine = Engine(setup, journal, clock)
         engine.publisher, extra = attach(engine)
-        journal.append(Kind.SESSION, engine.session_started())
+        journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with run_supervisor(
             engine.tree(extra),
             random=Random(setup.seed),  # noqa: S311 - jitter, not a secret

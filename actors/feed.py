@@ -12,27 +12,30 @@ all others go on.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
 import trio
 
-from actors.domain.bars import Bars
+from actors.cursor import Cursor, Progress
 from actors.domain.messages import BarsClosed, MarketEnded, StepClosed, WatchedBar
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import ExchangeUpdate
 from actors.exchange.paper import PaperExchange
 from actors.latency import Latency
-from actors.market.port import Block, History, Market, Step, steps
+from actors.market.port import Step
 from actors.runtime import Actor, ActorRef, Latch
 from actors.runtime.clock import MarketClock
 
 log = structlog.get_logger(component="feed")
 
-#: Flat bars that are played after the end of a recording to close what is open.
-CLOSING_BARS_MAX = 20
+#: Flat bars that are played after the end of a recording to close what is open. A
+#: thin market gives little in a bar, so that a large position takes many of them.
+CLOSING_BARS_MAX = 10_000
+#: After so many of them in which nothing happened, nothing will.
+QUIET_BARS_MAX = 20
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -53,58 +56,6 @@ class Listeners(msgspec.Struct, frozen=True):
     risk: ActorRef[Any]
     symbols: list[ActorRef[Any]]
     ended: Callable[[], None]  # the market is over
-
-
-class Cursor:
-    """Where in the market we are. It outlives a restart of the feed."""
-
-    def __init__(self, market: Market, history: History) -> None:
-        self.description = market.describe()
-        self.history = history
-        self.block: Block | None = None
-        self.steps_taken = 0
-        self.bars_taken = 0
-        self.last_close_ms = self.description.start_ms
-        self._blocks = market.blocks()
-        self._steps: Iterator[Step] = iter(())
-        self._peeked: Step | None = None
-
-    def peek(self) -> Step | None:
-        """Return the next step and leave it for `next_step`; None at the end."""
-        if self._peeked is None:
-            self._peeked = self._pull()
-        return self._peeked
-
-    def next_step(self) -> Step | None:
-        """Return the next step of the market, or None at its end."""
-        step, self._peeked = self.peek(), None
-        return step
-
-    def _pull(self) -> Step | None:
-        while True:
-            step = next(self._steps, None)
-            if step is not None:
-                return step
-            block = next(self._blocks, None)
-            if block is None:
-                return None
-            self.block = block
-            self.history.add(block)
-            self._steps = steps(block, self.description.timeframe_ms)
-
-    def skip(self, count: int) -> None:
-        """Let `count` steps pass as history; nobody trades on them."""
-        for _ in range(count):
-            step = self.next_step()
-            if step is None:
-                return
-            self.last_close_ms = step.close_ts
-
-    @property
-    def bars(self) -> tuple[Bars, ...]:
-        """The arrays of the block in hand."""
-        assert self.block is not None, "there are bars only after the first step"
-        return self.block.bars
 
 
 class Feed(Actor[Walk]):
@@ -154,11 +105,11 @@ class Feed(Actor[Walk]):
         if pause_seconds > 0:
             self.context.send_after(pause_seconds, Walk())
             return
-        self._cursor.next_step()
         await self._live_through(step)
         began_ns = time.perf_counter_ns()
         await self._close(step)
         self._latency.observe((time.perf_counter_ns() - began_ns) / 1e9)
+        self._cursor.next_step()
         self.context.ref.tell(Walk())
 
     def _pause_seconds(self, step: Step) -> float:
@@ -173,20 +124,37 @@ class Feed(Actor[Walk]):
 
     async def _live_through(self, step: Step) -> None:
         """Let the exchange trade along this step's bars, event by event."""
-        active = self._exchange.active()
-        if active:
-            rows = dict(zip(step.indices, step.rows, strict=True))
-            for symbol in sorted(active):
-                row = rows.get(self._index[symbol])
-                if row is not None:
-                    bar = self._cursor.bars[self._index[symbol]][row]
-                    self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
+        cursor = self._cursor
+        if cursor.progress is Progress.AHEAD:
+            cursor.progress = Progress.LAID_OUT
+            for symbol, bar in self._active_bars(step):
+                self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
+                cursor.played[symbol] = bar
+        if cursor.progress is Progress.LAID_OUT:
             await self._play()
-        self._clock.advance_to(step.close_ts)
+            self._clock.advance_to(step.close_ts)
+            cursor.progress = Progress.LIVED
+            cursor.steps_taken += 1
+            cursor.bars_taken += len(step.rows)
+            self._tell_watched(step)
 
-    async def _play(self) -> None:
+    def _active_bars(self, step: Step) -> list[tuple[str, Any]]:
+        """Give this step's bars of the symbols with orders or a position."""
+        active = self._exchange.active()
+        if not active:
+            return []
+        rows = dict(zip(step.indices, step.rows, strict=True))
+        indices = [(symbol, self._index[symbol]) for symbol in sorted(active)]
+        bars = self._cursor.bars
+        return [(s, bars[index][rows[index]]) for s, index in indices if index in rows]
+
+    async def _play(self) -> bool:
+        """Let all laid-out bars pass; whether anything happened in them."""
+        happened = False
         while self._exchange.play():
+            happened = True
             await self._latch.wait()
+        return happened
 
     def _to_risk(self, update: ExchangeUpdate) -> None:
         self._latch.add()
@@ -197,16 +165,12 @@ class Feed(Actor[Walk]):
     async def _close(self, step: Step) -> None:
         """Hand out the closed bars, wait for the answers, let the step be weighed."""
         cursor = self._cursor
-        cursor.steps_taken += 1
-        cursor.bars_taken += len(step.rows)
-        self._tell_watched(step)
         answers, bars, symbols = Latch(len(step.indices)), cursor.bars, self._symbols
         for index, row in zip(step.indices, step.rows, strict=True):
             message = BarsClosed(bars[index], row, row + 1, step.open_ts)
             symbols[index].tell_tracked(message, answers)
         await self._wait_for(answers)
-        # Only now is the step history: a symbol that failed on its bar relives the
-        # past without the bar that it failed on.
+        # Only now is the step history.
         cursor.last_close_ms = step.close_ts
         self._latch.add()
         closed = StepClosed(step.close_ts, cursor.steps_taken)
@@ -225,18 +189,9 @@ class Feed(Actor[Walk]):
 
     def _tell_watched(self, step: Step) -> None:
         """Give the risk actor the closed bars of what it holds."""
-        active = self._exchange.active()
-        if not active:
-            return
-        rows = dict(zip(step.indices, step.rows, strict=True))
-        for symbol in sorted(active):
-            index = self._index[symbol]
-            if index in rows:
-                bar = self._cursor.bars[index][rows[index]]
-                self._latch.add()
-                self._risk.tell_tracked(
-                    _watched(symbol, bar, step.close_ts), self._latch
-                )
+        for symbol, bar in self._active_bars(step):
+            self._latch.add()
+            self._risk.tell_tracked(_watched(symbol, bar, step.close_ts), self._latch)
 
     # --- the end ------------------------------------------------------------------
 
@@ -247,24 +202,28 @@ class Feed(Actor[Walk]):
         self._risk.tell_tracked(ended, self._latch)
         await self._latch.wait()
         timeframe_ms = self._cursor.description.timeframe_ms
+        quiet_bars = 0
         for _ in range(CLOSING_BARS_MAX):
             active = self._exchange.active()
-            if not active:
+            if not active or quiet_bars == QUIET_BARS_MAX:
                 break
-            open_ms = self._clock.now_ms()
-            for symbol in sorted(active):
-                bar = self._last_bar(symbol)
-                self._exchange.open_bar(symbol, bar, open_ms, open_ms + timeframe_ms)
-            await self._play()
-            self._clock.advance_to(open_ms + timeframe_ms)
+            close_ms = self._clock.now_ms() + timeframe_ms
+            self._stand_still(close_ms)
+            quiet_bars = 0 if await self._play() else quiet_bars + 1
+            self._clock.advance_to(close_ms)
+        if active := self._exchange.active():
+            log.warning("not_closed_at_the_end", symbols=sorted(active))
         self._ended()
 
-    def _last_bar(self, symbol: str) -> Any:
-        """Repeat a symbol's last bar, flat at its close: the price stands still."""
-        bars = self._cursor.bars[self._index[symbol]]
-        flat = bars[-1:].copy()[0]
-        flat["open"] = flat["high"] = flat["low"] = flat["close"]
-        return flat
+    def _stand_still(self, close_ms: int) -> None:
+        """Repeat the last bar of each symbol that is held, flat at its close.
+
+        Only of those: an entry that is still on its way meets no price any more.
+        """
+        for symbol in sorted(self._exchange.state.positions):
+            flat = self._cursor.played[symbol].copy()
+            flat["open"] = flat["high"] = flat["low"] = flat["close"]
+            self._exchange.open_bar(symbol, flat, self._clock.now_ms(), close_ms)
 
     def statistics(self) -> dict[str, int | float | str]:
         """Count what was walked."""

@@ -33,7 +33,7 @@ from actors.domain.views import (
 from actors.engine import Engine
 from actors.risk.commands import RULES
 from actors.risk.requests import CommandRequest
-from actors.runtime import AskRefused, AskTimeout, ChildState, deepest
+from actors.runtime import AskRefused, AskTimeout, ChildState, deepest, format_tree
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
@@ -131,7 +131,7 @@ class Projections:
             mailbox_depth=0 if seen is None else seen.fifo + seen.urgent,
             restarts=0 if seen is None else seen.restarts,
             messages=0 if seen is None else seen.messages,
-            quarantine_reason=engine.risk_state.unavailable.get(symbol),
+            quarantine_reason=engine.risk_state.no_entries(symbol),
             last_decision=None if actor is None else actor.last_decision,
             data_faults=engine.data_faults[symbol],
         )
@@ -200,6 +200,10 @@ class Projections:
     def alerts(self) -> tuple[Alert, ...]:
         """The newest alerts, newest first."""
         return tuple(reversed(self._engine.risk_state.alerts))
+
+    def tree(self) -> str:
+        """The tree of actors, one line each."""
+        return format_tree(self._engine.root().tree())
 
     def live(self) -> bool:
         """Whether the engine's tree of actors runs."""

@@ -6,10 +6,11 @@ that a position exists, to show the right phase.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 import structlog
 
 from actors.domain.bars import Bars
@@ -32,24 +33,38 @@ log = structlog.get_logger(component="symbol")
 S = SymbolPhase
 
 
+#: A symbol that fails on more bars than this soon is quarantined anyway.
+FAILED_BARS_KEPT = 16
+
+
 class Past(msgspec.Struct, frozen=True):
-    """Rows [start, stop) of `bars`: what a new pipeline is fed before it works."""
+    """Rows [start, stop) of `bars`: what a new pipeline is fed before it works.
+
+    `failed` are the open times of bars that an earlier incarnation failed on: they are
+    left out, or the symbol would fail on them again at each start.
+    """
 
     bars: Bars
     start: int
     stop: int
+    failed: tuple[int, ...] = ()
+
+    def pieces(self) -> Iterator[tuple[int, int]]:
+        """Give the rows as stretches (start, stop) between the failed bars."""
+        times = self.bars["ts"][self.start : self.stop]
+        start = self.start
+        for row in (np.flatnonzero(np.isin(times, self.failed)) + self.start).tolist():
+            if row > start:
+                yield start, row
+            start = row + 1
+        if self.stop > start:
+            yield start, self.stop
 
 
 class PositionChanged(msgspec.Struct, frozen=True):
     """The risk actor opened (True) or ended a position in this symbol."""
 
     held: bool
-
-
-class SetPaused(msgspec.Struct, frozen=True):
-    """A person pauses or resumes this symbol."""
-
-    paused: bool
 
 
 class SymbolActor(Actor[Any]):
@@ -73,16 +88,17 @@ class SymbolActor(Actor[Any]):
         self.newest_ms = -1  # open time of the newest bar taken
         self.repeated_bars = 0
         self._newest: tuple[Bars, int] | None = None
+        self.taking_ms: int | None = None  # open time of the bar in hand
         self.last_decision: str | None = None
-        self._held = False
 
     async def on_start(self) -> None:
         """Build the pipeline and feed it the past, whose findings are old news."""
         self.pipeline = self._make_pipeline()
         self._translator = self._translate(self.pipeline)
         past = self._past()
+        for start, stop in past.pieces():
+            self.pipeline.advance(past.bars, start, stop)
         if past.stop > past.start:
-            self.pipeline.advance(past.bars, past.start, past.stop)
             self._newest = (past.bars, past.stop - 1)
             self.newest_ms = int(past.bars["ts"][past.stop - 1])
         if self.context.incarnation > 1:
@@ -93,24 +109,22 @@ class SymbolActor(Actor[Any]):
         """Take bars, or a change of what is known about this symbol."""
         if type(message) is BarsClosed:
             self._take(message)
-        elif type(message) is PositionChanged:
-            self._held = message.held
-            self._move(S.IN_POSITION if message.held else S.SCANNING)
         else:
-            assert type(message) is SetPaused, f"{message!r} is not for a symbol"
-            resumed = S.IN_POSITION if self._held else S.SCANNING
-            self._move(S.PAUSED if message.paused else resumed)
+            assert type(message) is PositionChanged, f"{message!r} is no symbol's"
+            self._move(S.IN_POSITION if message.held else S.SCANNING)
 
     def _take(self, message: BarsClosed) -> None:
         # After a restart the past may hold bars that still wait in the mailbox.
         if message.newest_ms <= self.newest_ms:
             self.repeated_bars += 1
             return
+        self.taking_ms = message.newest_ms
         rows = self.pipeline.advance(message.bars, message.start, message.stop)
         self.newest_ms = message.newest_ms
         self._newest = (message.bars, message.stop - 1)
         if len(rows):
             self._tell(self._translator.findings(rows))
+        self.taking_ms = None
 
     @property
     def last_price(self) -> float | None:
@@ -135,7 +149,7 @@ class SymbolActor(Actor[Any]):
     def _tell(self, findings: Findings) -> None:
         """Follow the findings with the symbol's own phase, then hand them over."""
         for item in findings.items:
-            if self.phase is S.IN_POSITION or self.phase is S.PAUSED:
+            if self.phase is S.IN_POSITION:
                 break
             match item:
                 case LevelsBuilt():

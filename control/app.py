@@ -77,6 +77,7 @@ def read_routes(queries: Queries, ends: Endpoints) -> list[BaseRoute]:
         ends.read("/api/state-machine", queries.state_machine),
         ends.read("/api/state-machine/transitions", queries.transitions),
         ends.read("/api/alerts", queries.alerts),
+        ends.read("/api/monitoring/diagnostics", queries.diagnostics),
     ]
 
 

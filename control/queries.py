@@ -90,6 +90,10 @@ class Queries:
         """The newest alerts, newest first."""
         return {"items": [wire.row(alert) for alert in self._engine.alerts()]}
 
+    def diagnostics(self, _: Request) -> dict[str, Any]:
+        """The tree of actors as lines to read."""
+        return {"tree": self._engine.tree().splitlines()}
+
     def _known(self, request: Request) -> SymbolRow:
         symbol = request.path_params["symbol"]
         found = self._engine.symbol(symbol)

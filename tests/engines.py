@@ -180,6 +180,9 @@ class InMemoryEngine:
     def alerts(self) -> tuple[Alert, ...]:
         return tuple(reversed(self._alerts))
 
+    def tree(self) -> str:
+        return "engine [group running]\n  risk [actor running]"
+
     def live(self) -> bool:
         return self.is_live
 

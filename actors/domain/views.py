@@ -127,6 +127,9 @@ class EngineView(Protocol):
     def alerts(self) -> tuple[Alert, ...]:
         """The newest alerts, newest first."""
 
+    def tree(self) -> str:
+        """The tree of actors: name, state, restarts, queue, messages, age, error."""
+
     def live(self) -> bool:
         """Whether the engine's tree of actors runs."""
 

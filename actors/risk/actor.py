@@ -7,32 +7,26 @@ to answer decides nothing. Fills and order updates are taken as they come.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, assert_never
+from typing import Any
 
 import structlog
 
 from actors.domain import limits
 from actors.domain.messages import (
     Alert,
-    Armed,
-    Candidate,
-    Disarmed,
-    ExitSignal,
     Findings,
-    LevelsBuilt,
     MarketEnded,
     Signal,
     StepClosed,
     SymbolDown,
     WatchedBar,
-    WhyNot,
 )
-from actors.domain.orders import Fill, OrderState, OrderUpdate
+from actors.domain.orders import Fill, OrderUpdate
 from actors.domain.phases import Phase, SymbolPhase
-from actors.journal import Kind
 from actors.risk.commands import Commands
-from actors.risk.desk import Decision, Desk, Ports
+from actors.risk.desk import Desk, Ports
 from actors.risk.entries import Entries
+from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
 from actors.risk.positions import Positions
@@ -77,7 +71,8 @@ class RiskActor(Actor[Any]):
         self._entries = Entries(self.desk, orders)
         self._kill = Kill(self.desk, orders, protection)
         self.commands = Commands(self.desk, orders, protection, self._kill)
-        self._step: dict[str, Findings] = {}
+        self._follower = Follower(self.desk, protection)
+        self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             Findings: self._found,
             StepClosed: self._step_closed,
@@ -102,10 +97,15 @@ class RiskActor(Actor[Any]):
         at the exchange, and open positions go on being managed.
         """
         if self.context.incarnation > 1:
-            self.desk.state.gate_open = False
+            state = self.desk.state
+            state.gate_open = state.pause_wanted = False
+            state.building = state.sizing = None
             reason = "the risk actor crashed and started again"
-            self.desk.machine.move(Phase.ERROR, reason)
+            if self.desk.machine.allows(Phase.ERROR):
+                self.desk.machine.move(Phase.ERROR, reason)
             self.desk.alert("critical", "internal", reason, "entries refused; retry")
+            self._orders.doubt()
+            await self.protection.restore()
 
     async def handle(self, message: Any) -> None:
         """Take one message to its handler."""
@@ -116,7 +116,7 @@ class RiskActor(Actor[Any]):
 
     async def _found(self, findings: Findings) -> None:
         """Keep what a symbol found until the step has closed."""
-        self._step[findings.symbol] = findings
+        self._step.setdefault(findings.symbol, []).append(findings)
 
     async def _step_closed(self, step: StepClosed) -> None:
         """Weigh everything the step brought, in a fixed order."""
@@ -126,75 +126,12 @@ class RiskActor(Actor[Any]):
         await self._kill.check()
         signals: list[Signal] = []
         for symbol in sorted(self._step):
-            signals += await self._take(self._step[symbol])
+            for findings in self._step[symbol]:  # several, when it was late
+                signals += await self._follower.follow(findings)
         self._step.clear()
         if signals:
             await self._entries.consider(signals)
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
-
-    async def _take(self, findings: Findings) -> list[Signal]:
-        """Follow one symbol's bar through the machine; return its signals.
-
-        Every Signal or WhyNot ends the one candidate of its bar.
-        """
-        symbol, signals = findings.symbol, []
-        candidate: Candidate | None = None
-        for item in findings.items:
-            match item:
-                case Candidate():
-                    candidate = item
-                    self.desk.state.counts["candidates"] += 1
-                case Signal():
-                    signals.append(item)
-                    self._decide("signal", symbol, candidate, item)
-                case WhyNot():
-                    self.desk.state.reasons[f"{item.stage}:{item.reason}"] += 1
-                    self._decide("whynot", symbol, candidate, item)
-                case ExitSignal():
-                    await self._strategy_exit(symbol, item)
-                case _:
-                    self._stage(symbol, item)
-        self.desk.state.building = None
-        self.desk.lead("scanning on", symbol)
-        return signals
-
-    def _stage(self, symbol: str, item: LevelsBuilt | Armed | Disarmed) -> None:
-        """Let the global state follow a symbol that builds, arms or disarms."""
-        state = self.desk.state
-        match item:
-            case LevelsBuilt():
-                state.building = symbol
-                self.desk.lead(f"{item.count} levels", symbol)
-            case Armed():
-                state.armed[symbol] = item.correlation
-                self.desk.lead(f"armed at {item.level}", symbol)
-            case Disarmed():
-                state.armed.pop(symbol, None)
-            case _:
-                assert_never(item)
-
-    def _decide(
-        self,
-        outcome: str,
-        symbol: str,
-        candidate: Candidate | None,
-        finding: Signal | WhyNot,
-    ) -> None:
-        """Journal what a candidate came to, and count it exactly once."""
-        self.desk.state.counts[f"candidates_{outcome}"] += 1
-        row = Decision(
-            correlation=finding.correlation,
-            outcome=outcome,
-            finding=finding,
-            score=None if candidate is None else candidate.score,
-            notes=() if candidate is None else candidate.notes,
-        )
-        self.desk.append(Kind.DECISION, row, symbol, finding.correlation)
-
-    async def _strategy_exit(self, symbol: str, wish: ExitSignal) -> None:
-        position = self.desk.state.positions.get(symbol)
-        if position is not None and position.side is wish.side:
-            await self.protection.close(position, wish.reason)
 
     # --- the exchange's word --------------------------------------------------------
 
@@ -203,13 +140,20 @@ class RiskActor(Actor[Any]):
         if record is None:
             return
         await self._positions.filled(record, fill)
-        if record.state is OrderState.FILLED:
+        if not record.live:
             await self._order_ended(record)
+        await self._confirm_kill()
 
     async def _order_update(self, update: OrderUpdate) -> None:
         record = self._orders.apply_update(update)
         if record is not None and not record.live:
             await self._order_ended(record)
+        await self._confirm_kill()
+
+    async def _confirm_kill(self) -> None:
+        """Go on flattening at once: there may be no next step."""
+        if self.desk.state.kill is not None:
+            await self._kill.check()
 
     async def _order_ended(self, record: OrderRecord) -> None:
         if record.purpose != "entry":
@@ -236,6 +180,7 @@ class RiskActor(Actor[Any]):
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
+            state.unavailable.clear()  # every symbol's actor is a new one
             message, ok = f"started with {request.preset.name}", True
             desk.machine.move(Phase.INITIALIZING, message)
         request.reply.reply(
@@ -245,8 +190,11 @@ class RiskActor(Actor[Any]):
     async def _began(self, began: Began) -> None:
         if self.desk.machine.phase is not Phase.INITIALIZING:
             return  # stopped or killed while the symbols came up
-        self.desk.state.gate_open = True
+        state = self.desk.state
+        state.gate_open = state.running = True
         self.desk.machine.move(Phase.SCANNING, f"{began.symbols} symbols run")
+        for symbol in state.positions:
+            self.desk.ports.position_changed(symbol, True)
         self.desk.lead("positions were open")
 
     async def _begin_failed(self, failed: BeginFailed) -> None:
@@ -255,14 +203,19 @@ class RiskActor(Actor[Any]):
 
     async def _ended(self, ended: Ended) -> None:
         self.desk.state.armed.clear()
-        if self.desk.machine.phase is Phase.STOPPED:
+        self.desk.state.running = False
+        idle = self.desk.machine.phase is Phase.STOPPED
+        if idle:
             self.desk.machine.move(Phase.IDLE, ended.reason)
+        ended.reply.reply(idle)
 
     async def _symbol_down(self, down: SymbolDown) -> None:
         """Refuse a symbol's entries while its actor is away; its stop stands."""
         state = self.desk.state
         if down.phase not in UNAVAILABLE:
             state.unavailable.pop(down.symbol, None)
+            if down.symbol in state.positions:
+                self.desk.ports.position_changed(down.symbol, True)
             return
         state.unavailable[down.symbol] = f"{down.phase}: {down.reason}"
         state.armed.pop(down.symbol, None)
@@ -276,10 +229,16 @@ class RiskActor(Actor[Any]):
         self.desk.lead("symbol left work", down.symbol)
 
     async def _child_down(self, down: Down) -> None:
-        """Hear from the runtime that a symbol's actor ended or starts again."""
+        """Hear from the runtime that a symbol (the tag) or the feed ended."""
         if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
             return
         quarantined = down.state is ChildState.QUARANTINED
+        if down.tag is None:
+            did = "the market stands still" if quarantined else "it starts again"
+            severity = "critical" if quarantined else "warning"
+            text = f"{down.name} {down.reason}"
+            self.desk.alert(severity, "internal", text, did)
+            return
         self.desk.state.counts["quarantined"] += quarantined
         phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
         await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))

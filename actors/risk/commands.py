@@ -149,6 +149,9 @@ class Commands:
     async def retry(self, _command: Command) -> str:
         """Leave ERROR for work."""
         desk, state = self._desk, self._desk.state
+        if not state.running:
+            msg = "retry refused: no market runs; reset, then start"
+            raise Refusal(msg)
         back = Phase.MANAGING if state.positions else Phase.SCANNING
         desk.machine.move(back, "retry requested")
         state.gate_open = True
@@ -163,6 +166,7 @@ class Commands:
                 f"{len(state.positions)} positions open; wait for LATCHED"
             )
             raise Refusal(msg)
+        state.gate_open = False
         self._kill.release()
         desk.machine.move(Phase.IDLE, "reset requested")
         return "reset: IDLE; start begins anew"
@@ -220,5 +224,5 @@ RULES: dict[str, Rule] = {
     "panic_exit": Rule(HALTABLE, Commands.panic_exit),
     "time_stop": Rule(HALTABLE, Commands.time_stop),
     "retry": Rule(frozenset({_P.ERROR}), Commands.retry),
-    "reset": Rule(frozenset({_P.ERROR, _P.EMERGENCY}), Commands.reset),
+    "reset": Rule(frozenset({_P.ERROR, _P.EMERGENCY}), Commands.reset),  # then stops
 }

@@ -60,7 +60,9 @@ class Desk:
     def __init__(self, ports: Ports, state: RiskState) -> None:
         self.ports = ports
         self.state = state
-        self.machine = GlobalMachine(ports.clock, self._record_transition)
+        if state.machine is None:
+            state.machine = GlobalMachine(ports.clock, self._record_transition)
+        self.machine = state.machine  # a restart of the actor does not forget it
 
     @property
     def preset(self) -> Preset:
@@ -94,18 +96,30 @@ class Desk:
     def lead(self, reason: str, symbol: str | None = None) -> None:
         """Let the global state follow the work in hand, and a wanted pause."""
         state = self.state
-        if state.pause_wanted and self.machine.allows(Phase.PAUSED):
-            state.pause_wanted = False
-            self.machine.move(Phase.PAUSED, "pause requested", None)
-            return
-        self.machine.lead(state.leading_stage(), reason, symbol)
+        if not self._pauses():
+            self.machine.lead(state.leading_stage(), reason, symbol)
+            self._pauses()
+
+    def _pauses(self) -> bool:
+        """Take the first legal edge to a wanted pause."""
+        state = self.state
+        if not state.pause_wanted or not self.machine.allows(Phase.PAUSED):
+            return False
+        state.pause_wanted = False
+        return self.machine.move(Phase.PAUSED, "pause requested")
 
     def checkpoint(self, stage: Stage, symbol: str, correlation: str) -> None:
         """Journal that a candidate reached a stage."""
         self.append(Kind.CHECKPOINT, Checkpoint(stage), symbol, correlation)
 
     def refuse(self, symbol: str, whynot: WhyNot, outcome: str = "refused") -> None:
-        """End a candidate or a signal with its one reason."""
+        """End a signal with its one reason."""
+        row = Decision(whynot.correlation, outcome, whynot)
+        self.append(Kind.DECISION, row, symbol, whynot.correlation)
+        self.tell_why(symbol, whynot)
+
+    def tell_why(self, symbol: str, whynot: WhyNot) -> None:
+        """Count, keep and publish a journalled reason."""
         state = self.state
         state.reasons[f"{whynot.stage}:{whynot.reason}"] += 1
         why = WhyRow(
@@ -118,8 +132,6 @@ class Desk:
             threshold=whynot.threshold,
         )
         state.why.append(why)
-        row = Decision(whynot.correlation, outcome, whynot)
-        self.append(Kind.DECISION, row, symbol, whynot.correlation)
         self.publish("why", "WHY", why)
 
     def alert(

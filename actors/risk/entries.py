@@ -69,8 +69,12 @@ class Entries:
         quote = state.instruments[signal.symbol].quote
         if quote not in limits.ACCOUNT_QUOTES:
             return no("foreign_quote", quote, "a dollar quote")
-        if signal.symbol in state.unavailable:
-            return no("symbol_unavailable", state.unavailable[signal.symbol])
+        away = state.no_entries(signal.symbol)
+        if away is not None:
+            return no("symbol_unavailable", away)
+        age_ms = self._desk.now_ms - signal.ts_ms
+        if age_ms >= state.timeframe_ms:
+            return no("late_signal", age_ms, state.timeframe_ms)
         rank_max = self._desk.preset.scanner_config.max_candidates
         if rank > rank_max:
             return no("rank", rank, rank_max)
@@ -115,7 +119,7 @@ class Entries:
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )
-        state.signals[signal.correlation] = signal
+        state.remember_signal(signal)
         state.day = limits.opened(state.day, signal.symbol, sized.notional, desk.now_ms)
         return record
 
@@ -131,7 +135,6 @@ class Entries:
         """Mark a signal failed: its entry ended without a fill."""
         desk = self._desk
         desk.state.counts["entries_failed"] += 1
-        desk.state.signals.pop(record.correlation, None)
         # An exchange's refusal is free text: a value, never the name of a reason.
         refused = record.state is OrderState.REFUSED
         whynot = WhyNot(

@@ -90,7 +90,9 @@ class OrderBook:
 
     def _settle(self, client_id: str, outcome: Outcome) -> OrderRecord:
         """Record the answer to a send; a fill may have been faster than it."""
-        record = self._desk.state.orders[client_id]
+        state = self._desk.state
+        record = state.orders.get(client_id) or self._ended(client_id)
+        assert record is not None, "what was sent is known"
         if record.state is not OrderState.SENDING:
             return record
         if isinstance(outcome, Placed):
@@ -106,6 +108,12 @@ class OrderBook:
             record.request.symbol,
         )
         return self._change(record, OrderState.UNKNOWN, outcome.reason)
+
+    def doubt(self) -> None:
+        """Call UNKNOWN what was being sent when the actor crashed."""
+        for record in list(self._desk.state.orders.values()):
+            if record.state is OrderState.SENDING:
+                self._settle(record.request.client_id, Unknown("crashed while sending"))
 
     async def cancel(self, record: OrderRecord) -> None:
         """Ask for a cancel; its effect comes as an update, or the order had ended."""
@@ -134,8 +142,11 @@ class OrderBook:
         if record is None:
             return None
         state = update.state
-        if state is OrderState.OPEN and record.state is not OrderState.SENDING:
+        waiting = {OrderState.SENDING, OrderState.UNKNOWN}
+        if state is OrderState.OPEN and record.state not in waiting:
             state = record.state
+        if state is OrderState.FILLED and record.filled < record.request.quantity:
+            return None  # the fills say it themselves, when they come
         return self._change(
             record, state, update.reason, exchange_id=update.exchange_id
         )
@@ -152,15 +163,17 @@ class OrderBook:
                 "entries in this symbol are refused",
                 fill.symbol,
             )
-            desk.state.unavailable[fill.symbol] = "foreign fill"
+            desk.state.suspect[fill.symbol] = f"foreign fill {fill.trade_id}"
             return None
         if not desk.state.remember_trade(fill.trade_id):
             return None
         desk.append(Kind.FILL, fill, fill.symbol, record.correlation)
         filled = record.filled + fill.quantity
         assert filled <= record.request.quantity, "fills never exceed their order"
-        whole = filled == record.request.quantity
-        state = OrderState.FILLED if whole else OrderState.PARTIAL
+        # A late fill of an ended order changes what we hold, but revives no order.
+        state = OrderState.PARTIAL if record.live else record.state
+        if filled == record.request.quantity:
+            state = OrderState.FILLED
         return self._change(
             record,
             state,
@@ -199,7 +212,8 @@ class OrderBook:
         if state in LIVE_ORDER_STATES:
             desk.state.orders[client_id] = changed
         else:
-            desk.state.orders.pop(client_id, None)
+            if desk.state.orders.pop(client_id, None) is None:
+                desk.state.ended.remove(record)
             desk.state.ended.append(changed)
         desk.publish("orders", _published_kind(record.state, state), changed.view())
         return changed

@@ -41,7 +41,8 @@ class Positions:
         desk.spend(ZERO, fill.fee)
         self._protection.store(position)
         if opening:
-            state.counts["entries"] += 1
+            late = record.state is OrderState.CANCELLED
+            state.counts["entries_late" if late else "entries"] += 1
             state.armed.pop(fill.symbol, None)
             desk.ports.position_changed(fill.symbol, True)
             desk.checkpoint(Stage.FILLED, fill.symbol, record.correlation)
@@ -88,7 +89,7 @@ class Positions:
                 "entries in this symbol are refused",
                 fill.symbol,
             )
-            state.unavailable[fill.symbol] = "unexplained fill"
+            state.suspect[fill.symbol] = f"unexplained fill {fill.trade_id}"
             return
         before = held.realized
         position = ledger.reduce(held, fill, self._exit_reason(record, held))
@@ -125,7 +126,6 @@ class Positions:
         del state.positions[symbol]
         self._forming.pop(symbol, None)
         state.closed.append(position)
-        state.signals.pop(position.correlation, None)
         state.counts["trades"] += 1
         state.day = limits.closed(state.day, position.r_of(position.pnl_usd))
         desk.append(Kind.POSITION, position, symbol, position.correlation)
@@ -134,6 +134,7 @@ class Positions:
         desk.ports.position_changed(symbol, False)
         for record in self._protection.orders_of(position):
             await self._orders.cancel(record)
+        await self._protection.cancel_entry(position)
         desk.lead(f"position closed: {position.reason}", symbol)
 
     # --- bars ---------------------------------------------------------------------

@@ -42,18 +42,30 @@ class Protection:
         planned = self._plan(position, request, "stop", "protective stop")
         sent = await self._orders.send(planned)
         if sent.state is OrderState.REFUSED:
-            self._desk.alert(
-                "error",
-                "exchange",
-                f"stop at {position.stop} was refused: {sent.outcome}",
-                "the old stop stays" if old else "the position is closed at market",
-                position.symbol,
-            )
-            if not old:
-                await self.close(position, "stop_refused")
+            await self._stop_refused(position, sent, old)
             return
         for record in old:
             await self._orders.cancel(record)
+
+    async def _stop_refused(
+        self, position: Position, refused: OrderRecord, old: list[OrderRecord]
+    ) -> None:
+        """Fall back on an old stop that holds all that is held, or close."""
+        whole = [o for o in old if o.request.quantity - o.filled >= position.open]
+        self._desk.alert(
+            "error",
+            "exchange",
+            f"stop at {position.stop} was refused: {refused.outcome}",
+            "the old stop stays" if whole else "the position is closed at market",
+            position.symbol,
+        )
+        if not whole:
+            await self.close(position, "stop_refused")
+            return
+        standing = whole[-1].request.stop_price
+        assert standing is not None, "a stop has its price"
+        if standing != position.stop:  # the book says what stands at the exchange
+            self.store(msgspec.structs.replace(position, stop=standing))
 
     def _stops(self, position: Position) -> list[OrderRecord]:
         return [o for o in self.orders_of(position) if o.purpose == "stop"]
@@ -79,13 +91,31 @@ class Protection:
         position = self._desk.state.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
+        if record.state in {OrderState.CANCELLED, OrderState.REFUSED}:
+            await self._protect_if_bare(position)
+
+    async def restore(self) -> None:
+        """Protect what a crash left without a stop."""
+        for position in list(self._desk.state.positions.values()):
+            await self._protect_if_bare(position)
+
+    async def _protect_if_bare(self, position: Position) -> None:
         closing = any(o.purpose == "close" for o in self.orders_of(position))
-        lost = record.state in {OrderState.CANCELLED, OrderState.REFUSED}
-        if lost and not closing and not self._stops(position):
+        if not closing and not self._stops(position):
             await self.protect(position)
+
+    async def cancel_entry(self, position: Position) -> None:
+        """Let what is left of the entry not fill any more."""
+        for record in list(self._desk.state.orders.values()):
+            entry = record.purpose == "entry"
+            if entry and record.correlation == position.correlation:
+                await self._orders.cancel(record)
 
     async def take_profits(self, position: Position) -> None:
         """Set out the take-profit ladder for the entry's final size."""
+        for record in self.orders_of(position):  # of a smaller entry, before
+            if record.purpose.startswith("target"):
+                await self._orders.cancel(record)
         instrument = self._desk.state.instruments[position.symbol]
         ladder = exits.legs(
             position.open,
@@ -133,6 +163,7 @@ class Protection:
         for record in self.orders_of(position):
             if record.purpose.startswith("target"):
                 await self._orders.cancel(record)
+        await self.cancel_entry(position)
         request = OrderRequest(
             client_id="",
             symbol=position.symbol,

@@ -42,3 +42,4 @@ class Ended(msgspec.Struct, frozen=True):
     """Market and symbols have stopped: STOPPED may become IDLE."""
 
     reason: str
+    reply: ReplyTo[bool]  # whether it did

@@ -17,11 +17,14 @@ from actors.domain.money import ZERO
 from actors.domain.orders import OrderRequest, OrderState
 from actors.domain.phases import LEADING_STAGES, LIVE_ORDER_STATES, Phase
 from actors.domain.views import WhyRow
+from actors.risk.machine import GlobalMachine
 from config.preset import Preset
 
 ENDED_KEPT = 200
 WHY_KEPT = 2000
 TRADE_IDS_KEPT = 20_000
+#: More than the entries whose late fill is still taken, in flight or ended.
+SIGNALS_KEPT = 2 * ENDED_KEPT
 
 
 class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,14 +108,17 @@ class RiskState:
         self.building: str | None = None  # the symbol whose levels are being built
         self.sizing: str | None = None  # the symbol whose signal is being sized
         self.armed: dict[str, str] = {}  # symbol -> correlation
-        self.signals: dict[str, Signal] = {}  # whose trade has not ended
-        self.unavailable: dict[str, str] = {}  # symbol -> why no entries
+        self.signals: dict[str, Signal] = {}  # that were sized, newest last
+        self.unavailable: dict[str, str] = {}  # symbol -> why its actor is away
+        self.suspect: dict[str, str] = {}  # symbol -> the fill that nobody explains
         self.why: deque[WhyRow] = deque(maxlen=WHY_KEPT)
         self.alerts: deque[Alert] = deque(maxlen=ENDED_KEPT)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.max_drawdown = ZERO
         self.serial = 0
+        self.machine: GlobalMachine | None = None  # made by the first desk
+        self.running = False  # market and symbols run
 
     @property
     def unrealized(self) -> Decimal:
@@ -170,6 +176,16 @@ class RiskState:
             if holds:
                 return stage
         return Phase.SCANNING
+
+    def no_entries(self, symbol: str) -> str | None:
+        """Say why a symbol takes no entries at all; None when it does."""
+        return self.suspect.get(symbol) or self.unavailable.get(symbol)
+
+    def remember_signal(self, signal: Signal) -> None:
+        """Keep a sized signal for as long as its entry may still fill, and longer."""
+        self.signals[signal.correlation] = signal
+        if len(self.signals) > SIGNALS_KEPT:
+            del self.signals[next(iter(self.signals))]
 
     def remember_trade(self, trade_id: str) -> bool:
         """Note a fill's id; False when it was applied before."""

@@ -46,7 +46,7 @@ class Venue(PaperExchange):
         super().connect(told)
 
     async def place(self, request: OrderRequest) -> Outcome:
-        rows = await self.journal.rows(Kind.INTENT, limit=10_000)
+        rows = await self.journal.rows(Kind.INTENT, newest_first=True, limit=64)
         bodies = (msgspec.json.decode(row.body) for row in rows)
         known = {body["request"]["client_id"] for body in bodies}
         if request.client_id not in known:
@@ -60,7 +60,8 @@ class Venue(PaperExchange):
     async def fetch_positions(self) -> tuple[ExchangePosition, ...]:
         if self.fetch_faults > 0:
             self.fetch_faults -= 1
-            raise ExchangeError("the positions cannot be had; ask again")
+            msg = "the positions cannot be had; ask again"
+            raise ExchangeError(msg)
         return await super().fetch_positions()
 
     def say(self, update: ExchangeUpdate) -> None:

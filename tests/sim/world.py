@@ -5,6 +5,7 @@ a pipeline fail, and what the exchange does wrong. `living` runs the engine in i
 gives a `Stage` from which a test commands, waits for bars and reads the journal.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -18,14 +19,12 @@ import trio
 from actors.domain.bars import Bars, Instrument, MarketDescription, empty_bars
 from actors.domain.findings import (
     FINDING,
-    FindingKind,
     LevelView,
     Strategy,
     SymbolContext,
 )
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, open_engine
-from actors.setup import EngineSetup
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.journal import Kind, Row
@@ -33,10 +32,13 @@ from actors.market.port import Block
 from actors.projections import Projections
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import MarketClock
+from actors.setup import EngineSetup
+from actors.watchdog import ResourceLimits
 from config.load import dump_preset, load_preset
 from config.preset import Preset
-from config.settings import MonitorGroup, SupervisionGroup
+from config.settings import SupervisionGroup
 from tests.presets import changed
+from tests.sim.script import Found
 from tests.sim.venue import Venue
 
 MINUTE_MS = 60_000
@@ -62,8 +64,6 @@ WIDE = {
     "position_config.exit_rules.failed_breakout_bars": 0,
 }
 
-Found = tuple[dict[str, Any], ...]
-
 
 def preset(**others: Any) -> Preset:
     """Give the wide preset with fields changed; `__` stands for a dot."""
@@ -72,55 +72,6 @@ def preset(**others: Any) -> Preset:
     for path, value in fields.items():
         made = changed(made, path, value)
     return made
-
-
-# --- what a script may say ---------------------------------------------------------
-
-
-def signal(side: int = 1, stop: float = 95.0, target: float = 0.0) -> Found:
-    """A candidate that becomes a signal at the bar's close."""
-    return (
-        {"kind": FindingKind.CANDIDATE, "side": side, "score": 1.0},
-        {"kind": FindingKind.LEVELS, "side": side, "value": 2.0},
-        {"kind": FindingKind.ARMED, "side": side, "level": 100.0, "level_id": 1},
-        {
-            "kind": FindingKind.SIGNAL,
-            "side": side,
-            "stop": stop,
-            "target": target,
-            "atr": 1.0,
-            "score": 1.0,
-            "confidence": 0.5,
-        },
-    )
-
-
-def whynot() -> Found:
-    """A candidate that comes to nothing."""
-    return (
-        {"kind": FindingKind.CANDIDATE, "side": 1, "score": 1.0},
-        {"kind": FindingKind.WHYNOT, "reason": 1, "value": 1.0, "threshold": 2.0},
-    )
-
-
-def armed() -> Found:
-    """A candidate that has levels and waits at one; its bar gives no signal."""
-    return (
-        {"kind": FindingKind.CANDIDATE, "side": 1, "score": 1.0},
-        {"kind": FindingKind.LEVELS, "side": 1, "value": 2.0},
-        {"kind": FindingKind.ARMED, "side": 1, "level": 100.0, "level_id": 1},
-        {"kind": FindingKind.WHYNOT, "reason": 1, "value": 1.0, "threshold": 2.0},
-    )
-
-
-def disarmed() -> Found:
-    """The symbol no longer waits."""
-    return ({"kind": FindingKind.DISARMED, "reason": 1},)
-
-
-def leave(side: int = 1) -> Found:
-    """The strategy wants its position closed."""
-    return ({"kind": FindingKind.EXIT, "side": side, "reason": 2},)
 
 
 class ScriptedPipeline:
@@ -185,6 +136,7 @@ class ScriptedStrategy:
         self._world = world
 
     def pipeline(self, context: SymbolContext) -> ScriptedPipeline:
+        self._world.cast(context.instrument.symbol)
         return ScriptedPipeline(self._world, context.instrument.symbol)
 
 
@@ -208,6 +160,8 @@ class World:
         }
         #: (symbol, bar) -> how often it still makes the pipeline raise.
         self.faults: dict[tuple[str, int], int] = {}
+        #: Called when a symbol's pipeline is made.
+        self.cast: Callable[[str], None] = lambda _symbol: None
         self.preset = preset()
         self.pace = Pace(speed=60.0)  # one bar a (virtual) second
         self.paper = PaperSettings()
@@ -219,7 +173,8 @@ class World:
         """Raise where the script wants a failure."""
         if self.faults.get((symbol, number), 0) > 0:
             self.faults[symbol, number] -= 1
-            raise ZeroDivisionError(f"bar {number} of {symbol}")
+            msg = f"bar {number} of {symbol}"
+            raise ZeroDivisionError(msg)
 
     def strategy(self, _preset: Preset) -> Strategy:
         return ScriptedStrategy(self)
@@ -315,7 +270,7 @@ class Stage:
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds, in virtual time."""
         with trio.fail_after(3600):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - the world has no event for it
                 await trio.sleep(0.01)
 
     async def rows(self, kind: Kind, symbol: str | None = None) -> tuple[Row, ...]:
@@ -371,12 +326,7 @@ async def living(
         equity_usd=world.equity,
         paper=world.paper,
         journal_path=None,
-        monitor=MonitorGroup(
-            cpu_percent_max=100_000,
-            memory_mb_max=16_777_216,
-            disk_free_mb_min=1,
-            loop_lag_ms_max=60_000,
-        ),
+        resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
         supervision=world.supervision,
         preset=str(path),
     )

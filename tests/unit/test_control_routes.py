@@ -27,6 +27,7 @@ READS = [
     "/api/state-machine",
     "/api/state-machine/transitions?limit=5",
     "/api/alerts",
+    "/api/monitoring/diagnostics",
     "/api/session",
 ]
 START = {"preset": "breakout_v1"}

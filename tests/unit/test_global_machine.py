@@ -1,6 +1,5 @@
 """The global machine at work: what it takes, what it refuses, what it keeps."""
 
-import random
 from itertools import product
 
 import pytest
@@ -123,18 +122,3 @@ def test_work_does_not_lead_an_engine_that_is_not_at_work(resting: Phase) -> Non
     at.machine.lead(Phase.MANAGING, "work", None)
     assert (at.machine.phase, at.steps) == (resting, [])
     assert at.machine.illegal_transitions == 0
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_random_requests_never_leave_the_table(seed: int) -> None:
-    chance, at = random.Random(seed), Recorded()
-    for _ in range(400):
-        target, forced = chance.choice(list(Phase)), chance.random() < 0.3
-        if chance.random() < 0.3:
-            at.machine.lead(chance.choice(sorted(WORKING_PHASES)), "work", None)
-        at.machine.move(target, "ask", forced=forced)
-    assert all(s.target in GLOBAL_MACHINE[s.source] for s in at.steps)
-    joints = zip(at.steps, at.steps[1:], strict=False)
-    assert all(before.target is after.source for before, after in joints)
-    assert at.steps[-1].target is at.machine.phase
-    assert at.machine.illegal_transitions > 0

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from actors.domain import limits
+from actors.domain.bars import Instrument
 from actors.domain.limits import Account, Breach, Holding
 from actors.domain.orders import Side
 from actors.domain.sizing import Room
-from tests.presets import breakout_v1, changed
+from tests.presets import breakout_v1, changed, instrument
 from tests.trades import OPENED_MS, SYMBOL, signal
 
 D = Decimal
-LONGS, SHORTS = "USDT-long", "USDT-short"
+LONGS = "USDT-long"
 
 
 def holding(symbol: str = "BBB/USDT:USDT", **changes: Any) -> Holding:
@@ -45,8 +46,8 @@ def account(
     return Account(preset, opened, D(equity), held, OPENED_MS)
 
 
-def room(given: Account, side: Side = Side.LONG, bucket: str = LONGS) -> Room:
-    return limits.room(given, signal(side), bucket)
+def room(given: Account, side: Side = Side.LONG, one: Instrument | None = None) -> Room:
+    return limits.room(given, signal(side), one or instrument())
 
 
 def test_an_empty_account_breaches_nothing() -> None:
@@ -139,9 +140,21 @@ def test_what_is_held_takes_its_room() -> None:
 
 
 def test_the_other_side_takes_margin_but_neither_direction_nor_bucket() -> None:
-    found = room(account(holding()), Side.SHORT, SHORTS)
+    found = room(account(holding()), Side.SHORT)
     assert (found.same_direction, found.correlated) == (30_000, 18_000)
     assert (found.margin, found.total_risk) == (25_000, 900)
+
+
+def test_what_cannot_be_sold_short_is_bought_with_money_that_is_there() -> None:
+    found = room(account(holding()), one=instrument(shortable=False))
+    assert (found.margin, found.correlated) == (5_000, 1_000)
+    assert found.same_direction == 25_000
+
+
+def test_every_coin_on_one_side_is_one_bet() -> None:
+    one, other = instrument(), instrument("BBB/USDT:USDT")
+    assert limits.bucket_of(one, Side.LONG) == limits.bucket_of(other, Side.LONG)
+    assert limits.bucket_of(one, Side.LONG) != limits.bucket_of(one, Side.SHORT)
 
 
 def test_the_bucket_and_the_direction_are_different_rooms() -> None:

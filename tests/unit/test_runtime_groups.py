@@ -99,7 +99,8 @@ async def test_exhausted_group_budget_surfaces_as_itself() -> None:
             supervisor.ref("a").tell(crash)
             supervisor.ref("b").tell(crash)
             await supervisor.wait()
-    assert world.names("stop")[-1] == "a"
+    # Which of the two crashed first is trio's choice; both have ended by now.
+    assert set(world.names("stop")) == {"a", "b"}
 
 
 async def test_escalation_climbs_two_levels() -> None:

@@ -8,7 +8,13 @@ import trio
 
 import config.errors
 from actors.domain import errors
-from actors.domain.severity import VERDICTS, Category, Severity, verdict_of
+from actors.domain.severity import (
+    VERDICTS,
+    Category,
+    Severity,
+    verdict_named,
+    verdict_of,
+)
 from actors.runtime import errors as runtime_errors
 
 SPOKEN_FOR = {**vars(builtins), **vars(trio), **vars(msgspec)}
@@ -50,3 +56,12 @@ def test_group_is_as_bad_as_its_worst_member() -> None:
 
 def test_ranks_rise_with_severity() -> None:
     assert [severity.rank for severity in Severity] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["JournalError", "TimeoutError", "AssertionError"])
+def test_a_name_alone_has_the_verdict_of_its_class(name: str) -> None:
+    assert verdict_named(name) == VERDICTS[name]
+
+
+def test_a_name_without_a_row_is_ours() -> None:
+    assert verdict_named("SomethingOdd") == verdict_of(KeyError("x"))

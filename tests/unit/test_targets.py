@@ -63,7 +63,7 @@ def test_a_smart_target_stays_when_the_level_is_too_far_to_reach() -> None:
 
 
 def test_a_smart_target_never_moves_away_from_entry() -> None:
-    assert smart(Side.LONG, "98", "103.5") == [D(103)]
+    assert smart(Side.LONG, "98", "103.3") == [D(103)]
 
 
 def test_a_smart_target_stands_before_a_round_number() -> None:

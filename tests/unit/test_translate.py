@@ -149,7 +149,9 @@ def test_a_stop_is_rounded_away_from_entry(
 
 @pytest.mark.parametrize("side", Side)
 def test_a_stop_within_a_tick_is_a_tick_away(side: Side) -> None:
-    found = made(signal_row(side, entry=100.2, stop=100.2 - 0.05 * side.sign), "1")
+    """Rounded away, the stop meets the entry; a tick is the least distance."""
+    entry, stop = 100 + 0.3 * side.sign, 100 + 0.2 * side.sign
+    found = made(signal_row(side, entry=entry, stop=stop), "1")
     assert (found.entry, found.stop) == (100, 100 - side.sign)
 
 
