@@ -20,9 +20,12 @@ from actors.domain.messages import (
     Armed,
     BarsClosed,
     Disarmed,
+    Finding,
     Findings,
     LevelsBuilt,
+    Signal,
     SymbolDown,
+    WhyNot,
 )
 from actors.domain.phases import SYMBOL_MACHINE, SymbolPhase, check
 from actors.domain.translate import Translator
@@ -149,18 +152,29 @@ class SymbolActor(Actor[Any]):
     def _tell(self, findings: Findings) -> None:
         """Follow the findings with the symbol's own phase, then hand them over."""
         for item in findings.items:
-            if self.phase is S.IN_POSITION:
-                break
-            match item:
-                case LevelsBuilt():
-                    self._move(S.LEVEL_BUILDING)
-                case Armed():
-                    self._move(S.SIGNAL_WAIT)
-                case Disarmed():
-                    self._move(S.SCANNING)
-                case _:
-                    self.last_decision = type(item).__name__
+            self._decide(item)
+            if self.phase is not S.IN_POSITION:
+                self._follow(item)
+        if self.phase is S.LEVEL_BUILDING:
+            self._move(S.SCANNING)  # levels are built within their bar
         self._risk.tell(findings)
+
+    def _follow(self, item: Finding) -> None:
+        match item:
+            case LevelsBuilt():
+                self._move(S.LEVEL_BUILDING)
+            case Armed():
+                self._move(S.SIGNAL_WAIT)
+            case Disarmed():
+                self._move(S.SCANNING)
+            case _:
+                pass  # it moves no phase
+
+    def _decide(self, item: Finding) -> None:
+        if isinstance(item, WhyNot):
+            self.last_decision = f"{item.reason} {item.value}".strip()
+        elif isinstance(item, Signal):
+            self.last_decision = f"{item.kind} signal"
 
     def _move(self, target: SymbolPhase) -> None:
         """Change the phase by the table; a miss is refused and logged."""
