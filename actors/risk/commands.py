@@ -93,6 +93,9 @@ class Commands:
         """Say why a command is not allowed now; empty when it is."""
         phase = self._desk.machine.phase
         phases = RULES[name].phases
+        paused = phase is Phase.PAUSED or self._desk.state.pause_wanted
+        if name == "resume" and phase in phases and not paused:
+            return f"resume is not possible in {phase}: it is not paused"
         if phase in phases:
             return ""
         return (
@@ -135,9 +138,6 @@ class Commands:
         desk, state = self._desk, self._desk.state
         if state.kill is not None:
             msg = "resume refused: the kill switch is latched; reset it first"
-            raise Refusal(msg)
-        if not state.pause_wanted and desk.machine.phase is not Phase.PAUSED:
-            msg = f"resume is not possible in {desk.machine.phase}: it is not paused"
             raise Refusal(msg)
         state.pause_wanted = False
         state.gate_open = True
