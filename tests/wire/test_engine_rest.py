@@ -99,6 +99,38 @@ async def test_commands_say_what_is_allowed_and_why_not(engine: EngineProcess) -
     assert "IDLE" in rows["stop"]["reason"]
 
 
+async def test_resume_is_offered_only_while_paused(engine: EngineProcess) -> None:
+    async def offered() -> bool:
+        rows = (await engine.get("/api/engine/commands"))["commands"]
+        return bool(next(r["enabled"] for r in rows if r["name"] == "resume"))
+
+    async with trading(engine):
+        assert not await offered()
+        await engine.post("/api/engine/pause")
+        assert await offered()
+        await engine.post("/api/engine/resume")
+        assert not await offered()
+
+
+async def test_a_symbol_tells_its_last_decision_and_no_stale_phase(
+    engine: EngineProcess,
+) -> None:
+    async with trading(engine):
+        with trio.fail_after(30):
+            while not (told := await decisions(engine)):  # noqa: ASYNC110 - another process tells nobody
+                await trio.sleep(0.05)
+    assert not told & {"WhyNot", "Candidate", "Signal"}
+    rows = (await engine.get("/api/symbols"))["items"]
+    assert {row["actorState"] for row in rows} == {"stopped"}
+    assert {row["phase"] for row in rows} == {"PAUSED"}
+
+
+async def decisions(engine: EngineProcess) -> set[str]:
+    rows = (await engine.get("/api/symbols"))["items"]
+    assert all(row["phase"] != "LEVEL_BUILDING" for row in rows)
+    return {row["lastDecision"] for row in rows} - {None}
+
+
 async def test_resource_health_is_measured(engine: EngineProcess) -> None:
     body = await engine.get("/api/engine/resource-health")
     assert body["rss_mib"] > 10
