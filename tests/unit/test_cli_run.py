@@ -9,8 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
+from typer.testing import CliRunner
 
-from tests.wire.engine_process import CHECKOUT, breakout, environment, running
+from control.cli import app
+from tests.wire.engine_process import (
+    CHECKOUT,
+    breakout,
+    environment,
+    free_port,
+    running,
+)
 
 SMALL = ("--symbols", "2", "--seed", "1")
 UNSERVED = ("--port", "0")
@@ -31,26 +39,34 @@ UNSERVED = ("--port", "0")
         (["--for", "soon"], "soon"),
         (["--port", "70000"], "70000"),
         (["--seed", "-1"], "-1"),
-        (["--host", "0.0.0.0", "--port", "8124"], "0.0.0.0"),
         (["--config", "no-such.toml"], "no-such.toml"),
     ],
     ids=lambda value: "_".join(value).lstrip("-") if isinstance(value, list) else "",
 )
 def test_what_cannot_be_run_is_refused_with_its_value(
-    tmp_path: Path, words: list[str], said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
 ) -> None:
-    done = breakout("run", *UNSERVED, *words, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["run", *UNSERVED, *words])
+    assert done.exit_code == 2
+    assert "refused: " in done.stderr
     assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_strategy_file_that_does_not_load_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("def on_bar(:\n")
-    done = breakout("run", *UNSERVED, "--strategy", str(broken), cwd=tmp_path)
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, ["run", *UNSERVED, "--strategy", str(broken)])
+    assert done.exit_code == 2
     assert "broken.py" in done.stderr
+
+
+def test_an_address_open_to_others_is_refused(tmp_path: Path) -> None:
+    words = ("--host", "0.0.0.0", "--port", str(free_port()), *SMALL)
+    done = breakout("run", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "0.0.0.0" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -141,6 +157,17 @@ async def test_more_signals_while_stopping_change_nothing(tmp_path: Path) -> Non
     )
     assert again.returncode == 0, again.stderr
     assert len(ends(tmp_path)) == 2
+
+
+async def test_after_the_market_s_end_the_engine_still_answers(tmp_path: Path) -> None:
+    words = (*SMALL, "--speed", "max", "--for", "30m")
+    with running(tmp_path, *words) as engine:
+        engine.says("the market is over")
+        rows = (await engine.get("/api/symbols"))["items"]
+        assert {row["actorState"] for row in rows} == {"stopped"}
+        assert (await engine.get("/api/engine/status"))["state"] == "IDLE"
+        assert await engine.interrupt() == 0
+    assert ends(tmp_path) == ["ended in order"]
 
 
 async def test_one_folder_serves_one_engine(tmp_path: Path) -> None:
