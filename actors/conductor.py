@@ -17,7 +17,7 @@ from actors.risk.requests import Began, Begin, BeginFailed, CommandRequest, Ende
 from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
-from config.load import load_preset
+from config.load import load_preset, preset_names
 from config.preset import Preset
 
 log = structlog.get_logger(component="conductor")
@@ -55,10 +55,12 @@ class Conductor(Actor[Any]):
         root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
         *,
+        preset: str,
         running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
+        self._preset = preset  # given on the command line: a name or a path
         self._root = root
         self._cast = cast
         self._over = over
@@ -101,8 +103,12 @@ class Conductor(Actor[Any]):
         unknown = set(command.args) - {"preset", "mode"}
         if unknown:
             return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
+        name = str(command.args.get("preset", self._preset))
+        if name != self._preset and name not in preset_names():
+            # A path from outside would let a client feel its way through our files.
+            return f"no preset {name!r}; known: {', '.join(preset_names())}", None
         try:
-            preset = load_preset(str(command.args.get("preset", "breakout_v1")))
+            preset = load_preset(name)
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None

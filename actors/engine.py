@@ -180,6 +180,7 @@ class Engine:
         return Conductor(
             self.root,
             Casting(stage).cast,
+            preset=self.setup.preset,
             running=self.running_children,
             over=self.market_over.set,
         )

@@ -184,6 +184,11 @@ class Commands:
     async def kill_switch(self, command: Command) -> str:
         """Trip the kill switch."""
         reason = str(command.args.get("reason") or command.name)
+        kill, held = self._desk.state.kill, len(self._desk.state.positions)
+        if kill is not None:
+            return f"tripped already: {kill.phase}, {kill.reason}"
+        if not self._desk.machine.allows(Phase.EMERGENCY):
+            return f"nothing runs and nothing enters; {held} positions keep their stops"
         await self._kill.trip(reason)
         return f"kill switch tripped: {reason}; flattening, then latched until reset"
 
@@ -219,8 +224,8 @@ RULES: dict[str, Rule] = {
     "pause": Rule(RUNNING_PHASES - {_P.INITIALIZING}, Commands.pause),
     "resume": Rule(RUNNING_PHASES, Commands.resume),
     "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), Commands.reload),
-    "emergency_stop": Rule(HALTABLE, Commands.kill_switch),
-    "kill_switch": Rule(HALTABLE, Commands.kill_switch),
+    "emergency_stop": Rule(frozenset(Phase), Commands.kill_switch),
+    "kill_switch": Rule(frozenset(Phase), Commands.kill_switch),
     "panic_exit": Rule(HALTABLE, Commands.panic_exit),
     "time_stop": Rule(HALTABLE, Commands.time_stop),
     "retry": Rule(frozenset({_P.ERROR}), Commands.retry),
