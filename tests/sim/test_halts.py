@@ -213,3 +213,32 @@ async def test_stop_leaves_stops_resting_and_a_new_start_manages_on(
         await stage.over()
         assert [trade["reason"] for trade in await ended(stage)] == ["stop"]
         assert stage.machine.illegal_transitions == 0
+
+
+async def test_a_halt_is_answered_in_every_state_and_only_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World({})
+    async with living(world, tmp_path, start=False) as stage:
+        idle = await stage.command("kill_switch")
+        assert idle.ok
+        assert stage.machine.phase is Phase.IDLE
+        assert stage.state.kill is None
+        assert (await stage.command("start", preset="breakout_v1")).ok
+        assert (await stage.command("kill_switch", reason="first")).ok
+        again = await stage.command("kill_switch", reason="second")
+        assert again.ok
+        assert "first" in again.message
+        assert stage.machine.illegal_transitions == 0
+
+
+async def test_a_preset_path_from_a_client_is_not_opened(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "secret.json"
+    path.write_text("{}")
+    async with living(World({}), tmp_path, start=False) as stage:
+        answer = await stage.command("start", preset=str(path))
+        assert not answer.ok
+        assert "known: " in answer.message
+        assert stage.machine.phase is Phase.IDLE
