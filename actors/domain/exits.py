@@ -89,7 +89,7 @@ def _before_obstacle(
 
 def observe(position: Position, bar: WatchedBar, rules: PositionConfig) -> Position:
     """Take one closed bar into the position's own record (Wilder's ATR, extremes)."""
-    previous = position.mark if position.mark > ZERO else bar.open
+    previous = position.bar_close or bar.open  # the mark has moved within the bar
     true_range = max(bar.high, previous) - min(bar.low, previous)
     long = position.side is Side.LONG
     favourable, adverse = (bar.high, bar.low) if long else (bar.low, bar.high)
@@ -98,6 +98,7 @@ def observe(position: Position, bar: WatchedBar, rules: PositionConfig) -> Posit
     return msgspec.structs.replace(
         position,
         mark=bar.close,
+        bar_close=bar.close,
         best=better(position.best, favourable),
         worst=worse(position.worst, adverse),
         atr=(position.atr * 13 + true_range) / 14,

@@ -53,6 +53,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     best: Decimal = ZERO  # most favourable price seen
     worst: Decimal = ZERO  # least favourable price seen
     atr: Decimal
+    bar_close: Decimal = ZERO  # of the newest whole bar; zero before the first
     bars_held: int = 0
     extremes: tuple[Decimal, ...] = ()  # favourable bar extremes, newest last
     volumes: tuple[Decimal, ...] = ()  # newest last

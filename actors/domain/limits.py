@@ -176,6 +176,7 @@ def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
         daily_loss=daily_max - day_loss(day, worst_equity),
         same_direction=equity * risk.max_same_direction_notional_ratio - same_side,
         correlated=ceiling * risk.correlated_exposure_block - in_bucket,
+        correlated_warn=ceiling * risk.correlated_exposure_warn - in_bucket,
         margin=ceiling - notional,
         symbol_day=None if symbol_max is None else symbol_max - traded,
         halved=_halved(risk, day, equity),

@@ -23,6 +23,7 @@ class Room(msgspec.Struct, frozen=True):
     daily_loss: Decimal  # loss that may still be made today
     same_direction: Decimal  # notional that may still be added on this side
     correlated: Decimal  # notional that may still be added to this bucket
+    correlated_warn: Decimal  # notional from which on people are warned
     margin: Decimal  # notional that leverage still allows
     symbol_day: Decimal | None  # notional that may still be traded in this symbol
     halved: str | None  # why the risk is halved, or None

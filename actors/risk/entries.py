@@ -94,6 +94,15 @@ class Entries:
                 WhyNot(signal.correlation, "sizing", sized.reason, value, threshold),
             )
             return None
+        if sized.notional > room.correlated_warn:
+            over = sized.notional - room.correlated_warn
+            desk.alert(
+                "warning",
+                "internal",
+                f"correlated exposure passes its warning by {over:.2f}",
+                "the entry goes on; more of the same side will be refused",
+                signal.symbol,
+            )
         desk.checkpoint(Stage.SIZED, signal.symbol, signal.correlation)
         return self._plan(signal, sized)
 

@@ -108,15 +108,16 @@ class Positions:
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))
         desk.publish("positions", "POSITION_UPDATE", self._protection.view(position))
 
-    @staticmethod
-    def _exit_reason(record: OrderRecord, position: Position) -> str:
+    def _exit_reason(self, record: OrderRecord, position: Position) -> str:
         """Say why a fill reduced a position, in the words of reports."""
         if record.purpose != "stop":
             return record.reason if record.purpose == "close" else record.purpose
         if position.stop == position.initial_stop:
             return "stop"
         gained = (position.stop - position.entry) * position.side.sign > ZERO
-        trailed = position.phase is TradePhase.TRAILING
+        # A target may have been hit since: the phase alone does not tell.
+        trail_from_r = self._desk.preset.position_config.trail_from_r
+        trailed = position.r_at(position.best) >= trail_from_r
         return "trail" if trailed else "breakeven" if gained else "stop"
 
     async def _close(self, position: Position) -> None:

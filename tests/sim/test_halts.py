@@ -242,3 +242,15 @@ async def test_a_preset_path_from_a_client_is_not_opened(
         assert not answer.ok
         assert "known: " in answer.message
         assert stage.machine.phase is Phase.IDLE
+
+
+async def test_correlated_exposure_warns_before_it_refuses(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World({(A, 4): signal()})
+    world.preset = preset(risk__correlated_exposure_warn=Decimal("1e-9"))
+    async with living(world, tmp_path) as stage:
+        await stage.bar(6)
+        assert A in stage.state.positions
+        told = [alert.message for alert in stage.state.alerts]
+        assert any("correlated exposure" in message for message in told)

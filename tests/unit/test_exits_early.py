@@ -151,10 +151,16 @@ def test_a_bar_is_taken_into_the_record(side: Side) -> None:
     assert seen.updated_ms == bar(101).ts_ms
 
 
-@pytest.mark.parametrize(("mark", "true_range"), [(D(90), 13), (D(110), 12), (D(0), 5)])
-def test_a_gap_from_the_last_close_counts_as_range(mark: D, true_range: int) -> None:
-    """Without a close before it the bar's own open stands in."""
-    seen = exits.observe(running(mark=mark), bar(101, high=103, low=98), rules())
+@pytest.mark.parametrize(
+    ("close", "true_range"), [(D(90), 13), (D(110), 12), (D(0), 5)]
+)
+def test_a_gap_from_the_last_close_is_range(close: D, true_range: int) -> None:
+    """Without a close before it the bar's own open stands in.
+
+    The mark is no close: finer bars and fills have moved it within this very bar.
+    """
+    before = running(mark=D(101), bar_close=close)
+    seen = exits.observe(before, bar(101, high=103, low=98), rules())
     assert seen.atr == D(13 + true_range) / 14
 
 

@@ -124,6 +124,7 @@ def test_an_empty_account_has_every_room() -> None:
         daily_loss=D(500),
         same_direction=D(30_000),
         correlated=D(18_000),
+        correlated_warn=D(15_000),
         margin=D(30_000),
         symbol_day=None,
         halved=None,

@@ -26,6 +26,7 @@ WIDE = Room(
     daily_loss=D(10_000),
     same_direction=D(1_000_000),
     correlated=D(1_000_000),
+    correlated_warn=D(1_000_000),
     margin=D(1_000_000),
     symbol_day=None,
     halved=None,
