@@ -3,6 +3,7 @@
 import resource
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,7 +34,16 @@ class Costs:
 
 
 def peak_rss_mb() -> float:
-    """Largest resident size of this process so far, in MB (Linux counts in KiB)."""
+    """Largest resident size of this program so far, in MB.
+
+    Linux hands `ru_maxrss` on from the process that started this one, so the program's
+    own high-water mark is read where there is one (both count in KiB).
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
