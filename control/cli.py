@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from actors.domain.errors import EngineError
+from actors.runtime import RuntimeFault
 from config.errors import ConfigError
 from config.load import dump_preset, load_preset, preset_names
 from config.preset import Preset
@@ -88,6 +89,9 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     except (ConfigError, EngineError, ControlError) as error:
         err.print(f"refused: {error}", markup=False)
         raise typer.Exit(USAGE) from error
+    except RuntimeFault as error:
+        err.print(f"the engine ended itself: {error}", markup=False)
+        raise typer.Exit(FAILED) from error
     raise typer.Exit(code)
 
 
