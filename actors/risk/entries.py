@@ -33,9 +33,8 @@ class Entries:
             for rank, signal in enumerate(ranked, start=1)
             if (record := self._weigh(signal, rank)) is not None
         ]
-        for record in planned:
-            sent = await self._orders.send(record)
-            self._sent(sent)
+        for record in await self._orders.send_all(planned) if planned else ():
+            self._sent(record)
 
     def _weigh(self, signal: Signal, rank: int) -> OrderRecord | None:
         """Plan one signal's entry, or refuse it."""

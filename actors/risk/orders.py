@@ -74,11 +74,17 @@ class OrderBook:
 
     async def send(self, record: OrderRecord) -> OrderRecord:
         """Commit what was planned, send once, and record the answer."""
-        desk = self._desk
+        return (await self.send_all([record]))[0]
+
+    async def send_all(self, records: list[OrderRecord]) -> list[OrderRecord]:
+        """Send what was planned, in order, after one commit for all of it."""
+        sent = []
         with trio.CancelScope(shield=True):
-            await desk.ports.journal.commit()
-            outcome = await self._answer(record.request)
-        return self._settle(record.request.client_id, outcome)
+            await self._desk.ports.journal.commit()
+            for record in records:
+                outcome = await self._answer(record.request)
+                sent.append(self._settle(record.request.client_id, outcome))
+        return sent
 
     async def _answer(self, request: OrderRequest) -> Outcome:
         try:

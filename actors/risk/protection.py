@@ -100,9 +100,16 @@ class Protection:
             await self._protect_if_bare(position)
 
     async def _protect_if_bare(self, position: Position) -> None:
-        closing = any(o.purpose == "close" for o in self.orders_of(position))
-        if not closing and not self._stops(position):
+        if not self._closing(position) and not self._stops(position):
             await self.protect(position)
+
+    def _closing(self, position: Position) -> bool:
+        return any(order.purpose == "close" for order in self.orders_of(position))
+
+    async def _cancel_targets(self, position: Position) -> None:
+        for record in self.orders_of(position):
+            if record.purpose.startswith("target"):
+                await self._orders.cancel(record)
 
     async def cancel_entry(self, position: Position) -> None:
         """Let what is left of the entry not fill any more."""
@@ -113,9 +120,7 @@ class Protection:
 
     async def take_profits(self, position: Position) -> None:
         """Set out the take-profit ladder for the entry's final size."""
-        for record in self.orders_of(position):  # of a smaller entry, before
-            if record.purpose.startswith("target"):
-                await self._orders.cancel(record)
+        await self._cancel_targets(position)  # of a smaller entry, before
         instrument = self._desk.state.instruments[position.symbol]
         ladder = exits.legs(
             position.open,
@@ -124,6 +129,7 @@ class Protection:
             instrument.quantity_min,
             instrument.notional_min,
         )
+        planned = []
         for number, (price, quantity) in enumerate(ladder, start=1):
             request = OrderRequest(
                 client_id="",
@@ -134,8 +140,10 @@ class Protection:
                 limit_price=price,
                 reduce_only=True,
             )
-            planned = self._plan(position, request, f"target_{number}", "take profit")
-            await self._orders.send(planned)
+            purpose = f"target_{number}"
+            planned.append(self._plan(position, request, purpose, "take profit"))
+        if planned:
+            await self._orders.send_all(planned)
 
     async def move_stop(self, position: Position, stop: Decimal) -> None:
         """Move a stop in the position's favour; it never moves the other way."""
@@ -158,11 +166,9 @@ class Protection:
 
     async def close(self, position: Position, reason: str) -> None:
         """Close at market, reduce-only; the stop stays until the close has filled."""
-        if any(order.purpose == "close" for order in self.orders_of(position)):
+        if self._closing(position):
             return
-        for record in self.orders_of(position):
-            if record.purpose.startswith("target"):
-                await self._orders.cancel(record)
+        await self._cancel_targets(position)
         await self.cancel_entry(position)
         request = OrderRequest(
             client_id="",

@@ -11,6 +11,7 @@ Cancelled and KeyboardInterrupt go on to whoever they are meant for.
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import trio
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 STUCK_GRACE_SECONDS = 1.0
 
 
-class Child:
+class Child(ABC):
     """The life of one child; `ActorChild` and `GroupChild` say what it does."""
 
     __slots__ = (
@@ -80,9 +81,9 @@ class Child:
         return 0.0 if self.mourned else trio.current_time() - self.started_at
 
     @property
+    @abstractmethod
     def depth(self) -> int:
         """Messages queued here and below."""
-        raise NotImplementedError
 
     @property
     def waits_for_start(self) -> bool:
@@ -169,39 +170,39 @@ class Child:
         self.window = None
         self.pause_seconds = None
 
+    @abstractmethod
     async def begin(self) -> None:
         """Make and start a new incarnation."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def serve(self) -> None:
         """Do the work until told to stop; raise on failure."""
-        raise NotImplementedError
 
-    async def goodbye(self, reason: str, crash: Crash | None) -> None:
+    async def goodbye(self, reason: str, crash: Crash | None) -> None:  # noqa: B027 - a hook
         """Let the incarnation tidy up."""
 
+    @abstractmethod
     def interrupt(self) -> None:
         """Make `serve` return soon."""
-        raise NotImplementedError
 
-    def forget_interrupt(self) -> None:
+    def forget_interrupt(self) -> None:  # noqa: B027 - a hook
         """Take back an interruption that nobody was there to hear."""
 
     def mourn(self, reason: str) -> None:  # noqa: ARG002 - for those who watch
         """Count the incarnation as ended and tell those who watch it."""
         self.mourned = True
 
+    @abstractmethod
     def close(self, state: ChildState, reason: str) -> None:
         """End for good: take no more messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reopen(self) -> None:
         """Take messages again after `close`; a start follows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def node(self) -> "TreeNode":
         """Freeze this child, and what is below it, for a picture of the tree."""
-        raise NotImplementedError
 
     def find(self, name: str) -> "Child | None":
         """Return the child of that name here or below."""
