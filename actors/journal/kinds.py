@@ -22,6 +22,7 @@ class Kind(StrEnum):
     AUDIT = "audit"
     ALERT = "alert"
     SNAPSHOT = "snapshot"
+    ACCOUNT = "account"
 
     @property
     def table(self) -> str:

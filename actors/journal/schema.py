@@ -69,7 +69,11 @@ def _version_2() -> Iterator[str]:
         )
 
 
-MIGRATIONS = (_version_1, _version_2)
+def _version_3() -> Iterator[str]:
+    yield _table(Kind.ACCOUNT)
+
+
+MIGRATIONS = (_version_1, _version_2, _version_3)
 """Step n brings version n - 1 to version n; a new file takes all of them."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -13,11 +13,13 @@ each step cannot reach. After a failed write the journal is closed to everything
 is not in the journal must not be acted upon.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import trio
 
+from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import JournalError
 from actors.journal.audit import AuditRecord, seal
 from actors.journal.insert import StoredRow, insert_batch
@@ -27,6 +29,7 @@ from actors.journal.schema import Opened
 from actors.journal.session import SessionEnded, SessionStarted
 from actors.journal.storage import Storage, translated
 from actors.runtime.clock import Clock
+from actors.runtime.crash import reached
 
 ROWS_FULL = 1_024
 ROWS_MAX = 16_384
@@ -83,6 +86,15 @@ class Journal:
         self._commits = 0
         self._write_began: float | None = None
         self._writing_seconds_max = 0.0
+        self._taking: Callable[[], None] = _nothing
+        self._durable_now: Callable[[], None] = _nothing
+
+    def watch(self, taking: Callable[[], None], durable: Callable[[], None]) -> None:
+        """Hear of every write: `taking` when all that waits is taken into one, and
+        `durable` when that is on the disk. Nothing else happens between append and
+        `taking`, so what is seen then is what the disk will hold.
+        """
+        self._taking, self._durable_now = taking, durable
 
     def append(
         self,
@@ -199,6 +211,7 @@ class Journal:
     async def _write_batch(self) -> None:
         batch, self._buffers = self._buffers, {}
         upto = self._appended
+        self._taking()
         self._waiting_peak = max(self._waiting_peak, upto - self._durable)
         self._write_began = trio.current_time()
         try:
@@ -210,6 +223,8 @@ class Journal:
         else:
             self._durable = upto
             self._transactions += 1
+            reached(CrashPoint.COMMITTED)
+            self._durable_now()
         finally:
             spent = self._writing_seconds()
             self._writing_seconds_max = max(self._writing_seconds_max, spent)
@@ -224,6 +239,10 @@ class Journal:
         """Take no more; the writer ends once everything appended is written."""
         self._closing = True
         self._bell.set()
+
+
+def _nothing() -> None:
+    """Stand in for whoever does not watch."""
 
 
 def _check_body(kind: Kind, body: object) -> None:

@@ -102,7 +102,7 @@ async def test_version_1_migrates_and_keeps_its_rows(tmp_path: Path) -> None:
 
 async def test_reader_of_version_1_says_how_to_migrate(tmp_path: Path) -> None:
     make_version_1(tmp_path / "j.db")
-    with pytest.raises(JournalError, match="version 1, this engine reads 2"):
+    with pytest.raises(JournalError, match="version 1, this engine reads 3"):
         async with open_reader(tmp_path / "j.db"):
             pass
 
@@ -115,7 +115,7 @@ async def test_newer_version_is_refused_naming_both_and_left_alone(
     database.execute("PRAGMA user_version = 99")
     database.close()
     before = path.read_bytes()
-    with pytest.raises(JournalError, match="version 99, this engine reads up to 2"):
+    with pytest.raises(JournalError, match="version 99, this engine reads up to 3"):
         async with journal_at(path):
             pass
     assert path.read_bytes() == before
