@@ -164,6 +164,20 @@ class Journal:
             self.raise_if_failed()
             await self._written.park()
 
+    @property
+    def appended(self) -> int:
+        """The sequence number of the newest row."""
+        return self._appended
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything appended is on the disk."""
+        return self._appended == self._durable
+
+    def write_soon(self) -> None:
+        """Start a write of what waits; never waits for it."""
+        self._bell.set()
+
     def statistics(self) -> JournalStatistics:
         """Return the writer's counters."""
         writing = self._writing_seconds()
