@@ -70,6 +70,8 @@ class Journal:
         self.read = reader
         self.rows, self.history = reader.rows, reader.history
         self.sessions, self.verify = reader.sessions, reader.verify
+        self.replay, self.newest = reader.replay, reader.newest
+        self.find_order = reader.find_order
         self.session = session
         self._storage = storage
         self._path = reader.path
