@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from actors.domain import ids, limits
+from actors.domain.crash_points import CrashPoint
 from actors.domain.limits import Day
 from actors.domain.messages import (
     Alert,
@@ -32,11 +33,14 @@ from actors.risk.machine import GlobalMachine
 from actors.risk.outbox import Outbox
 from actors.risk.records import AccountChange, Money, SymbolHalted
 from actors.risk.state import RiskState
-from actors.runtime import Latch
 from actors.runtime.clock import Clock
+from actors.runtime.crash import reached
 from config.preset import Preset
 
 log = structlog.get_logger(component="risk")
+
+#: Rows of the book between two snapshots.
+SNAPSHOT_ROWS = 5_000
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -116,6 +120,18 @@ class Desk:
         seq = journal.append(kind, body, symbol=symbol, correlation=correlation)
         self.book.apply(kind, body)
         self.state.changed.note(kind, body, seq)
+        self.state.rows_since_snapshot += 1
+
+    def snapshot(self) -> None:
+        """Journal the whole book: a replay begins here."""
+        self.append(Kind.SNAPSHOT, self.book)
+        self.state.rows_since_snapshot = 0
+        reached(CrashPoint.SNAPSHOT_APPENDED)
+
+    def snapshot_if_due(self) -> None:
+        """Bound the replay: a snapshot after so many rows of the book."""
+        if self.state.rows_since_snapshot >= SNAPSHOT_ROWS:
+            self.snapshot()
 
     def account(self, change: AccountChange, symbol: str | None = None) -> None:
         """Journal a change of the account."""

@@ -159,6 +159,13 @@ class OrderBook:
         if ticket.outcome is not None:
             self._cancel_settled(record.client_id, ticket.outcome)
 
+    async def cancel_stray(self, record: OrderRecord) -> None:
+        """Cancel at the exchange what is an ended order here."""
+        with trio.CancelScope(shield=True):
+            dispatcher = self._desk.ports.dispatcher
+            ticket = await dispatcher.submit(Act.CANCEL, record.request)
+        await dispatcher.answers([ticket])
+
     def _cancel_settled(self, client_id: str, outcome: Outcome) -> None:
         """Take the answer to a cancel: only a sighting of the order is a fact.
 
@@ -221,10 +228,6 @@ class OrderBook:
             filled_ms=fill.ts_ms,
             trades=(*record.trades, fill.trade_id),
         )
-
-    async def order_of(self, fill: Fill) -> OrderRecord | None:
-        """Find the order of a fill: of any order ever journalled, or None: foreign."""
-        return await self.recall(fill.client_id)
 
     async def recall(self, client_id: str) -> OrderRecord | None:
         """Find an order by its name, in the book or in the whole journal."""

@@ -36,7 +36,7 @@ class Outbox:
 
     def hurry(self) -> None:
         """Have what waits written now, if anybody looks."""
-        if self._publisher.watched:
+        if self._waiting and self._publisher.watched:
             self._journal.write_soon()
 
     def _take(self) -> None:

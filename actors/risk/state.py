@@ -96,6 +96,7 @@ class RiskState:
         self.visible: Visible | None = None  # kept by the outbox
         self.outbox: "Outbox | None" = None  # made by the first desk: it reads this
         self.changed = Changes()
+        self.rows_since_snapshot = 0
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 
     def look(self) -> Visible:

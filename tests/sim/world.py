@@ -296,6 +296,8 @@ class _Facts:
     def __init__(self) -> None:
         self.kept: list[Published] = []
 
+    watched = True
+
     def publish(self, fact: Published) -> None:
         self.kept.append(fact)
 
