@@ -11,7 +11,7 @@ from actors.cursor import Cursor
 from actors.domain.bars import Instrument, MarketDescription, empty_bars
 from actors.domain.findings import Strategy, SymbolContext
 from actors.domain.translate import Translator
-from actors.exchange.paper import PaperExchange
+from actors.exchange.port import SimulatedExchange
 from actors.feed import Feed, Listeners
 from actors.latency import Latency
 from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec, Supervisor
@@ -31,7 +31,7 @@ class Stage(msgspec.Struct, frozen=True):
     description: MarketDescription
     cursor: Cursor
     clock: MarketClock
-    exchange: PaperExchange
+    exchange: SimulatedExchange
     latency: Latency
     symbol_actors: dict[str, SymbolActor]  # the present incarnations, filled here
     root: Callable[[], Supervisor]

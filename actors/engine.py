@@ -27,10 +27,11 @@ import trio
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
 from actors.cursor import Cursor
+from actors.domain.errors import ExchangeError
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
-from actors.exchange.paper import PaperExchange
+from actors.exchange.port import SimulatedExchange
 from actors.journal import (
     Journal,
     Kind,
@@ -78,20 +79,19 @@ class Engine:
     """The composition root: makes every actor and knows every address."""
 
     def __init__(
-        self, setup: EngineSetup, journal: Journal, clock: MarketClock
+        self,
+        setup: EngineSetup,
+        journal: Journal,
+        clock: MarketClock,
+        exchange: SimulatedExchange,
     ) -> None:
         self.setup = setup
         self.journal = journal
         self.clock = clock
         self.wall = WallClock()
         self.description = setup.market.describe()
-        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
-        self.cursor = Cursor(setup.market, History(history_ms))
-        self.cursor.skip(setup.history_steps)
-        clock.advance_to(self.cursor.last_close_ms)
-        self.exchange = PaperExchange(
-            self.description.instruments, setup.paper, clock, setup.equity_usd
-        )
+        self.exchange = exchange
+        self.cursor = self._go_on()
         self.latency = Latency()
         self.risk_state = RiskState(
             setup.equity_usd, clock.now_ms(), list(self.description.instruments)
@@ -110,6 +110,26 @@ class Engine:
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
         self.risk: RiskActor  # the present incarnation, set by its factory
+
+    def _go_on(self) -> Cursor:
+        """Find the step at which the exchange's market goes on, or begins."""
+        setup, now_ms = self.setup, self.exchange.now_ms
+        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
+        cursor = Cursor(setup.market, History(history_ms))
+        if now_ms == 0:
+            cursor.skip(setup.history_steps)
+            self.clock.advance_to(cursor.last_close_ms)
+        else:
+            cursor.skip_to(now_ms)
+            if cursor.peek() is None:
+                message = (
+                    f"the account has lived to the end of {self.description.name}; "
+                    "begin a new one with --fresh or name another --data-dir"
+                )
+                raise ExchangeError(message)
+        if setup.pace.duration_ms is not None:
+            cursor.end_ms = cursor.last_close_ms + setup.pace.duration_ms
+        return cursor
 
     # --- the tree -------------------------------------------------------------------
 
@@ -260,10 +280,11 @@ Attach = Callable[[Engine], tuple[Publisher, tuple[SupervisorSpec, ...]]]
 async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engine]:
     """Open the journal, run the tree, and take it down in reverse order at the end."""
     clock = MarketClock()
-    async with open_journal(
-        setup.journal_path, session=setup.session, clock=clock
-    ) as journal:
-        engine = Engine(setup, journal, clock)
+    async with (
+        open_journal(setup.journal_path, session=setup.session, clock=clock) as journal,
+        setup.open_exchange(setup.market.describe(), clock) as exchange,
+    ):
+        engine = Engine(setup, journal, clock, exchange)
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with run_supervisor(

@@ -1,7 +1,7 @@
 """What happens when the engine's own actors crash."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,15 +127,15 @@ async def test_a_feed_that_crashes_goes_on_where_it_was(
         assert stage.machine.illegal_transitions == 0
 
 
-def failing_once(stage: Stage) -> Callable[[], bool]:
+def failing_once(stage: Stage) -> Callable[[int], Awaitable[bool]]:
     play = stage.engine.exchange.play
     left = [1]
 
-    def fails() -> bool:
+    async def fails(until_ms: int) -> bool:
         if left[0]:
             left[0] -= 1
             raise Broken
-        return play()
+        return await play(until_ms)
 
     return fails
 

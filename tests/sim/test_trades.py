@@ -178,7 +178,7 @@ async def test_an_entry_of_the_last_bar_meets_no_price_any_more(
         (trade,) = await closed(stage)
         assert trade.reason == "opposite"
         (failed,) = await outcomes(stage, "failed")
-        assert failed["reason"] == "expired"
+        assert failed["reason"] == "user"
         assert not stage.venue.state.positions
         assert not stage.venue.state.orders
 
