@@ -8,9 +8,10 @@ import msgspec
 from actors.domain.crash_points import CrashPoint
 from actors.domain.phases import Phase
 from actors.journal import Kind
-from tests.crash.engine import Life
+from actors.risk.records import AccountChange, KillChanged
+from tests.crash.engine import Life, Seen
 from tests.crash.life import DOWN_BARS, Ended, Ground, ground, read_journal
-from tests.crash.oracle import Case, Found, body, judge
+from tests.crash.oracle import Case, Found, judge
 from tests.crash.scenarios import BARS, PRELUDE, SCENARIOS, Scenario, world_of
 
 RANDOM_KILLS_PER_RUN = 5
@@ -81,12 +82,24 @@ def run(task: Task) -> Result:
     return result
 
 
+class History(msgspec.Struct):
+    """What the lives before the last one left to be remembered."""
+
+    kill_wanted: bool = False
+    seen: list[Seen] = []
+
+    def add(self, place: Ground, died: Ended) -> None:
+        self.seen += died.seen
+        self.kill_wanted |= _kill_known(place, died)
+
+
 def _cell(cell: Cell) -> Result:
     scenario = SCENARIOS[cell.phase]
     # Both ways out are met over the table: a stop for one point, a target for the next.
     path = "target" if list(CrashPoint).index(cell.point) % 2 else "stop"
     with ground(scenario) as place:
-        number, kill_wanted = _prelude(place, scenario, path if cell.changed else None)
+        past = History()
+        number = _prelude(place, scenario, path if cell.changed else None, past)
         life = Life(
             number=number,
             point=cell.point,
@@ -97,33 +110,34 @@ def _cell(cell: Cell) -> Result:
         died = place.live(life)
         if not died.landed:
             return Result(found=_fell(died), log=died.log, passed=died.passed)
-        kill_wanted |= _kill_on_disk(place, died)
+        past.add(place, died)
         if cell.changed:
             place.control.ask("down", DOWN_BARS, path)
-        last = place.live(Life(number=number + 1, opens=0))
-        result = _judged(place, scenario, last, kill_wanted=kill_wanted)
+        result = _judged(place, scenario, number + 1, past)
     result.landed, result.phase = 1, died.phase
     return result
 
 
 def _prelude(
-    place: Ground, scenario: Scenario, path: str | None
-) -> tuple[int, bool]:
+    place: Ground, scenario: Scenario, path: str | None, past: History
+) -> int:
     """Kill an engine with an entry on its way, where the phase wants it."""
     if not scenario.prelude:
-        return 1, False
+        return 1
     point, opens = PRELUDE
     died = place.live(Life(number=1, point=point, opens=opens))
     assert died.landed, f"the prelude did not die: {died.log}"
+    past.add(place, died)
     if path is not None:
         place.control.ask("down", DOWN_BARS, path)
-    return 2, _kill_on_disk(place, died)
+    return 2
 
 
 def _survey(survey: Survey) -> Result:
     scenario = SCENARIOS[survey.phase]
     with ground(scenario) as place:
-        number, _ = _prelude(place, scenario, "stop" if survey.changed else None)
+        path = "stop" if survey.changed else None
+        number = _prelude(place, scenario, path, History())
         life = Life(
             number=number,
             opens=scenario.opens,
@@ -137,7 +151,7 @@ def _survey(survey: Survey) -> Result:
 def _random(run_of: RandomRun) -> Result:
     random = Random(run_of.seed)
     scenario = SCENARIOS[random.choice(sorted(SCENARIOS))]
-    landed, kill_wanted = 0, False
+    landed, past = 0, History()
     with ground(scenario) as place:
         for number in range(1, run_of.kills + 1):
             commands = scenario.commands if number == 1 else {}
@@ -150,31 +164,30 @@ def _random(run_of: RandomRun) -> Result:
             )
             ended = place.live(life, random.uniform(0.0, RANDOM_SECONDS_MAX))
             landed += ended.killed
-            kill_wanted |= _kill_on_disk(place, ended)
+            past.add(place, ended)
             if random.random() < 0.5:
                 path = random.choice(["stop", "target"])
                 place.control.ask("down", random.randint(1, DOWN_BARS), path)
-        last = place.live(Life(number=run_of.kills + 1, opens=0))
-        result = _judged(place, scenario, last, kill_wanted=kill_wanted)
+        result = _judged(place, scenario, run_of.kills + 1, past)
     result.landed, result.phase = landed, scenario.name
     return result
 
 
-def _kill_on_disk(place: Ground, died: Ended) -> bool:
+def _kill_known(place: Ground, died: Ended) -> bool:
     """Whether a kill switch was confirmed, acted upon, or is on the disk."""
     at_work = died.phase == Phase.EMERGENCY and died.landed in KILL_SEEN
     if "kill_switch" in died.acked or at_work:
         return True
     return any(
-        '"kill_switch"' in str(body(row))
+        isinstance(fact := row.decode(AccountChange), KillChanged) and fact.kill
         for row in read_journal(place.journal)
-        if row.kind in {Kind.ALERT, Kind.ACCOUNT}
+        if row.kind is Kind.ACCOUNT
     )
 
 
-def _judged(
-    place: Ground, scenario: Scenario, last: Ended, *, kill_wanted: bool
-) -> Result:
+def _judged(place: Ground, scenario: Scenario, number: int, past: History) -> Result:
+    """Let a last engine come to rest, and judge what there is then."""
+    last = place.live(Life(number=number, opens=0))
     world = world_of(scenario)
     case = Case(
         rows=read_journal(place.journal),
@@ -182,7 +195,8 @@ def _judged(
         report=last.report,
         preset=world.preset,
         equity=world.equity,
-        kill_wanted=kill_wanted,
+        kill_wanted=past.kill_wanted,
+        seen=past.seen + last.seen,
     )
     found = judge(case)
     return Result(found=found, log=last.log if found else "")

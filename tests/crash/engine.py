@@ -7,6 +7,8 @@ word is there when it has gone.
 import math
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,20 @@ import msgspec
 import trio
 import trio.testing
 
+from actors.domain.bars import MarketDescription
 from actors.domain.crash_points import CrashPoint
-from actors.domain.messages import Command, CommandAnswer, Published, Role
+from actors.domain.messages import (
+    Command,
+    CommandAnswer,
+    OrderView,
+    PositionView,
+    Published,
+    Role,
+)
 from actors.engine import Engine, open_engine
 from actors.feed import Pace
 from actors.projections import Projections
+from actors.risk.book import Book
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import MarketClock
 from actors.runtime.crash import arm, disarm
@@ -55,24 +66,24 @@ class Said(msgspec.Struct, omit_defaults=True):
     phase: str = ""
     acked: str = ""  # a command that was carried out
     passed: dict[str, int] = {}
+    seen: "Seen | None" = None
     report: "Report | None" = None
 
 
 class Report(msgspec.Struct, frozen=True):
     """What the engine believes once it has come to rest."""
 
-    positions: dict[str, str]  # signed quantity
-    halted: dict[str, str]  # symbol -> why
-    killed: bool
+    book: Book
     phase: str
-    live: tuple[str, ...]  # client ids
+    settled: bool
 
 
-class Unheard:
-    """Publishes to nobody."""
+class Seen(msgspec.Struct, frozen=True):
+    """An order or a position as the engine published it."""
 
-    def publish(self, fact: Published) -> None:
-        """Let it go."""
+    topic: str
+    name: str
+    state: str
 
 
 class Stage:
@@ -91,6 +102,19 @@ class Stage:
 
     def say(self, said: Said) -> None:
         os.write(self._pipe, msgspec.json.encode(said) + b"\n")
+
+    # --- who looks at the engine --------------------------------------------------
+
+    watched = True
+
+    def publish(self, fact: Published) -> None:
+        """Say at once what was seen: it must be there after any crash."""
+        if isinstance(fact.data, OrderView):
+            view = fact.data
+            self.say(Said(seen=Seen("order", view.client_order_id, view.state)))
+        elif isinstance(fact.data, PositionView):
+            size = f"{fact.data.size.normalize():f}"
+            self.say(Said(seen=Seen("position", fact.data.id, size)))
 
     # --- the window ---------------------------------------------------------------
 
@@ -162,13 +186,18 @@ class Stage:
         world = world_of(self._scenario)
         preset = journal.with_name("scripted.json")
         preset.write_bytes(dump_preset(world.preset))
-        remote = await RemoteExchange.dial(socket, MarketClock())
-        remote.before = self.before
-        self.say(Said(up=True))
 
-        def attach(engine: Engine) -> tuple[Unheard, tuple[SupervisorSpec, ...]]:
-            self._join(engine, remote)
-            return Unheard(), ()
+        @asynccontextmanager
+        async def dialled(
+            _market: MarketDescription, clock: MarketClock
+        ) -> AsyncIterator[RemoteExchange]:
+            remote = await RemoteExchange.dial(socket, clock)
+            remote.before = self.before
+            self.say(Said(up=True))
+            yield remote
+
+        def attach(_engine: Engine) -> tuple["Stage", tuple[SupervisorSpec, ...]]:
+            return self, ()
 
         setup = EngineSetup(
             engine_id="crash",
@@ -185,18 +214,11 @@ class Stage:
             ),
             supervision=world.supervision,
             preset=str(preset),
+            exchange=dialled,
         )
         async with open_engine(setup, attach) as self.engine:
             await self._run(str(preset))
         self.say(Said(passed=self._passed))
-
-    def _join(self, engine: Engine, remote: RemoteExchange) -> None:
-        """Give the engine the exchange, and go on where its market is."""
-        engine.exchange = remote  # type: ignore[assignment]  # the port, not the class
-        while engine.cursor.last_close_ms < remote.now_ms:
-            engine.cursor.skip(1)
-        engine.clock.advance_to(max(engine.clock.now_ms(), remote.now_ms))
-        remote.clock = engine.clock
 
     async def _run(self, preset: str) -> None:
         assert self.engine is not None, "it was opened"
@@ -219,15 +241,8 @@ class Stage:
 
 def report(engine: Engine) -> Report:
     state = engine.risk_state
-    return Report(
-        positions={
-            p.symbol: str(p.side.sign * p.open) for p in state.positions.values()
-        },
-        halted=dict(state.suspect),
-        killed=state.kill is not None,
-        phase=str(state.machine.phase) if state.machine is not None else "",
-        live=tuple(state.orders),
-    )
+    phase = "" if state.machine is None else str(state.machine.phase)
+    return Report(book=state.book, phase=phase, settled=state.settled)
 
 
 def run_engine(

@@ -258,7 +258,10 @@ class Hall:
             result = await act(*args)
         except ExchangeError as failure:
             error = str(failure)
-        status = Status(self.clock.now_ms(), self.paper.active(), self.paper.held())
+        paper = self.paper
+        status = Status(
+            self.clock.now_ms(), paper.active(), paper.held(), paper.account_serial
+        )
         return Answer(ask.number, status, msgspec.Raw(encode(result)), error)
 
 

@@ -22,7 +22,7 @@ import msgspec
 
 from actors.domain.crash_points import CrashPoint
 from actors.journal import Kind, Row
-from tests.crash.engine import LIFE_SECONDS_MAX, Life, Report, Said, run_engine
+from tests.crash.engine import LIFE_SECONDS_MAX, Life, Report, Said, Seen, run_engine
 from tests.crash.exchange import CONTROL, run_exchange
 from tests.crash.scenarios import Scenario, world_of
 from tests.crash.truth import Truth
@@ -50,6 +50,10 @@ class Ended(msgspec.Struct, kw_only=True):
     @property
     def phase(self) -> str:
         return next((one.phase for one in self.said if one.landed), "")
+
+    @property
+    def seen(self) -> list[Seen]:
+        return [one.seen for one in self.said if one.seen is not None]
 
     @property
     def report(self) -> Report | None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import msgspec
 
+from actors.domain.ledger import Position
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import LIVE_ORDER_STATES
 from actors.journal import Kind, Row
+from actors.risk.book import BODIES, empty_book
+from actors.risk.records import OrderRecord
 from config.preset import Preset
-from tests.crash.engine import Report
+from tests.crash.engine import Report, Seen
 from tests.crash.truth import Truth
 
 BARE_SECONDS_MAX = 10
@@ -34,6 +37,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     preset: Preset
     equity: Decimal
     kill_wanted: bool = False  # a kill switch had been confirmed before a crash
+    seen: list[Seen] = []  # what all lives published
 
 
 class Intents:
@@ -61,6 +65,8 @@ def judge(case: Case) -> list[Found]:
         _limits(case),
         _fills(case, intents),
         _kill(case),
+        _replay(case),
+        _published(case),
     )
     return [found for check in checks for found in check]
 
@@ -101,16 +107,19 @@ def _positions(case: Case, intents: Intents) -> Iterator[Found]:
     held, at_exchange = case.truth.positions, defaultdict(lambda: ZERO)
     for fill in case.truth.fills:
         at_exchange[fill.symbol] += fill.side.sign * fill.quantity
-    believed = {s: Decimal(size) for s, size in case.report.positions.items()}
+    book = case.report.book
+    believed = {s: p.side.sign * p.open for s, p in book.positions.items()}
+    for symbol, size in book.dust.items():
+        believed[symbol] = believed.get(symbol, ZERO) + size
     for symbol in sorted({*held, *believed, *at_exchange}):
         has, sums = held.get(symbol, ZERO), at_exchange[symbol]
         if sums != has:
             yield Found("exchange is broken", f"{symbol}: fills {sums}, holds {has}")
-        if believed.get(symbol, ZERO) != has and not case.report.halted.get(symbol):
+        if believed.get(symbol, ZERO) != has and not book.halted.get(symbol):
             facts = f"{symbol}: we say {believed.get(symbol, ZERO)}, it holds {has}"
             yield Found("position differs", facts)
     ours = {o.request.client_id for o in case.truth.live if intents.owns(o.request.client_id)}
-    for client_id in sorted(ours - set(case.report.live)):
+    for client_id in sorted(ours - set(book.orders)):
         yield Found("order forgotten", f"{client_id} rests and we do not follow it")
 
 
@@ -138,8 +147,35 @@ def _fills(case: Case, intents: Intents) -> Iterator[Found]:
 
 def _kill(case: Case) -> Iterator[Found]:
     """A kill switch that was confirmed is on until a person releases it."""
-    if case.kill_wanted and case.report is not None and not case.report.killed:
+    if case.kill_wanted and case.report is not None and case.report.book.kill is None:
         yield Found("kill switch forgotten", f"phase {case.report.phase}")
+
+
+def _replay(case: Case) -> Iterator[Found]:
+    """Replay = live state, byte for byte."""
+    if case.report is None:
+        return
+    book = empty_book()
+    for row in case.rows:
+        if row.kind in BODIES:
+            book.apply(row.kind, row.decode(BODIES[row.kind]))
+    alive = msgspec.to_builtins(case.report.book)
+    replayed = msgspec.to_builtins(book)
+    for name in alive:
+        if alive[name] != replayed[name]:
+            facts = f"{name}: {replayed[name]!s:.200} lived as {alive[name]!s:.200}"
+            yield Found("replay differs", facts)
+
+
+def _published(case: Case) -> Iterator[Found]:
+    """What was published is in the journal."""
+    rows = [row for row in case.rows if row.kind in {Kind.INTENT, Kind.ORDER}]
+    orders = [row.decode(OrderRecord) for row in rows]
+    held = [r.decode(Position) for r in case.rows if r.kind is Kind.POSITION]
+    known = {Seen("order", one.client_id, one.state) for one in orders}
+    known |= {Seen("position", one.id, f"{one.open.normalize():f}") for one in held}
+    for seen in sorted(set(case.seen) - known, key=str):
+        yield Found("published, not journalled", f"{seen.topic} {seen.name} {seen.state}")
 
 
 # --- limits ------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from actors.domain.orders import (
     OrderUpdate,
     Outcome,
 )
-from actors.exchange.port import Capabilities, Uniqueness, UpdateSink
+from actors.exchange.paper import CAPABILITIES
+from actors.exchange.port import UpdateSink
 from actors.runtime.clock import MarketClock
 from actors.runtime.crash import reached
 from tests.crash.wire import (
@@ -36,9 +37,7 @@ from tests.crash.wire import (
 class RemoteExchange:
     """Asks one thing after another; a caller that goes away leaves no disorder."""
 
-    capabilities = Capabilities(
-        name="paper", client_ids=Uniqueness.ALWAYS, deadline_ms=0, answer_ms=0
-    )
+    capabilities = CAPABILITIES
 
     def __init__(self, line: trio.SocketStream, clock: MarketClock) -> None:
         self._line = line
@@ -99,6 +98,10 @@ class RemoteExchange:
         return int(await self._ask("fetch_time"))
 
     # --- the market -------------------------------------------------------------
+
+    @property
+    def account_serial(self) -> int:
+        return self._status.account_serial
 
     @property
     def now_ms(self) -> int:

@@ -36,6 +36,7 @@ class Status(msgspec.Struct, frozen=True):
     now_ms: int = 0
     active: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    account_serial: int = 0
 
 
 class Ask(msgspec.Struct, frozen=True):
