@@ -3,8 +3,6 @@
 from decimal import Decimal
 from enum import StrEnum
 
-import msgspec
-
 from actors.domain.messages import Message
 from actors.domain.orders import ExchangePosition, Fill, OpenOrder, OrderUpdate
 

@@ -92,9 +92,10 @@ class Journal:
         self._durable_now: Callable[[], None] = _nothing
 
     def watch(self, taking: Callable[[], None], durable: Callable[[], None]) -> None:
-        """Hear of every write: `taking` when all that waits is taken into one, and
-        `durable` when that is on the disk. Nothing else happens between append and
-        `taking`, so what is seen then is what the disk will hold.
+        """Hear of every write.
+
+        `taking` is called when all that waits is taken into one write: what is seen
+        then is what the disk will hold. `durable` is called when it is on the disk.
         """
         self._taking, self._durable_now = taking, durable
 

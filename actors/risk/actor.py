@@ -25,8 +25,8 @@ from actors.domain.phases import SymbolPhase
 from actors.domain.truth import Truth
 from actors.risk.commands import Commands
 from actors.risk.desk import Desk, Ports
-from actors.risk.entries import Entries
 from actors.risk.dispatch import Answered
+from actors.risk.entries import Entries
 from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill
 from actors.risk.life import Life
@@ -123,7 +123,7 @@ class RiskActor(Actor[Any]):
         """Keep what a symbol found until the step has closed."""
         self._step.setdefault(findings.symbol, []).append(findings)
 
-    async def _step_closed(self, step: StepClosed) -> None:
+    async def _step_closed(self, _step: StepClosed) -> None:
         """Weigh everything the step brought, in a fixed order."""
         desk, state = self.desk, self.desk.state
         state.counts["cycles"] += 1

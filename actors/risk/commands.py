@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from actors.domain.crash_points import CrashPoint
 from actors.domain.messages import Command, CommandAnswer
 from actors.domain.phases import RUNNING_PHASES, KillPhase, Phase
 from actors.domain.views import CommandState
@@ -18,6 +19,7 @@ from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
 from actors.risk.records import GateChanged
+from actors.runtime.crash import reached
 from config.errors import ConfigError
 from config.load import load_preset, preset_names
 
@@ -165,10 +167,13 @@ class Commands:
     async def reset(self, _command: Command) -> str:
         """Release a latched kill switch, or leave ERROR, to IDLE."""
         desk, state = self._desk, self._desk.state
-        if state.book.kill is not None and state.book.kill.phase is not KillPhase.LATCHED:
+        if (
+            state.book.kill is not None
+            and state.book.kill.phase is not KillPhase.LATCHED
+        ):
             msg = (
                 "reset refused: the kill switch is still flattening, "
-                f"{len(state.book.positions)} positions open; wait for LATCHED"
+                f"{len(desk.book.positions)} positions open; wait for LATCHED"
             )
             raise Refusal(msg)
         state.gate_open = False

@@ -80,6 +80,7 @@ class Desk:
             state.machine = GlobalMachine(ports.clock, self._record_transition)
             state.outbox = Outbox(ports.journal, ports.publisher, state)
         # A restart of the actor forgets neither.
+        assert state.outbox is not None, "it is made with the machine"
         self.machine, self.outbox = state.machine, state.outbox
 
     @property

@@ -23,7 +23,7 @@ class Doubts:
     def __init__(self, desk: Desk, orders: OrderBook) -> None:
         self._desk = desk
         self._orders = orders
-        self._first_ms: dict[str, int] = {}  # client id -> first "not found" that counts
+        self._first_ms: dict[str, int] = {}  # client id -> first that counts
         self._alarmed: set[str] = set()
 
     def absent(self, record: OrderRecord, truth: Truth) -> OrderRecord | None:
@@ -32,9 +32,7 @@ class Doubts:
         Returns the order when it is proved ABSENT.
         """
         asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
-        surely_late_ms = (
-            record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
-        )
+        surely_late_ms = record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
         self._alarm(record, asked_ms)
         complete = truth.fills is not None and truth.positions is not None
         if asked_ms < surely_late_ms or not complete or record.filled:

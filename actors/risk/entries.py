@@ -63,10 +63,9 @@ class Entries:
                 signal.correlation, "limits", reason, str(value), str(threshold)
             )
 
-        if not state.gate_open:
-            return no("entries_closed", self._desk.machine.phase, "running")
-        if not state.settled:
-            return no("not_settled", "the exchange's truth", "held against ours")
+        if not (state.gate_open and state.settled):
+            phase = self._desk.machine.phase if state.settled else "not settled"
+            return no("entries_closed", phase, "running")
         quote = state.instruments[signal.symbol].quote
         if quote not in limits.ACCOUNT_QUOTES:
             return no("foreign_quote", quote, "a dollar quote")

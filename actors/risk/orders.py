@@ -239,9 +239,7 @@ class OrderBook:
             return None
         record = row.decode(OrderRecord)
         # It is at hand again, by a row that says so: a replay must know it too.
-        self._desk.record(
-            Kind.ORDER, record, record.request.symbol, record.correlation
-        )
+        self._desk.record(Kind.ORDER, record, record.request.symbol, record.correlation)
         return record
 
     def change(

@@ -23,7 +23,7 @@ from actors.domain.orders import (
 from actors.domain.truth import Difference, DifferenceKind, Look, Policy, Truth
 from actors.risk.desk import Desk
 from actors.risk.doubts import Doubts
-from actors.risk.orders import STANDING, UNSEEN, OrderBook
+from actors.risk.orders import UNSEEN, OrderBook
 from actors.risk.protection import Protection
 from actors.risk.records import OrderRecord
 from actors.runtime.crash import reached
@@ -37,6 +37,8 @@ DOUBT_EVERY_MS = 2_000
 OVERLAP_MS = 60_000
 BALANCE_SLACK_USD = Decimal("0.01")
 SIGHTINGS = 2  # before a difference acts
+
+Key = tuple[DifferenceKind, str, str]  # kind, symbol, subject
 
 
 class Settlement:
@@ -58,12 +60,12 @@ class Settlement:
         self._doubts = Doubts(desk, orders)
         self._looking = False
         self._looked_ms = self._positions_ms = self._all_ms = -ALL_EVERY_MS
-        self.differences: dict[tuple[DifferenceKind, str, str], Difference] = {}
+        self.differences: dict[Key, Difference] = {}
 
     # --- when to look -----------------------------------------------------------------
 
     def look_if_due(self) -> None:
-        """Look when one of the periods has passed, sooner while something is in doubt."""
+        """Look when a period has passed, sooner while something is in doubt."""
         now_ms = self._desk.now_ms
         every_ms = DOUBT_EVERY_MS if self._in_doubt() else ORDERS_EVERY_MS
         if not self._looking and now_ms - self._looked_ms >= every_ms:
@@ -98,7 +100,7 @@ class Settlement:
         for fill in truth.fills or ():
             await self._fill(fill)
         reached(CrashPoint.RECOVERY_FILLED)
-        seen: set[tuple[DifferenceKind, str, str]] = set()
+        seen: set[Key] = set()
         if truth.open_orders is not None:
             await self._judge_orders(truth, truth.open_orders, seen)
         reached(CrashPoint.RECOVERY_SETTLED)
@@ -125,7 +127,7 @@ class Settlement:
         self,
         truth: Truth,
         open_orders: tuple[OpenOrder, ...],
-        seen: set[tuple[DifferenceKind, str, str]],
+        seen: set[Key],
     ) -> None:
         for order in open_orders:
             record = await self._orders.recall(order.request.client_id)
@@ -182,7 +184,7 @@ class Settlement:
         self,
         record: OrderRecord,
         word: OrderUpdate,
-        seen: set[tuple[DifferenceKind, str, str]],
+        seen: set[Key],
     ) -> None:
         """Take the exchange's word on an order that is not among the open ones."""
         if word.filled_quantity > record.filled:
@@ -208,16 +210,16 @@ class Settlement:
         if absent is not None and not absent.live:
             await self._ended(absent)
 
-    # --- positions and balance ----------------------------------------------------------
+    # --- positions and balance --------------------------------------------------------
 
-    def _judge_positions(
-        self, truth: Truth, seen: set[tuple[DifferenceKind, str, str]]
-    ) -> None:
+    def _judge_positions(self, truth: Truth, seen: set[Key]) -> None:
         assert truth.positions is not None, "there is something to judge"
         theirs = {held.symbol: held.quantity for held in truth.positions}
-        ours = {p.symbol: p.open * p.side.sign for p in self._desk.book.positions.values()}
+        held = self._desk.book.positions.values()
+        ours = {p.symbol: p.open * p.side.sign for p in held}
         for symbol in sorted({*theirs, *ours}):
-            if self._desk.state.changed.symbols.get(symbol, 0) > truth.look.version:
+            changed = self._desk.state.changed.symbols.get(symbol, 0)
+            if changed > truth.look.version:
                 continue  # a fill has come since: the next look tells
             mine, other = ours.get(symbol, ZERO), theirs.get(symbol, ZERO)
             dust = self._desk.book.dust.get(symbol, ZERO)
@@ -229,7 +231,7 @@ class Settlement:
         self,
         balance: Decimal,
         truth: Truth,
-        seen: set[tuple[DifferenceKind, str, str]],
+        seen: set[Key],
     ) -> None:
         desk = self._desk
         if truth.fills is None or desk.state.changed.newest_fill > truth.look.version:
@@ -248,7 +250,7 @@ class Settlement:
                 "ours was set to theirs; the journal says so",
             )
 
-    # --- differences ---------------------------------------------------------------------
+    # --- differences ------------------------------------------------------------------
 
     def _differs(
         self,
@@ -256,7 +258,7 @@ class Settlement:
         symbol: str,
         subject: str,
         words: tuple[str, str],
-        seen: set[tuple[DifferenceKind, str, str]],
+        seen: set[Key],
     ) -> Difference:
         """Note a difference; the second sighting in a row acts on it."""
         key = (kind, symbol, subject)
@@ -276,9 +278,7 @@ class Settlement:
             )
         return found
 
-    def _forget_settled(
-        self, truth: Truth, seen: set[tuple[DifferenceKind, str, str]]
-    ) -> None:
+    def _forget_settled(self, truth: Truth, seen: set[Key]) -> None:
         """Drop differences that this look was able to see and did not."""
         able = {
             DifferenceKind.FOREIGN_ORDER: truth.open_orders is not None,

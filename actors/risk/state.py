@@ -94,7 +94,7 @@ class RiskState:
         self.machine: GlobalMachine | None = None  # made by the first desk
         self.running = False  # market and symbols run
         self.visible: Visible | None = None  # kept by the outbox
-        self.outbox: "Outbox | None" = None  # made by the first desk: it reads this
+        self.outbox: Outbox | None = None  # made by the first desk: it reads this
         self.changed = Changes()
         self.rows_since_snapshot = 0
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
@@ -162,9 +162,7 @@ class RiskState:
     def account(self, now_ms: int) -> Account:
         """Give the limits their measure of this moment."""
         assert self.preset is not None, "limits are asked only after a start"
-        return Account(
-            self.preset, self.book.day, self.equity, self.holdings(), now_ms
-        )
+        return Account(self.preset, self.book.day, self.equity, self.holdings(), now_ms)
 
     def leading_stage(self) -> Phase:
         """Name the leading stage of the work in hand."""
