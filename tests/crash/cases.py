@@ -89,7 +89,9 @@ def position() -> Position:
 
 
 def row(seq: int, kind: Kind, body: Any) -> Row:
-    return Row(seq, kind, "s-1", START_MS, A, None, msgspec.Raw(msgspec.json.encode(body)))
+    return Row(
+        seq, kind, "s-1", START_MS, A, None, msgspec.Raw(msgspec.json.encode(body))
+    )
 
 
 def facts() -> list[tuple[Kind, Any]]:

@@ -118,10 +118,8 @@ def _cell(cell: Cell) -> Result:
     return result
 
 
-def _prelude(
-    place: Ground, scenario: Scenario, path: str | None, past: History
-) -> int:
-    """Kill an engine with an entry on its way, where the phase wants it."""
+def _prelude(place: Ground, scenario: Scenario, path: str | None, past: History) -> int:
+    """Kill an engine its entry just filled, where the phase wants it."""
     if not scenario.prelude:
         return 1
     point, opens = PRELUDE

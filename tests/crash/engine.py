@@ -40,7 +40,7 @@ from tests.crash.remote import RemoteExchange
 from tests.crash.scenarios import Scenario, world_of
 from tests.sim.world import MINUTE_MS, START_MS
 
-LIFE_SECONDS_MAX = 10
+LIFE_SECONDS_MAX = 6
 #: Bars that a life has to come to rest, or to pass its point.
 REST_BARS = 9
 

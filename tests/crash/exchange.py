@@ -207,7 +207,9 @@ class Hall:
         ]
         self._crowded |= {symbol for symbol in entries if entries.count(symbol) > 1}
         held_by_us = {symbol for symbol, size in ours.items() if size}
-        self._busiest = max(self._busiest, len(held_by_us & set(positions) | {*entries}))
+        self._busiest = max(
+            self._busiest, len(held_by_us & set(positions) | {*entries})
+        )
 
     def _ours(self) -> dict[str, Any]:
         ours: dict[str, Any] = {}

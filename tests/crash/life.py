@@ -203,7 +203,8 @@ def read_journal(journal: Path) -> list[Row]:
 
 def _rows(database: sqlite3.Connection) -> Iterator[Row]:
     tables = {
-        name for (name,) in database.execute("SELECT name FROM sqlite_schema").fetchall()
+        name
+        for (name,) in database.execute("SELECT name FROM sqlite_schema").fetchall()
     }
     for kind in Kind:
         if kind.table not in tables:  # killed before the schema was there

@@ -17,8 +17,11 @@ from actors.risk.records import OrderRecord
 from config.preset import Preset
 from tests.crash.engine import Report, Seen
 from tests.crash.truth import Truth
+from tests.sim.world import MINUTE_MS
 
 BARE_SECONDS_MAX = 10
+#: Of one symbol in one minute; a script's busiest minute has nine.
+ORDERS_PER_MINUTE_MAX = 30
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -87,8 +90,14 @@ def _orders(case: Case, intents: Intents) -> Iterator[Found]:
     for one in ours:
         if not one.journalled:
             yield Found("sent before its intent was on the disk", one.request.client_id)
+    minutes = Counter((o.request.symbol, o.ts_ms // MINUTE_MS) for o in ours)
+    for (symbol, _minute), orders in minutes.items():
+        if orders > ORDERS_PER_MINUTE_MAX:
+            yield Found("order storm", f"{orders} orders of {symbol} in a minute")
     wishes = Counter(
-        intents.by_id[client_id]["intent"] for client_id in taken if intents.owns(client_id)
+        intents.by_id[client_id]["intent"]
+        for client_id in taken
+        if intents.owns(client_id)
     )
     for intent, orders in wishes.items():
         if orders > 1:
@@ -118,7 +127,11 @@ def _positions(case: Case, intents: Intents) -> Iterator[Found]:
         if believed.get(symbol, ZERO) != has and not book.halted.get(symbol):
             facts = f"{symbol}: we say {believed.get(symbol, ZERO)}, it holds {has}"
             yield Found("position differs", facts)
-    ours = {o.request.client_id for o in case.truth.live if intents.owns(o.request.client_id)}
+    ours = {
+        o.request.client_id
+        for o in case.truth.live
+        if intents.owns(o.request.client_id)
+    }
     for client_id in sorted(ours - set(book.orders)):
         yield Found("order forgotten", f"{client_id} rests and we do not follow it")
 
@@ -175,7 +188,9 @@ def _published(case: Case) -> Iterator[Found]:
     known = {Seen("order", one.client_id, one.state) for one in orders}
     known |= {Seen("position", one.id, f"{one.open.normalize():f}") for one in held}
     for seen in sorted(set(case.seen) - known, key=str):
-        yield Found("published, not journalled", f"{seen.topic} {seen.name} {seen.state}")
+        yield Found(
+            "published, not journalled", f"{seen.topic} {seen.name} {seen.state}"
+        )
 
 
 # --- limits ------------------------------------------------------------------------
@@ -243,7 +258,11 @@ class Replay:
             notional = sum(
                 (abs(q) * self._price[s] for s, q in held.items() if q * sign > 0), ZERO
             ) + sum(
-                (_rest(o) for o in self._entries.values() if o["request"]["side"] == side),
+                (
+                    _rest(o)
+                    for o in self._entries.values()
+                    if o["request"]["side"] == side
+                ),
                 ZERO,
             )
             if notional > room:

@@ -126,7 +126,9 @@ class RemoteExchange:
 
     # --- the line ---------------------------------------------------------------
 
-    async def _ask(self, method: str, *args: Any, point: CrashPoint | None = None) -> Any:
+    async def _ask(
+        self, method: str, *args: Any, point: CrashPoint | None = None
+    ) -> Any:
         async with self._turn:
             self._number += 1
             with trio.CancelScope(shield=True):  # half a frame would end the line

@@ -32,7 +32,7 @@ class Scenario(msgspec.Struct, frozen=True):
     closes: dict[str, list[float]] = {}
     thin_from: int | None = None  # bars of A with little volume from here on
     commands: dict[int, str] = {}
-    prelude: bool = False  # an engine was killed before, with an entry on its way
+    prelude: bool = False  # an engine was killed before, its entry just filled
 
 
 SCENARIOS = {
@@ -47,8 +47,8 @@ SCENARIOS = {
         Scenario("stopping", 5, {A: RISE}, commands={5: "stop"}),
     )
 }
-PRELUDE = (CrashPoint.SENT, 4)  # where, and from which bar on
-THIN = 200.0
+PRELUDE = (CrashPoint.ENTRY_FILLED, 4)  # where, and from which bar on
+THIN = 1_500.0  # a tenth of it is ours: a stop of 200 takes two bars
 
 
 def scripted() -> dict[tuple[str, int], Found]:
@@ -71,30 +71,29 @@ def world_of(scenario: Scenario) -> World:
 # --- what cannot be passed -----------------------------------------------------------
 
 _P = CrashPoint
-_KILL = (_P.KILL_CANCELLED, _P.KILL_FLATTENING)
-_STOP = (_P.STOP_GATE_CLOSED, _P.STOP_CHILDREN_DOWN)
-_RECOVERY = tuple(point for point in CrashPoint if point.startswith("recovery_"))
+_OVER = "the start was over before the phase began"
+_FULL = "a snapshot is due at a stop, or after more rows than a scenario writes"
+
+#: Where a point can be passed, and why it cannot elsewhere; the rest is everywhere.
+_ONLY: dict[CrashPoint, tuple[set[str], str]] = {
+    _P.KILL_CANCELLED: ({"emergency"}, "no kill switch in this phase"),
+    _P.KILL_FLATTENING: ({"emergency"}, "no kill switch in this phase"),
+    _P.STOP_GATE_CLOSED: ({"stopping"}, "nothing stops in this phase"),
+    _P.STOP_CHILDREN_DOWN: ({"stopping"}, "nothing stops in this phase"),
+    _P.RECOVERY_REPLAYED: ({"recovering"}, _OVER),
+    _P.SNAPSHOT_APPENDED: ({"stopping"}, _FULL),
+    _P.CANCEL_SENT: (
+        set(SCENARIOS) - {"entering", "recovering"},
+        "nothing is cancelled in this phase",
+    ),
+}
 
 #: (phase, point) -> why it cannot be passed there. The survey proves it.
 IMPOSSIBLE: dict[tuple[str, CrashPoint], str] = {
-    **{
-        (phase, point): "no kill switch in this phase"
-        for phase in SCENARIOS
-        for point in _KILL
-        if phase != "emergency"
-    },
-    **{
-        (phase, point): "nothing stops in this phase"
-        for phase in SCENARIOS
-        for point in _STOP
-        if phase != "stopping"
-    },
-    **{
-        (phase, point): "the start was over before the phase began"
-        for phase in SCENARIOS
-        for point in _RECOVERY
-        if phase != "recovering"
-    },
+    (phase, point): reason
+    for point, (only, reason) in _ONLY.items()
+    for phase in SCENARIOS
+    if phase not in only
 }
 
 

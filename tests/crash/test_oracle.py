@@ -101,11 +101,17 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
     ),
     "a position forgotten": (believes(positions={}), "position differs"),
     "a position closed behind our back": (
-        truth(positions={}, fills=(FILL, replace(FILL, trade_id="x", client_id="p", side=Side.SHORT))),
+        truth(
+            positions={},
+            fills=(FILL, replace(FILL, trade_id="x", client_id="p", side=Side.SHORT)),
+        ),
         "position differs",
     ),
     "an order forgotten": (believes(orders={}), "order forgotten"),
-    "an exchange that cannot count": (truth(positions={A: SIZE * 2}), "exchange is broken"),
+    "an exchange that cannot count": (
+        truth(positions={A: SIZE * 2}),
+        "exchange is broken",
+    ),
     "a missing stop": (
         truth(bare=(Bare(A, START_MS, START_MS + 60_000),)),
         "without a stop",
@@ -124,8 +130,14 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
         also(entry("b", B), entry("c", C)),
         "limit: positions",
     ),
-    "a third position that only the exchange saw": (truth(busiest=3), "limit: positions"),
-    "two entries of one symbol": (also(entry("b", B), entry("b2", B)), "two live entries"),
+    "a third position that only the exchange saw": (
+        truth(busiest=3),
+        "limit: positions",
+    ),
+    "two entries of one symbol": (
+        also(entry("b", B), entry("b2", B)),
+        "two live entries",
+    ),
     "two entries that only the exchange saw": (truth(crowded=(B,)), "two live entries"),
     "too much on one side": (also(entry("b", B, 60_000)), "limit: same direction"),
 }
