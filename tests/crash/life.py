@@ -20,7 +20,6 @@ from typing import Any
 
 import msgspec
 
-from actors.domain.crash_points import CrashPoint
 from actors.journal import Kind, Row
 from tests.crash.engine import LIFE_SECONDS_MAX, Life, Report, Said, Seen, run_engine
 from tests.crash.exchange import CONTROL, run_exchange

@@ -77,35 +77,26 @@ def judge(case: Case) -> list[Found]:
 def _orders(case: Case, intents: Intents) -> Iterator[Found]:
     """At most one exchange order for each intent, and none before its intent."""
     ours = [
-        one
-        for one in case.truth.accepted
-        if not one.request.client_id.startswith("person-")
+        o for o in case.truth.accepted if not o.request.client_id.startswith("person")
     ]
     taken = Counter(one.request.client_id for one in ours)
-    for client_id, times in taken.items():
-        if times > 1:
-            yield Found("order taken twice", f"{client_id}: {times} times")
-        if not intents.owns(client_id):
-            yield Found("order without intent", client_id)
-    for one in ours:
-        if not one.journalled:
-            yield Found("sent before its intent was on the disk", one.request.client_id)
-    minutes = Counter((o.request.symbol, o.ts_ms // MINUTE_MS) for o in ours)
-    for (symbol, _minute), orders in minutes.items():
-        if orders > ORDERS_PER_MINUTE_MAX:
-            yield Found("order storm", f"{orders} orders of {symbol} in a minute")
-    wishes = Counter(
-        intents.by_id[client_id]["intent"]
-        for client_id in taken
-        if intents.owns(client_id)
-    )
-    for intent, orders in wishes.items():
-        if orders > 1:
-            yield Found("two orders of one intent", f"{intent}: {orders}")
+    for client_id in (name for name in taken if not intents.owns(name)):
+        yield Found("order without intent", client_id)
+    for one in (one for one in ours if not one.journalled):
+        yield Found("sent before its intent was on the disk", one.request.client_id)
+    yield from _repeated("order taken twice", taken)
+    owned = (intents.by_id[name]["intent"] for name in taken if intents.owns(name))
+    yield from _repeated("two orders of one intent", Counter(owned))
     planned = Counter(one["request"]["client_id"] for one in intents.bodies)
-    for client_id, times in planned.items():
-        if times > 1:
-            yield Found("client id planned twice", f"{client_id}: {times} rows")
+    yield from _repeated("client id planned twice", planned)
+    minutes = Counter(f"{o.request.symbol} {o.ts_ms // MINUTE_MS}" for o in ours)
+    yield from _repeated("order storm", minutes, ORDERS_PER_MINUTE_MAX)
+
+
+def _repeated(rule: str, counted: Counter[str], most: int = 1) -> Iterator[Found]:
+    for name, times in counted.items():
+        if times > most:
+            yield Found(rule, f"{name}: {times} times")
 
 
 def _positions(case: Case, intents: Intents) -> Iterator[Found]:
@@ -214,7 +205,7 @@ def _limits(case: Case) -> Iterator[Found]:
 
 
 class Replay:
-    """Exposure as the journal alone gives it: fills, and live entries at their worst."""
+    """Exposure as the journal alone gives it: fills and live entries at worst."""
 
     def __init__(self, preset: Preset, equity: Decimal) -> None:
         self._risk = preset.risk

@@ -38,6 +38,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
         if isinstance(item, pytest.Function)
         and item.module is request.module
         and hasattr(item, "callspec")
+        and item.get_closest_marker("skip") is None
     ]
     with Pool() as pool:
         yield Running(pool, tasks)
