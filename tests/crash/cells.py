@@ -16,6 +16,7 @@ from tests.crash.scenarios import BARS, PRELUDE, SCENARIOS, Scenario, world_of
 
 RANDOM_KILLS_PER_RUN = 5
 RANDOM_SECONDS_MAX = 0.15
+RANDOM_PASSING_MAX = 6
 RANDOM_SPEED = 60 / 0.003  # a bar each 3 ms, so that a kill may fall anywhere in it
 #: Whoever learns of these has learnt of the kill switch.
 KILL_SEEN = {
@@ -35,6 +36,7 @@ class Cell(msgspec.Struct, frozen=True, tag="cell", kw_only=True):
     point: CrashPoint
     changed: bool = False
     passing: int = 1
+    mutant: str = ""
 
     @property
     def name(self) -> str:
@@ -99,13 +101,15 @@ def _cell(cell: Cell) -> Result:
     path = "target" if list(CrashPoint).index(cell.point) % 2 else "stop"
     with ground(scenario) as place:
         past = History()
-        number = _prelude(place, scenario, path if cell.changed else None, past)
+        moved = path if cell.changed else None
+        number = _prelude(place, scenario, moved, past)
         life = Life(
             number=number,
             point=cell.point,
             passing=cell.passing,
             opens=scenario.opens,
             commands=scenario.commands,
+            mutant=cell.mutant,
         )
         died = place.live(life)
         if not died.landed:
@@ -113,7 +117,7 @@ def _cell(cell: Cell) -> Result:
         past.add(place, died)
         if cell.changed:
             place.control.ask("down", DOWN_BARS, path)
-        result = _judged(place, scenario, number + 1, past)
+        result = _judged(place, scenario, number + 1, past, cell.mutant)
     result.landed, result.phase = 1, died.phase
     return result
 
@@ -153,9 +157,13 @@ def _random(run_of: RandomRun) -> Result:
     with ground(scenario) as place:
         for number in range(1, run_of.kills + 1):
             commands = scenario.commands if number == 1 else {}
+            # Half of the kills fall by the clock alone, half deep into some point.
+            point = random.choice([None, random.choice(list(CrashPoint))])
             life = Life(
                 number=number,
-                opens=0,
+                point=point,
+                passing=random.randint(1, RANDOM_PASSING_MAX),
+                opens=random.choice([None, 0]),
                 commands=commands,
                 rest_bars=BARS,
                 speed=RANDOM_SPEED,
@@ -183,9 +191,11 @@ def _kill_known(place: Ground, died: Ended) -> bool:
     )
 
 
-def _judged(place: Ground, scenario: Scenario, number: int, past: History) -> Result:
+def _judged(
+    place: Ground, scenario: Scenario, number: int, past: History, mutant: str = ""
+) -> Result:
     """Let a last engine come to rest, and judge what there is then."""
-    last = place.live(Life(number=number, opens=0))
+    last = place.live(Life(number=number, opens=0, mutant=mutant))
     world = world_of(scenario)
     case = Case(
         rows=read_journal(place.journal),

@@ -36,6 +36,7 @@ from actors.runtime.crash import arm, disarm
 from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
 from config.load import dump_preset
+from tests.crash.mutants import MUTANTS
 from tests.crash.remote import RemoteExchange
 from tests.crash.scenarios import Scenario, world_of
 from tests.sim.world import MINUTE_MS, START_MS
@@ -56,6 +57,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     commands: dict[int, str] = {}
     rest_bars: int = REST_BARS
     speed: float = math.inf  # market seconds a second
+    mutant: str = ""  # a defect that the oracle must see
 
 
 class Said(msgspec.Struct, omit_defaults=True):
@@ -250,5 +252,7 @@ def run_engine(
 ) -> None:
     """Be the engine's process."""
     signal.alarm(LIFE_SECONDS_MAX)
+    if life.mutant:
+        MUTANTS[life.mutant]()
     stage = Stage(life, scenario, pipe)
     trio.run(stage.live, socket, journal)

@@ -140,8 +140,9 @@ def _fills(case: Case, intents: Intents) -> Iterator[Found]:
     told = {f.trade_id for f in case.truth.fills if intents.owns(f.client_id)}
     fills = [row.decode(Fill) for row in case.rows if row.kind is Kind.FILL]
     kept = Counter(f.trade_id for f in fills if intents.owns(f.client_id))
-    for trade_id in sorted(told - set(kept)):
-        yield Found("fill not journalled", trade_id)
+    if case.report is not None:  # else the last rows may not be written yet
+        for trade_id in sorted(told - set(kept)):
+            yield Found("fill not journalled", trade_id)
     for trade_id in sorted(set(kept) - told):
         yield Found("fill invented", trade_id)
     for trade_id, times in kept.items():
