@@ -49,7 +49,7 @@ def _marked(cell: Cell) -> object:
     return pytest.param(cell, id=cell.name, marks=marks)
 
 
-@pytest.mark.parametrize("task", map(_marked, CELLS))
+@pytest.mark.parametrize("task", [_marked(cell) for cell in CELLS])
 def test_a_kill_loses_doubles_and_forgets_nothing(running: Running, task: Cell) -> None:
     result = running.result(task)
     assert result.found == [], result.log

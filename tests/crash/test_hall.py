@@ -1,4 +1,4 @@
-"""The exchange's own eyes: what it notes of its engine, and what happens without one."""
+"""The exchange's own eyes: what it notes of its engine, and what happens without."""
 
 import sqlite3
 from contextlib import closing
