@@ -26,8 +26,7 @@ import trio
 
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
-from actors.cursor import Cursor
-from actors.domain.errors import ExchangeError
+from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
@@ -39,7 +38,6 @@ from actors.journal import (
     open_journal,
 )
 from actors.latency import Latency
-from actors.market.port import History
 from actors.risk.actor import RiskActor
 from actors.risk.desk import Ports
 from actors.risk.state import RiskState
@@ -68,10 +66,6 @@ from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
 
-#: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
-HISTORY_MS = 36 * 3_600_000
-HISTORY_BARS = 300
-
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
 
 
@@ -91,7 +85,13 @@ class Engine:
         self.wall = WallClock()
         self.description = setup.market.describe()
         self.exchange = exchange
-        self.cursor = self._go_on()
+        self.cursor = open_cursor(
+            setup.market,
+            exchange.now_ms,
+            history_steps=setup.history_steps,
+            duration_ms=setup.pace.duration_ms,
+        )
+        clock.advance_to(max(self.cursor.last_close_ms, exchange.now_ms))
         self.latency = Latency()
         self.risk_state = RiskState(
             setup.equity_usd, clock.now_ms(), list(self.description.instruments)
@@ -110,26 +110,6 @@ class Engine:
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
         self.risk: RiskActor  # the present incarnation, set by its factory
-
-    def _go_on(self) -> Cursor:
-        """Find the step at which the exchange's market goes on, or begins."""
-        setup, now_ms = self.setup, self.exchange.now_ms
-        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
-        cursor = Cursor(setup.market, History(history_ms))
-        if now_ms == 0:
-            cursor.skip(setup.history_steps)
-            self.clock.advance_to(cursor.last_close_ms)
-        else:
-            cursor.skip_to(now_ms)
-            if cursor.peek() is None:
-                message = (
-                    f"the account has lived to the end of {self.description.name}; "
-                    "begin a new one with --fresh or name another --data-dir"
-                )
-                raise ExchangeError(message)
-        if setup.pace.duration_ms is not None:
-            cursor.end_ms = cursor.last_close_ms + setup.pace.duration_ms
-        return cursor
 
     # --- the tree -------------------------------------------------------------------
 
