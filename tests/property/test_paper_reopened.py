@@ -6,6 +6,7 @@ the other's trader only falls silent until the bar is over. Both must have lived
 same.
 """
 
+import math
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,12 +57,19 @@ class Twin(World):
         while events != events_max and await self.exchange.play(close_ms):
             events += 1
             await self.act()
-        if events == events_max:
-            await self.die()
-            if self.clock.now_ms() < close_ms and not self.exchange._laid_out:
-                self.lay_out(step, close_ms)
-            while await self.exchange.play(close_ms):
-                pass
+        if events_max is None:
+            return
+        await self.die()
+        if events != events_max or (step and events):
+            assert self.lived_ms() >= close_ms, "a bar on file is lived to its end"
+        elif self.clock.now_ms() < close_ms and not self.exchange._laid_out:
+            self.lay_out(step, close_ms)  # nobody had heard of it
+        while await self.exchange.play(close_ms):
+            pass
+
+    def lived_ms(self) -> float:
+        """The one that is never closed is still on its way."""
+        return math.inf
 
     def lay_out(self, step: dict[str, Any], close_ms: int) -> None:
         for symbol, (shape, volume, context) in step.items():
@@ -87,6 +95,9 @@ class Mortal(Twin):
         self.store = PaperStore(self.path)
         self.store.begin(IDENTITY, 1, DEPOSIT)
         self.open()
+
+    def lived_ms(self) -> float:
+        return self.exchange.now_ms
 
     @property
     def path(self) -> Path:
