@@ -67,8 +67,8 @@ def state_is_true(stage: Stage) -> None:
         assert phase is state.leading_stage()
     if phase in {P.PAUSED, P.ERROR, P.EMERGENCY, P.STOPPED, P.IDLE}:
         assert not state.gate_open
-    assert (state.kill is not None) == (phase is P.EMERGENCY)
-    for symbol, position in state.positions.items():
+    assert (state.book.kill is not None) == (phase is P.EMERGENCY)
+    for symbol, position in state.book.positions.items():
         held = stage.venue.state.positions[symbol].quantity
         assert held == position.open * position.side.sign
 
@@ -100,8 +100,8 @@ async def test_commands_from_many_tasks_leave_the_state_true(
 def worth(stage: Stage) -> Decimal:
     """Cash and positions at the exchange's own last prices."""
     state, venue = stage.state, stage.venue
-    equity: Decimal = state.cash
-    for symbol, position in state.positions.items():
+    equity: Decimal = state.book.cash
+    for symbol, position in state.book.positions.items():
         price = venue._last_price(symbol)
         assert price is not None
         equity += (price - position.entry) * position.open * position.side.sign
