@@ -36,13 +36,6 @@ def _risk(preset: Preset) -> Iterator[str]:
                 f"risk.{lower} is {low}; it must not exceed risk.{upper}, {high}; "
                 f"lower {lower} or raise {upper}"
             )
-    entry_band_bps = preset.execution_config.entry_band_bps
-    if risk.price_band_bps is not None and risk.price_band_bps <= entry_band_bps:
-        yield (
-            f"risk.price_band_bps is {risk.price_band_bps}; an entry's worst price is "
-            f"execution_config.entry_band_bps, {entry_band_bps}, from its signal; "
-            "widen the price band or narrow the entry band"
-        )
 
 
 def _lists(preset: Preset) -> Iterator[str]:

@@ -105,7 +105,7 @@ class Risk(Group, frozen=True, kw_only=True):
     #: Of equity, at the entry's worst fill; None: twice `risk_per_trade`.
     max_risk_per_trade: Ratio | None = None
     daily_loss_r_max: PositiveDecimal | None = None  # R = risk_per_trade; None: off
-    #: An entry's worst price from an independent reference; None: off.
+    #: A signal's entry from an independent reference; None: off.
     price_band_bps: PositiveDecimal | None = Decimal(200)
     exit_spread_bps_max: PositiveDecimal | None = Decimal(50)  # None: off
     exit_depth_ratio_min: PositiveDecimal | None = Decimal(2)  # 0.3% deep, of the size

@@ -13,8 +13,7 @@ import msgspec
 
 from actors.domain.limits import Breach
 from actors.domain.messages import Signal
-from actors.domain.money import BPS
-from actors.domain.sizing import worst_price
+from actors.domain.money import BPS, ZERO
 from config.preset import Policy, Preset
 
 
@@ -35,7 +34,7 @@ def judge_market(
     be depends on the size, so a known depth is a cap of `sizing.size`.
     """
     risk, unknown = preset.risk, preset.unknown
-    off_bps = None if reference is None else _off_bps(signal, preset, reference)
+    off_bps = None if reference is None else _off_bps(signal, reference)
     rows = (
         ("price_band", off_bps, risk.price_band_bps, unknown.reference_price),
         ("exit_spread", signal.spread_bps, risk.exit_spread_bps_max, unknown.spread),
@@ -56,8 +55,7 @@ def judge_market(
     return MarketCheck(skipped=tuple(skipped))
 
 
-def _off_bps(signal: Signal, preset: Preset, reference: Decimal) -> Decimal:
-    """How far the entry, at best or at its worst fill, is from the reference."""
-    assert reference > 0, f"{signal.symbol}: a reference price of {reference}"
-    prices = (signal.entry, worst_price(signal, preset))
-    return max(abs(price - reference) for price in prices) / reference / BPS
+def _off_bps(signal: Signal, reference: Decimal) -> Decimal:
+    """How far the entry is from the reference; the entry's own band comes on top."""
+    assert reference > ZERO, f"{signal.symbol}: a reference price of {reference}"
+    return abs(signal.entry - reference) / reference / BPS

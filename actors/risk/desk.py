@@ -58,6 +58,8 @@ class Ports(msgspec.Struct, frozen=True):
     position_changed: Callable[[str, bool], None]
     #: Has the exchange asked for its truth; the answer comes as a Truth.
     look: Callable[[Look], None]
+    #: A price of now that no signal is made from; None: UNKNOWN.
+    reference: Callable[[str], Decimal | None] = lambda _symbol: None
 
 
 class Decision(Message, frozen=True):

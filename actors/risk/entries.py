@@ -6,9 +6,10 @@ one turn of one actor: two signals cannot both pass the same last slot.
 """
 
 from actors.domain import limits, sizing
+from actors.domain.market_limits import MarketCheck, judge_market
 from actors.domain.messages import Signal, WhyNot
-from actors.domain.money import nearest_to
-from actors.domain.orders import OrderKind, OrderRequest, OrderState
+from actors.domain.money import ceil_to, floor_to
+from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
 from actors.journal import Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
@@ -79,7 +80,13 @@ class Entries:
         if rank > rank_max:
             return no("rank", rank, rank_max)
         found = limits.breach(state.account(self._desk.now_ms), signal)
-        return no(found.reason, found.value, found.threshold) if found else None
+        found = found or self._market(signal).breach
+        return no(found.reason, found.value_text, found.threshold) if found else None
+
+    def _market(self, signal: Signal) -> MarketCheck:
+        """Hold a signal against a price that it was not made from, and the way out."""
+        reference = self._desk.ports.reference(signal.symbol)
+        return judge_market(self._desk.preset, signal, reference)
 
     def _size(self, signal: Signal) -> OrderRecord | None:
         """Size a signal and plan its entry, or refuse it."""
@@ -111,20 +118,24 @@ class Entries:
         desk, state = self._desk, self._desk.state
         tick = state.instruments[signal.symbol].tick_size
         worst = sizing.worst_price(signal, desk.preset)
+        # Onto the grid towards the entry: never a tick beyond what was reserved.
+        inwards = floor_to if signal.side is Side.LONG else ceil_to
+        skipped = self._market(signal).skipped
+        unchecked = f", UNKNOWN: {', '.join(skipped)}" if skipped else ""
         request = OrderRequest(
             client_id="",
             symbol=signal.symbol,
             side=signal.side,
             kind=OrderKind.MARKET,
             quantity=sized.quantity,
-            limit_price=nearest_to(worst, tick),
+            limit_price=inwards(worst, tick),
             expires_ms=desk.now_ms + state.timeframe_ms,
         )
         record = self._orders.plan(
             request,
             correlation=signal.correlation,
             purpose="entry",
-            reason=f"{signal.kind}, size bound by {sized.binding}",
+            reason=f"{signal.kind}, size bound by {sized.binding}{unchecked}",
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )

@@ -16,7 +16,7 @@ from tests.trades import signal
 from tests.unit.test_sizing import WIDE
 
 D = Decimal
-#: Entry 100, worst fill 30 bps further; the band is 200 bps, the spread 50 bps.
+#: Entry 100; the price band is 200 bps, the widest spread 50 bps.
 REFERENCE = D(100)
 KNOWN = {"spread_bps": D(5), "exit_depth_usd": D(1_000_000)}
 
@@ -40,14 +40,14 @@ def test_a_market_that_is_known_and_sane_passes() -> None:
 @pytest.mark.parametrize(
     ("side", "reference", "blocked"),
     [
-        (Side.LONG, "98.4", False),  # worst fill 100.3: 193 bps over it
-        (Side.LONG, "98.3", True),  # 203 bps
-        (Side.LONG, "102.0", False),  # entry 100: 196 bps under it
+        (Side.LONG, "98.1", False),  # 194 bps over it
+        (Side.LONG, "98.0", True),  # 204 bps
+        (Side.LONG, "102.0", False),  # 196 bps under it
         (Side.LONG, "102.1", True),
-        (Side.SHORT, "101.7", False),  # worst fill 99.7: 197 bps under it
-        (Side.SHORT, "101.8", True),
         (Side.SHORT, "98.1", False),
         (Side.SHORT, "98.0", True),
+        (Side.SHORT, "102.0", False),
+        (Side.SHORT, "102.1", True),
     ],
 )
 def test_a_price_out_of_its_band_blocks_on_either_side(

@@ -102,10 +102,6 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         r"max_risk_per_trade is 0\.2; it must not exceed risk\.max_total_risk, 0\.1",
     ),
     (
-        {"risk.price_band_bps": 30},
-        r"price_band_bps is 30; an entry's worst price is execution_config.entry_band",
-    ),
-    (
         {"risk.max_total_risk": 0.01},
         r"risk_per_trade is 0\.015; it must not exceed risk\.max_total_risk, 0\.01",
     ),
