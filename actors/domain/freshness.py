@@ -84,6 +84,11 @@ class Judgement(msgspec.Struct, frozen=True):
     limit_ms: int
 
     @property
+    def value_text(self) -> str:
+        """The age as people read it."""
+        return "UNKNOWN" if self.value_ms is None else str(self.value_ms)
+
+    @property
     def consequence(self) -> Consequence:
         """What follows."""
         return CONSEQUENCES[self.health]
