@@ -11,8 +11,9 @@ from trio.testing import MockClock
 
 from actors.clockguard import ClockVerdict
 from actors.domain.freshness import Health, Judgement
-from tests.sim.test_trades import closed
-from tests.sim.world import CALM, A, B, Stage, World, living, signal
+from tests.sim.script import signal
+from tests.sim.test_trades import CALM, closed, outcomes
+from tests.sim.world import A, B, Stage, World, living
 
 OLD = Judgement(Health.QUIET, "event", 6_000, 5_000)
 #: What happens to the ports, and the reason that an entry gets for it.
@@ -47,7 +48,7 @@ async def test_it_refuses_an_entry_and_lets_the_stop_and_the_exit_go(
         await stage.over()
         (trade,) = await closed(stage)
         assert trade.reason == "stop"
-        assert await refused(stage) == [reason]
+        assert [row["reason"] for row in await outcomes(stage, "refused")] == [reason]
         assert not stage.venue.state.orders
 
 
@@ -69,7 +70,3 @@ async def test_limits_that_are_all_used_up_let_a_person_close_and_cancel(
         (trade,) = await closed(stage)
         assert trade.reason == "panic_exit"
         assert not stage.venue.state.orders
-
-
-async def refused(stage: Stage) -> list[str]:
-    return [row.finding.reason for row in await stage.decisions("refused")]
