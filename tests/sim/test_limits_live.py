@@ -11,9 +11,10 @@ from trio.testing import MockClock
 
 from actors.clockguard import ClockVerdict
 from actors.domain.freshness import Health, Judgement
+from actors.journal import Kind
 from tests.sim.script import signal
 from tests.sim.test_trades import CALM, closed, outcomes
-from tests.sim.world import A, B, Stage, World, living
+from tests.sim.world import A, B, Stage, World, living, preset
 
 OLD = Judgement(Health.QUIET, "event", 6_000, 5_000)
 #: What happens to the ports, and the reason that an entry gets for it.
@@ -70,3 +71,17 @@ async def test_limits_that_are_all_used_up_let_a_person_close_and_cancel(
         (trade,) = await closed(stage)
         assert trade.reason == "panic_exit"
         assert not stage.venue.state.orders
+
+
+@pytest.mark.parametrize(("side", "limit"), [(1, "100.01"), (-1, "99.99")])
+async def test_an_entry_s_limit_is_never_beyond_the_price_that_was_reserved(
+    tmp_path: Path, autojump_clock: MockClock, side: int, limit: str
+) -> None:
+    """The worst fill is 1.7 bps away, 100.017 or 99.983: between two ticks."""
+    world = World({(A, 4): signal(side, 100.0 - 5 * side)})
+    world.preset = preset(execution_config__entry_band_bps=Decimal("1.7"))
+    async with living(world, tmp_path) as stage:
+        await stage.bar(6)
+        intents = await stage.bodies(Kind.INTENT)
+        entries = [row["request"] for row in intents if row["purpose"] == "entry"]
+        assert [entry["limit_price"] for entry in entries] == [limit]

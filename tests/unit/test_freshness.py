@@ -81,7 +81,8 @@ def test_a_hole_in_the_sequence_is_judged_by_how_long_it_stays(
 
 def test_a_second_hole_does_not_make_the_first_younger() -> None:
     broken = freshness.gap_found(freshness.gap_found(heard(), at(0)), at(4_000))
-    assert judge(broken, at(5_000), BUDGETS).health is H.QUIET
+    talking = freshness.heard(broken, at(5_000), EPOCH_MS + 5_000)
+    assert judge(talking, at(5_000), BUDGETS).health is H.QUIET
 
 
 def test_a_mended_sequence_is_whole_at_once() -> None:
@@ -117,6 +118,7 @@ def test_a_market_of_bars_is_silent_for_a_bar_before_it_counts(
 def test_a_bar_s_length_excuses_no_hole() -> None:
     broken = freshness.gap_found(heard(), at(0))
     assert judge(broken, at(5_000), BUDGETS, bar_ms=60_000).health is H.QUIET
+    assert judge(heard(), at(5_000), BUDGETS, bar_ms=60_000).health is H.FRESH
 
 
 def test_the_worst_age_decides() -> None:
