@@ -37,15 +37,32 @@ _STATEMENTS = {
 
 def insert_batch(
     batch: Mapping[Kind, Sequence[StoredRow]],
-) -> Callable[[apsw.Connection], None]:
-    """Return the work that writes a batch: all of it, durably, or nothing."""
+) -> Callable[[apsw.Connection], int]:
+    """Return the work that writes a batch: all of it, durably, or nothing.
 
-    def work(database: apsw.Connection) -> None:
-        with database:
+    The work returns how many pages this connection has logged since it was opened.
+    """
+
+    def work(database: apsw.Connection) -> int:
+        # Not `with database`: that keeps Python's global lock while COMMIT waits for
+        # the disk, and the event loop with it.
+        database.execute("BEGIN IMMEDIATE")
+        try:
             for kind, rows in batch.items():
                 _insert(database, kind, rows)
+            database.execute("COMMIT")
+        except apsw.Error:
+            if not database.get_autocommit():
+                database.execute("ROLLBACK")
+            raise
+        return database.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     return work
+
+
+def fold_log(database: apsw.Connection) -> None:
+    """Copy what the write-ahead log holds into the tables, as far as readers allow."""
+    database.execute("PRAGMA wal_checkpoint(PASSIVE)").get  # noqa: B018  # takes the step
 
 
 def _insert(database: apsw.Connection, kind: Kind, rows: Sequence[StoredRow]) -> None:

@@ -22,7 +22,7 @@ import trio
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import JournalError
 from actors.journal.audit import AuditRecord, seal
-from actors.journal.insert import StoredRow, insert_batch
+from actors.journal.insert import StoredRow, fold_log, insert_batch
 from actors.journal.kinds import Kind
 from actors.journal.reader import JournalReader
 from actors.journal.schema import Opened
@@ -33,6 +33,8 @@ from actors.runtime.crash import reached
 
 ROWS_FULL = 1_024
 ROWS_MAX = 16_384
+PAGES_LOGGED_MAX = 1_000
+"""So many pages the write-ahead log gets before it is folded in; 4 KB each."""
 
 _BODIES: dict[Kind, tuple[type, ...]] = {
     Kind.AUDIT: (AuditRecord,),
@@ -86,15 +88,17 @@ class Journal:
         self._waiting_peak = 0
         self._transactions = 0
         self._commits = 0
+        self._pages_logged = self._pages_folded = 0
         self._write_began: float | None = None
         self._writing_seconds_max = 0.0
         self._taking: Callable[[], None] = _nothing
         self._durable_now: Callable[[], None] = _nothing
 
     def watch(self, taking: Callable[[], None], durable: Callable[[], None]) -> None:
-        """Hear of every write: `taking` when all that waits is taken into one, and
-        `durable` when that is on the disk. Nothing else happens between append and
-        `taking`, so what is seen then is what the disk will hold.
+        """Hear of every write: `taking` as it begins, `durable` when it is on the disk.
+
+        A write takes all that waits, and nothing else happens between append and
+        `taking`: so what is seen then is what the disk will hold.
         """
         self._taking, self._durable_now = taking, durable
 
@@ -206,6 +210,8 @@ class Journal:
                 self._bell = trio.Event()
                 if self._appended > self._durable:
                     await self._write_batch()
+                if self._pages_logged - self._pages_folded >= PAGES_LOGGED_MAX:
+                    await self._fold_log()
                 if self._closing:
                     self._bell.set()
         self._written.unpark_all()
@@ -218,10 +224,9 @@ class Journal:
         self._write_began = trio.current_time()
         try:
             with translated(self._path, "write"):
-                await self._storage.run(insert_batch(batch))
+                self._pages_logged = await self._storage.run(insert_batch(batch))
         except JournalError as error:
-            self._failure = str(error)
-            self._closing = True
+            self._fail(error)
         else:
             self._durable = upto
             self._transactions += 1
@@ -232,6 +237,20 @@ class Journal:
             self._writing_seconds_max = max(self._writing_seconds_max, spent)
             self._write_began = None
         self._written.unpark_all()
+
+    async def _fold_log(self) -> None:
+        # Here and not inside a COMMIT: nobody waits for it but the next batch.
+        reached(CrashPoint.CHECKPOINTING)
+        try:
+            with translated(self._path, "fold the log into"):
+                await self._storage.run(fold_log)
+        except JournalError as error:
+            self._fail(error)
+        self._pages_folded = self._pages_logged
+
+    def _fail(self, error: JournalError) -> None:
+        self._failure = str(error)
+        self._closing = True
 
     def _writing_seconds(self) -> float:
         began = self._write_began

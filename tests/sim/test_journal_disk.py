@@ -99,7 +99,7 @@ def faulty_disk(fails_at: int | None, seed: int = 0) -> Iterator[Disk]:
 def narrow(database: apsw.Connection) -> None:
     """Work without shared memory, and checkpoint often, so that faults hit that too."""
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute("PRAGMA wal_autocheckpoint = 8")
+    database.execute("PRAGMA wal_autocheckpoint = 0")
 
 
 async def trade(path: str, disk: Disk) -> None:
