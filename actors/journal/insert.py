@@ -36,11 +36,12 @@ _STATEMENTS = {
 
 
 def insert_batch(
-    batch: Mapping[Kind, Sequence[StoredRow]],
+    batch: Mapping[Kind, Sequence[StoredRow]], acknowledge: Callable[[], None]
 ) -> Callable[[apsw.Connection], int]:
     """Return the work that writes a batch: all of it, durably, or nothing.
 
-    The work returns how many pages this connection has logged since it was opened.
+    It ends with `acknowledge`, on the disk's thread: what that raises, it raises. The
+    work returns how many pages this connection has logged since it was opened.
     """
 
     def work(database: apsw.Connection) -> int:
@@ -55,6 +56,7 @@ def insert_batch(
             if not database.get_autocommit():
                 database.execute("ROLLBACK")
             raise
+        acknowledge()
         return database.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     return work

@@ -24,6 +24,7 @@ from actors.domain.errors import JournalError
 from actors.journal.audit import AuditRecord, seal
 from actors.journal.insert import StoredRow, fold_log, insert_batch
 from actors.journal.kinds import Kind
+from actors.journal.mark import Acknowledge
 from actors.journal.reader import JournalReader
 from actors.journal.schema import Opened
 from actors.journal.session import SessionEnded, SessionStarted
@@ -68,6 +69,8 @@ class Journal:
         session: str,
         clock: Clock,
         opened: Opened,
+        *,
+        acknowledge: Acknowledge | None = None,
     ) -> None:
         self.read = reader
         self.rows, self.history = reader.rows, reader.history
@@ -77,6 +80,7 @@ class Journal:
         self.session = session
         self._storage = storage
         self._path = reader.path
+        self._acknowledge = acknowledge or _unmarked
         self._now_ms = clock.now_ms
         self._buffers: dict[Kind, list[StoredRow]] = {}
         self._appended = self._durable = opened.last_seq
@@ -224,7 +228,9 @@ class Journal:
         self._write_began = trio.current_time()
         try:
             with translated(self._path, "write"):
-                self._pages_logged = await self._storage.run(insert_batch(batch))
+                self._pages_logged = await self._storage.run(
+                    insert_batch(batch, lambda: self._acknowledge(upto))
+                )
         except JournalError as error:
             self._fail(error)
         else:
@@ -264,6 +270,10 @@ class Journal:
 
 def _nothing() -> None:
     """Stand in for whoever does not watch."""
+
+
+def _unmarked(_seq: int) -> None:
+    """Stand in for the mark of a journal in memory."""
 
 
 def _check_body(kind: Kind, body: object) -> None:
