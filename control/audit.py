@@ -68,12 +68,12 @@ def verify(
     """Check that a journal is whole: exit 0 sound, 1 not, 2 it cannot be read.
 
     Checked: the file's structure; that no row of any kind is missing between the first
-    and the last; that each audit row seals the one before it; and that the rows reach
-    as far as the mark beside the journal says they did. It works beside a running
-    engine.
+    and the last; that each audit row seals the one before it; that no row of orders,
+    fills, positions or account is damaged; and that the rows reach as far as the mark
+    beside the journal says they did. It works beside a running engine.
 
-    Not seen: a changed body of a row that is no audit row; a removed end if the mark
-    was changed as well; and a file rewritten from its beginning with new hashes.
+    Not seen: a row that is no audit row, changed with its checksum; a removed end if
+    the mark was changed as well; a file rewritten from its beginning with new hashes.
     Whoever can write the file can do so: keep the printed head elsewhere, and compare.
     """
     path = journal or Path(data_dir) / JOURNAL_NAME

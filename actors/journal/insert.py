@@ -10,6 +10,7 @@ from itertools import chain
 
 import apsw
 
+from actors.journal.checksum import CHECKED
 from actors.journal.kinds import Kind
 
 _ROWS_PER_STATEMENT = (64, 16, 4, 1)
@@ -19,6 +20,8 @@ StoredRow = tuple[int | str | None, ...]
 
 def _columns(kind: Kind) -> tuple[str, ...]:
     base = ("seq", "session", "ts_ms", "symbol", "correlation", "body")
+    if kind in CHECKED:
+        return (*base, "checksum")
     return (*base, "previous_hash", "hash") if kind is Kind.AUDIT else base
 
 

@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from actors.domain.errors import JournalError
+from actors.journal.checksum import first_damaged
 from actors.journal.kinds import Kind, Row
 from actors.journal.mark import marked, shortfall
 from actors.journal.replaying import newest_of, newest_of_order, page_of
@@ -133,7 +134,7 @@ class JournalReader:
         return await self._read(_sessions)
 
     async def verify(self) -> Verification:
-        """Check the structure, the gap-free sequence, the audit chain and the end.
+        """Check structure, sequence, audit chain, the money's checksums and the end.
 
         Raises:
             JournalError: the file cannot be read at all.
@@ -214,6 +215,8 @@ def _verify(database: apsw.Connection, path: str, acknowledged: int) -> Verifica
         problem = f"row {broken} is missing: {last} were appended, {rows} are there"
     elif broken is not None:
         problem = f"the audit chain is broken at row {broken}"
+    elif (broken := first_damaged(database)) is not None:
+        problem = f"row {broken} is damaged: it is not as it was written"
     else:
         problem = shortfall(path, acknowledged, last)
     return Verification(rows, last, broken, problem, head)

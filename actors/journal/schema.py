@@ -7,6 +7,7 @@ import msgspec
 
 from actors.domain.errors import JournalError
 from actors.journal.audit import SealedFact, first_broken
+from actors.journal.checksum import CHECKED
 from actors.journal.insert import fold_log
 from actors.journal.kinds import Kind
 
@@ -75,6 +76,8 @@ def _version_2() -> Iterator[str]:
 
 def _version_3() -> Iterator[str]:
     yield _table(Kind.ACCOUNT)
+    for kind in CHECKED:
+        yield f"ALTER TABLE {kind.table} ADD COLUMN checksum INTEGER"
     # A fill that comes late names its order by this alone.
     for kind in (Kind.INTENT, Kind.ORDER):
         yield f"CREATE INDEX {kind.table}_client_id ON {kind.table} ({CLIENT_ID})"

@@ -22,6 +22,7 @@ import trio
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import JournalError
 from actors.journal.audit import AuditRecord, seal
+from actors.journal.checksum import CHECKED, checksum
 from actors.journal.insert import StoredRow, fold_log, insert_batch
 from actors.journal.kinds import Kind
 from actors.journal.mark import Acknowledge
@@ -126,9 +127,12 @@ class Journal:
         if self._appended - self._durable >= ROWS_MAX or self._closing:
             self._refuse()
         seq = self._appended + 1
-        text = _encode(body).decode()
-        row = (seq, self.session, self._now_ms(), symbol, correlation, text)
+        encoded = _encode(body)
+        columns = (seq, self.session, self._now_ms(), symbol, correlation)
+        row = (*columns, encoded.decode())
         stored: StoredRow = row
+        if kind in CHECKED:
+            stored = (*row, checksum(columns, encoded))
         if kind is Kind.AUDIT or kind is Kind.SESSION:
             _check_body(kind, body)
         if kind is Kind.AUDIT:
