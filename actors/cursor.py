@@ -26,6 +26,7 @@ class Cursor:
         self.steps_taken = 0
         self.bars_taken = 0
         self.last_close_ms = self.description.start_ms
+        self.end_ms: int | None = None  # nobody walks past this
         self.progress = Progress.AHEAD
         self.played: dict[str, Any] = {}  # symbol -> the bar it was played last
         self._blocks = market.blocks()
@@ -36,12 +37,15 @@ class Cursor:
         """Return the next step and leave it for `next_step`; None at the end."""
         if self._peeked is None:
             self._peeked = self._pull()
+        if self._peeked is not None and self.end_ms is not None:
+            return self._peeked if self._peeked.close_ts <= self.end_ms else None
         return self._peeked
 
     def next_step(self) -> Step | None:
         """Return the next step of the market, or None at its end."""
-        step, self._peeked = self.peek(), None
-        self.progress = Progress.AHEAD
+        step = self.peek()
+        if step is not None:
+            self._peeked, self.progress = None, Progress.AHEAD
         return step
 
     def _pull(self) -> Step | None:
@@ -63,6 +67,20 @@ class Cursor:
             if step is None:
                 return
             self.last_close_ms = step.close_ts
+
+    def skip_to(self, now_ms: int) -> None:
+        """Let all steps that ended by `now_ms` pass as history."""
+        while (step := self.peek()) is not None and step.close_ts <= now_ms:
+            self.skip(1)
+
+    def newest_bar(self, index: int) -> Any | None:
+        """Return the newest bar of an instrument that was played, or lived before."""
+        symbol = self.description.instruments[index].symbol
+        if symbol in self.played or self.block is None:
+            return self.played.get(symbol)
+        until_ms = self.last_close_ms
+        bars, start, stop = self.history.window(index, until_ms, until_ms)
+        return bars[stop - 1] if stop > start else None
 
     @property
     def bars(self) -> tuple[Bars, ...]:

@@ -2,7 +2,9 @@
 
 engine            one_for_one
 +-- money         one_for_all, 1 restart in 300 s, then the process stops
+|   +-- dispatch  carries requests to the exchange, each once
 |   +-- risk      owns orders, positions and the global state
+|   +-- reconcile asks the exchange for its truth
 +-- lead
 |   +-- conductor brings symbols and market up and down
 +-- symbols       one_for_one, 3 restarts in 60 s each, then that one is quarantined
@@ -27,10 +29,14 @@ import trio
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
 from actors.cursor import Cursor
+from actors.domain.crash_points import CrashPoint
+from actors.domain.errors import ExchangeError
+from actors.domain.limits import open_day
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
+from actors.domain.truth import Look
 from actors.domain.views import Publisher
-from actors.exchange.paper import PaperExchange
+from actors.exchange.port import SimulatedExchange
 from actors.journal import (
     Journal,
     Kind,
@@ -39,8 +45,12 @@ from actors.journal import (
 )
 from actors.latency import Latency
 from actors.market.port import History
+from actors.reconcile import Reconciler
 from actors.risk.actor import RiskActor
+from actors.risk.book import Book, replay
 from actors.risk.desk import Ports
+from actors.risk.dispatch import Answered, Dispatcher, Halt
+from actors.risk.records import AccountOpened
 from actors.risk.state import RiskState
 from actors.runtime import (
     ActorRef,
@@ -50,6 +60,7 @@ from actors.runtime import (
     ChildState,
     CrashReport,
     DeadLetters,
+    Latch,
     MailboxSpec,
     OnExhausted,
     RefStatistics,
@@ -59,8 +70,9 @@ from actors.runtime import (
 )
 from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
+from actors.runtime.crash import reached
 from actors.runtime.errors import NoSuchChild
-from actors.service import service
+from actors.service import Service, service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
 from actors.watchdog import MachineSources, ResourceMonitor
@@ -78,24 +90,24 @@ class Engine:
     """The composition root: makes every actor and knows every address."""
 
     def __init__(
-        self, setup: EngineSetup, journal: Journal, clock: MarketClock
+        self,
+        setup: EngineSetup,
+        journal: Journal,
+        clock: MarketClock,
+        exchange: SimulatedExchange,
+        book: Book,
     ) -> None:
         self.setup = setup
         self.journal = journal
         self.clock = clock
         self.wall = WallClock()
         self.description = setup.market.describe()
-        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
-        self.cursor = Cursor(setup.market, History(history_ms))
-        self.cursor.skip(setup.history_steps)
-        clock.advance_to(self.cursor.last_close_ms)
-        self.exchange = PaperExchange(
-            self.description.instruments, setup.paper, clock, setup.equity_usd
-        )
+        self.exchange = exchange
+        self.cursor = self._go_on()
         self.latency = Latency()
-        self.risk_state = RiskState(
-            setup.equity_usd, clock.now_ms(), list(self.description.instruments)
-        )
+        self.risk_state = RiskState(book, list(self.description.instruments))
+        self.halt = Halt()
+        self.in_hand = Latch()  # what a simulated market waits for
         self.market_over = trio.Event()
         self.dead_letters = DeadLetters()
         self.crashes = 0
@@ -109,7 +121,47 @@ class Engine:
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
-        self.risk: RiskActor  # the present incarnation, set by its factory
+        # The present incarnations, set by their factories.
+        self.dispatcher: Dispatcher
+        self.risk: RiskActor
+
+    def _go_on(self) -> Cursor:
+        """Find the step at which the exchange's market goes on, or begins."""
+        setup, now_ms = self.setup, self.exchange.now_ms
+        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
+        cursor = Cursor(setup.market, History(history_ms))
+        if now_ms == 0:
+            cursor.skip(setup.history_steps)
+            self.clock.advance_to(cursor.last_close_ms)
+        else:
+            cursor.skip_to(now_ms)
+            if cursor.peek() is None:
+                message = (
+                    f"the account has lived to the end of {self.description.name}; "
+                    "begin a new one with --fresh or name another --data-dir"
+                )
+                raise ExchangeError(message)
+        if setup.pace.duration_ms is not None:
+            cursor.end_ms = cursor.last_close_ms + setup.pace.duration_ms
+        return cursor
+
+    async def know_account(self) -> None:
+        """Open a new account in the book, if the exchange has a new one."""
+        book, exchange = self.risk_state.book, self.exchange
+        now_ms = self.clock.now_ms()
+        reached(CrashPoint.RECOVERY_REPLAYED)
+        if book.account == exchange.account_serial:
+            return
+        cash = await exchange.fetch_balance()
+        opened = AccountOpened(
+            serial=exchange.account_serial,
+            market=self.description.name,
+            cash=cash,
+            day=open_day(cash, now_ms),
+            opened_ms=now_ms,
+        )
+        self.journal.append(Kind.ACCOUNT, opened)
+        book.apply(Kind.ACCOUNT, opened)
 
     # --- the tree -------------------------------------------------------------------
 
@@ -118,7 +170,11 @@ class Engine:
         limits = self.setup.supervision
         money = SupervisorSpec(
             "money",
-            (ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),),
+            (
+                ChildSpec("dispatch", self._make_dispatch, shutdown_seconds=0.0),
+                ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),
+                ChildSpec("reconcile", self._make_reconciler),
+            ),
             strategy=Restarting.ONE_FOR_ALL,
             group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
             budget=Budget(0, limits.core_period_seconds),
@@ -152,6 +208,20 @@ class Engine:
             on_child_exhausted=OnExhausted.ESCALATE,
         )
 
+    def _make_dispatch(self) -> Service:
+        self.dispatcher = Dispatcher(self.exchange, self.halt, self._answered_late)
+        return Service(self.dispatcher.run)
+
+    def _answered_late(self, late: Answered) -> None:
+        self.risk_ref.tell(late)
+
+    def _make_reconciler(self) -> Reconciler:
+        return Reconciler(self.exchange, lambda: self.risk_ref, self.in_hand)
+
+    def _look(self, look: Look) -> None:
+        self.in_hand.add()
+        self.root().ref("reconcile").tell_tracked(look, self.in_hand)
+
     def _make_risk(self) -> RiskActor:
         assert self.publisher is not None, "facts have somewhere to go"
         ports = Ports(
@@ -159,9 +229,12 @@ class Engine:
             clock=self.clock,
             wall=self.wall,
             exchange=self.exchange,
+            dispatcher=self.dispatcher,
+            halt=self.halt,
             journal=self.journal,
             publisher=self.publisher,
             position_changed=self._position_changed,
+            look=self._look,
         )
         self.risk = RiskActor(ports, self.risk_state)
         return self.risk
@@ -175,6 +248,7 @@ class Engine:
             self.exchange,
             self.latency,
             self.symbol_actors,
+            self.in_hand,
             self.root,
         )
         return Conductor(
@@ -260,10 +334,12 @@ Attach = Callable[[Engine], tuple[Publisher, tuple[SupervisorSpec, ...]]]
 async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engine]:
     """Open the journal, run the tree, and take it down in reverse order at the end."""
     clock = MarketClock()
-    async with open_journal(
-        setup.journal_path, session=setup.session, clock=clock
-    ) as journal:
-        engine = Engine(setup, journal, clock)
+    async with (
+        open_journal(setup.journal_path, session=setup.session, clock=clock) as journal,
+        setup.open_exchange(setup.market.describe(), clock) as exchange,
+    ):
+        engine = Engine(setup, journal, clock, exchange, await replay(journal.read))
+        await engine.know_account()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with run_supervisor(

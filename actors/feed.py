@@ -23,7 +23,7 @@ from actors.cursor import Cursor, Progress
 from actors.domain.messages import BarsClosed, MarketEnded, StepClosed, WatchedBar
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import ExchangeUpdate
-from actors.exchange.paper import PaperExchange
+from actors.exchange.port import SimulatedExchange
 from actors.latency import Latency
 from actors.market.port import Step
 from actors.runtime import Actor, ActorRef, Latch
@@ -47,7 +47,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     speed: float  # market seconds per second; infinity: as fast as it goes
     step_seconds_max: float = 10.0
-    end_ms: int | None = None  # stop the market at this market time
+    duration_ms: int | None = None  # of market time from where the engine begins
 
 
 class Listeners(msgspec.Struct, frozen=True):
@@ -56,6 +56,7 @@ class Listeners(msgspec.Struct, frozen=True):
     risk: ActorRef[Any]
     symbols: list[ActorRef[Any]]
     ended: Callable[[], None]  # the market is over
+    in_hand: Latch  # what the market waits for
 
 
 class Feed(Actor[Walk]):
@@ -65,7 +66,7 @@ class Feed(Actor[Walk]):
         self,
         cursor: Cursor,
         clock: MarketClock,
-        exchange: PaperExchange,
+        exchange: SimulatedExchange,
         pace: Pace,
         listeners: Listeners,
         latency: Latency,
@@ -81,7 +82,7 @@ class Feed(Actor[Walk]):
         self._index = {name: index for index, name in enumerate(self._names)}
         self._pace = pace
         self._latency = latency
-        self._latch = Latch()
+        self._latch = listeners.in_hand
         self.late_answers = 0
 
     async def on_start(self) -> None:
@@ -97,8 +98,7 @@ class Feed(Actor[Walk]):
         A pause before a step is a timer, not a sleep, so that a stop is heard at once.
         """
         step = self._cursor.peek()
-        end_ms = self._pace.end_ms
-        if step is None or (end_ms is not None and step.close_ts > end_ms):
+        if step is None:
             await self._finish()
             return
         pause_seconds = self._pause_seconds(step)
@@ -131,8 +131,7 @@ class Feed(Actor[Walk]):
                 self._exchange.open_bar(symbol, bar, step.open_ts, step.close_ts)
                 cursor.played[symbol] = bar
         if cursor.progress is Progress.LAID_OUT:
-            await self._play()
-            self._clock.advance_to(step.close_ts)
+            await self._play(step.close_ts)
             cursor.progress = Progress.LIVED
             cursor.steps_taken += 1
             cursor.bars_taken += len(step.rows)
@@ -148,10 +147,10 @@ class Feed(Actor[Walk]):
         bars = self._cursor.bars
         return [(s, bars[index][rows[index]]) for s, index in indices if index in rows]
 
-    async def _play(self) -> bool:
-        """Let all laid-out bars pass; whether anything happened in them."""
+    async def _play(self, until_ms: int) -> bool:
+        """Let the market live until then; whether anything happened."""
         happened = False
-        while self._exchange.play():
+        while await self._exchange.play(until_ms):
             happened = True
             await self._latch.wait()
         return happened
@@ -209,8 +208,7 @@ class Feed(Actor[Walk]):
                 break
             close_ms = self._clock.now_ms() + timeframe_ms
             self._stand_still(close_ms)
-            quiet_bars = 0 if await self._play() else quiet_bars + 1
-            self._clock.advance_to(close_ms)
+            quiet_bars = 0 if await self._play(close_ms) else quiet_bars + 1
         if active := self._exchange.active():
             log.warning("not_closed_at_the_end", symbols=sorted(active))
         self._ended()
@@ -220,8 +218,11 @@ class Feed(Actor[Walk]):
 
         Only of those: an entry that is still on its way meets no price any more.
         """
-        for symbol in sorted(self._exchange.state.positions):
-            flat = self._cursor.played[symbol].copy()
+        for symbol in sorted(self._exchange.held()):
+            last = self._cursor.newest_bar(self._index[symbol])
+            if last is None:
+                continue  # lived so long ago that nobody knows its price
+            flat = last.copy()
             flat["open"] = flat["high"] = flat["low"] = flat["close"]
             self._exchange.open_bar(symbol, flat, self._clock.now_ms(), close_ms)
 

@@ -1,23 +1,34 @@
 """What an engine is made of, chosen before it runs."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from actors.domain.bars import MarketDescription
 from actors.domain.findings import Strategy
 from actors.exchange.book import PaperSettings
+from actors.exchange.opening import account_identity, open_account
+from actors.exchange.paper import PaperExchange
+from actors.exchange.port import SimulatedExchange
 from actors.feed import Pace
 from actors.journal import SessionStarted
 from actors.market.port import Market
+from actors.runtime.clock import MarketClock
 from actors.watchdog import ResourceLimits
 from config.preset import Preset
 from config.settings import SupervisionGroup
 
 #: What a run depends on; its versions are in the journal.
 VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
+
+#: Opens the exchange for the engine's life, with the clock that its market moves.
+OpenExchange = Callable[
+    [MarketDescription, MarketClock], AbstractAsyncContextManager[SimulatedExchange]
+]
 
 
 class EngineSetup(msgspec.Struct, frozen=True):
@@ -35,7 +46,29 @@ class EngineSetup(msgspec.Struct, frozen=True):
     resources: ResourceLimits
     supervision: SupervisionGroup
     preset: str  # the one that the session begins with
-    history_steps: int = 0  # steps before the first start that only build history
+    history_steps: int = 0  # of a new account: steps that only build history
+    fresh: bool = False  # begin a new paper account, put the old one aside
+    #: None: the paper account beside the journal, or one in memory.
+    exchange: OpenExchange | None = None
+
+    def open_exchange(
+        self, market: MarketDescription, clock: MarketClock
+    ) -> AbstractAsyncContextManager[SimulatedExchange]:
+        """Open the exchange that the engine trades on; ExchangeError: it cannot be."""
+        return (self.exchange or self._open_paper)(market, clock)
+
+    @asynccontextmanager
+    async def _open_paper(
+        self, market: MarketDescription, clock: MarketClock
+    ) -> AsyncIterator[SimulatedExchange]:
+        given = (market.instruments, self.paper, clock, self.equity_usd)
+        if self.journal_path is None:
+            yield PaperExchange(*given)
+            return
+        path = self.journal_path.with_name("paper.sqlite")
+        identity = account_identity(self.engine_id, market, self.seed)
+        with open_account(path, identity, self.equity_usd, fresh=self.fresh) as store:
+            yield PaperExchange(*given, store)
 
     def started(self, wall_ms: int) -> SessionStarted:
         """Say everything that is needed to repeat this run."""

@@ -50,11 +50,12 @@ Speed = Annotated[str, option("Market seconds in a second, or max.")]
 Duration = Annotated[str, option("Market time to trade, e.g. 24h or 90m.", "--for")]
 Host = Annotated[str, option("Address to listen on.")]
 Port = Annotated[int, option("Port; 0: no control plane.")]
-DataDir = Annotated[str, option("Where the journal and token hashes are kept.")]
+DataDir = Annotated[str, option("Where journal, account and token hashes are kept.")]
 Seed = Annotated[int, option("Seed of the demo market.")]
 Config = Annotated[Path | None, option("TOML file of settings.")]
 Report = Annotated[Path | None, option("Write a JSON report.")]
 Start = Annotated[bool, option("Start trading at once.")]
+Fresh = Annotated[bool, option("Begin a new paper account.", "--fresh")]
 ExitAtEnd = Annotated[bool, option("Exit when the market is over.", "--exit-at-end")]
 
 
@@ -77,6 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     *,
     start: Start = True,
     exit_at_end: ExitAtEnd = False,
+    fresh: Fresh = False,
 ) -> None:
     """Run the engine: the demo market unless told otherwise."""
     if not __debug__:

@@ -47,6 +47,7 @@ def run_options(given: Mapping[str, Any], explicit: frozenset[str]) -> RunOption
         speed=wanted_speed(settings.market.speed),
         duration_ms=wanted_duration_ms(given["duration"]),
         data_dir=_data_dir(settings, given, explicit),
+        fresh=given["fresh"],
         start=given["start"],
         exit_at_end=given["exit_at_end"],
         report=given["report"],

@@ -57,6 +57,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed: float  # infinity: as fast as it goes
     duration_ms: int | None  # of market time
     data_dir: Path | None  # None: keep nothing
+    fresh: bool  # begin a new paper account
     start: bool
     exit_at_end: bool
     report: Path | None
@@ -64,6 +65,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class Silence:
     """A publisher for a run that nobody watches."""
+
+    watched = False
 
     def publish(self, fact: Published) -> None:
         """Let the fact go: it is in the journal."""
@@ -126,12 +129,13 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
         session=ids.session_id(engine_id, WallClock().now_ms()),
         market=market,
         strategy=partial(load_strategy, options.strategy),
-        pace=pace_of(options, described, history_steps),
+        pace=pace_of(options, described),
         seed=settings.engine.seed,
         equity_usd=settings.engine.equity_usd,
         paper=paper_settings(settings),
         journal_path=journal_path,
         history_steps=history_steps,
+        fresh=options.fresh,
         resources=resource_limits(settings.monitor, options.speed),
         supervision=settings.supervision,
         preset=options.preset,
@@ -139,24 +143,18 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
     return setup, (time.perf_counter_ns() - began_ns) / 1e9
 
 
-def pace_of(
-    options: RunOptions, described: MarketDescription, history_steps: int
-) -> Pace:
-    """Say how fast to walk, until when, and how long to wait for one symbol.
+def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
+    """Say how fast to walk, how far, and how long to wait for one symbol.
 
     Flat out, a replay waits for a symbol that starts again, so that it repeats itself
     exactly. In time with a clock the others go first: a bad symbol may cost them a
     quarter of a bar at the most.
     """
-    end_ms = None
-    if options.duration_ms is not None:
-        past_ms = history_steps * described.timeframe_ms
-        end_ms = described.start_ms + past_ms + options.duration_ms
     if math.isinf(options.speed):
-        return Pace(options.speed, end_ms=end_ms)
+        return Pace(options.speed, duration_ms=options.duration_ms)
     bar_seconds = described.timeframe_ms / 1000 / options.speed
     wait_seconds = min(WAIT_SECONDS_MAX, bar_seconds / 4)
-    return Pace(options.speed, step_seconds_max=wait_seconds, end_ms=end_ms)
+    return Pace(options.speed, wait_seconds, options.duration_ms)
 
 
 def compile_pipeline(options: RunOptions, described: MarketDescription) -> None:
@@ -215,8 +213,8 @@ async def _start(view: Projections, options: RunOptions) -> int:
 async def _stop(engine: Engine, view: Projections) -> None:
     """Stop what runs; say what is latched."""
     state = engine.risk_state
-    if state.kill is not None:
-        say.print(f"kill switch {state.kill.phase}: {state.kill.reason}")
+    if state.book.kill is not None:
+        say.print(f"kill switch {state.book.kill.phase}: {state.book.kill.reason}")
     if engine.risk.commands.forbidden("stop"):
         say.print(f"the engine is {engine.risk.desk.machine.phase}")
         return

@@ -15,7 +15,13 @@ import msgspec
 from actors.domain.bars import Instrument
 from actors.domain.ids import trade_id
 from actors.domain.money import BPS, ZERO, bps_of
-from actors.domain.orders import Fill, OrderRequest, Side
+from actors.domain.orders import (
+    Fill,
+    OrderRequest,
+    OrderState,
+    OrderUpdate,
+    Side,
+)
 from actors.exchange.book import PaperSettings
 
 FEE_STEP = Decimal("0.00000001")
@@ -48,6 +54,23 @@ class PaperOrder(msgspec.Struct):
         """What is not filled yet."""
         return self.request.quantity - self.filled
 
+    @property
+    def live_state(self) -> OrderState:
+        """How the exchange calls it while it lives."""
+        return OrderState.PARTIAL if self.filled else OrderState.OPEN
+
+    def word(self, state: OrderState, reason: str, ts_ms: int) -> OrderUpdate:
+        """Say how the order stands."""
+        return OrderUpdate(
+            client_id=self.request.client_id,
+            exchange_id=self.exchange_id,
+            symbol=self.request.symbol,
+            state=state,
+            filled_quantity=self.filled,
+            reason=reason,
+            ts_ms=ts_ms,
+        )
+
 
 class PaperPosition(msgspec.Struct):
     """A netted position: signed quantity, and what its open part cost (signed)."""
@@ -57,15 +80,16 @@ class PaperPosition(msgspec.Struct):
 
 
 class PaperState(msgspec.Struct):
-    """Everything the paper exchange would have to remember across a restart."""
+    """What the paper exchange knows of its account between two bars."""
 
     cash: Decimal
-    serial: int = 0
+    account_serial: int = 1  # of the accounts that were opened in one place
+    serial: int = 0  # of the orders taken
     orders: dict[str, PaperOrder] = {}
     positions: dict[str, PaperPosition] = {}
     marks: dict[str, float] = {}  # last price per symbol
     fills: list[Fill] = []
-    ended: dict[str, None] = {}  # client ids of ended orders, oldest first
+    ended: dict[str, OrderUpdate] = {}  # the last word on each, oldest first
 
 
 class Account:
@@ -116,7 +140,8 @@ class Account:
         self.state.cash -= fee
         order.filled += quantity
         fill = Fill(
-            trade_id(request.client_id, order.fills),
+            # A new account may see the same client ids; its trades are others.
+            trade_id(f"{self.state.account_serial}-{request.client_id}", order.fills),
             request.client_id,
             request.symbol,
             request.side,
@@ -130,10 +155,10 @@ class Account:
         self._keep(fill)
         return fill
 
-    def forget(self, client_id: str) -> None:
-        """Drop an ended order; its id stays known, so that it is never taken twice."""
-        del self.state.orders[client_id]
-        self.state.ended[client_id] = None
+    def end(self, last_word: OrderUpdate) -> None:
+        """Drop an ended order; the last word on it stays, so that none comes twice."""
+        del self.state.orders[last_word.client_id]
+        self.state.ended[last_word.client_id] = last_word
         if len(self.state.ended) > self._settings.fills_kept:
             del self.state.ended[next(iter(self.state.ended))]
 
@@ -145,6 +170,12 @@ class Account:
             assert price is not None, f"{symbol} is held and was never priced"
             worth += held.quantity * price
         return worth
+
+    def balance(self) -> Decimal:
+        """Return cash plus what is held at cost: equity without open results."""
+        return sum(
+            (held.cost for held in self.state.positions.values()), self.state.cash
+        )
 
     def margin_used(self) -> Decimal:
         """Return the margin of all positions and of what live orders may open."""

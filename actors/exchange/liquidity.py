@@ -6,6 +6,8 @@ much of the bar's volume our fills have used up.
 
 from decimal import Decimal
 
+import msgspec
+
 from actors.domain.bars import Instrument
 from actors.domain.money import (
     ZERO,
@@ -18,6 +20,16 @@ from actors.exchange.book import FAR_BPS, Book, PaperSettings, quote_book
 from actors.exchange.path import Path, lay_out
 
 VOLUME = 5  # the column of BAR
+
+
+class LiquidityState(msgspec.Struct, frozen=True, gc=False):
+    """What a market must remember: its bar if one is laid out, and what was taken."""
+
+    bar: tuple[float, ...]  # a row of BAR
+    times_ms: tuple[int, int] | None  # open and close; None: no bar is laid out
+    used: Decimal
+    bought: tuple[float, int]  # USD taken from the asks, when
+    sold: tuple[float, int]
 
 
 class Liquidity:
@@ -37,6 +49,25 @@ class Liquidity:
         assert self.path is None, f"{self._instrument.symbol}: its bar is not played"
         self.path = lay_out((bar[1], bar[2], bar[3], bar[4]), (open_ms, close_ms))
         self._bar, self._book, self._used = bar, None, ZERO
+
+    def snapshot(self) -> LiquidityState:
+        """Return what `restore` needs to go on."""
+        path = self.path
+        times = None if path is None else (path.open_ms, path.close_ms)
+        return LiquidityState(
+            self._bar, times, self._used, self._taken[1], self._taken[-1]
+        )
+
+    def restore(self, state: LiquidityState) -> None:
+        """Go on where a snapshot was taken."""
+        if state.times_ms is not None:
+            self.open_bar(state.bar, *state.times_ms)
+        self._used = state.used
+        self._taken = {1: state.bought, -1: state.sold}
+
+    def taken_since(self, ts_ms: int) -> bool:
+        """Whether anything was taken from the book after `ts_ms`."""
+        return any(usd > 0.0 and at_ms > ts_ms for usd, at_ms in self._taken.values())
 
     def close_bar(self) -> float:
         """End the bar and return its last price."""

@@ -30,7 +30,6 @@ from actors.domain.orders import (
     OrderKind,
     OrderRequest,
     OrderState,
-    OrderUpdate,
 )
 from actors.exchange.account import Account, PaperOrder, Stage
 from actors.exchange.book import PaperSettings
@@ -122,8 +121,7 @@ class Market:
         if cancel_ms <= ts_ms:
             self._end(order, "user", ts_ms)
         elif arriving or order.filled > before:
-            state = OrderState.PARTIAL if order.filled else OrderState.OPEN
-            self._say(order, state, "", ts_ms)
+            self._tell(order.word(order.live_state, "", ts_ms))
 
     def _arrive(self, order: PaperOrder, ts_ms: int) -> bool:
         """Let the order into the book, or cancel it and return False."""
@@ -230,22 +228,7 @@ class Market:
     def _end(self, order: PaperOrder, reason: str, ts_ms: int) -> None:
         done = order.remaining == ZERO
         del self.orders[order.request.client_id]
-        self._account.forget(order.request.client_id)
         state = OrderState.FILLED if done else OrderState.CANCELLED
-        self._say(order, state, reason, ts_ms)
-
-    def _say(
-        self, order: PaperOrder, state: OrderState, reason: str, ts_ms: int
-    ) -> None:
-        request = order.request
-        self._tell(
-            OrderUpdate(
-                client_id=request.client_id,
-                exchange_id=order.exchange_id,
-                symbol=request.symbol,
-                state=state,
-                filled_quantity=order.filled,
-                reason=reason,
-                ts_ms=ts_ms,
-            )
-        )
+        last_word = order.word(state, reason, ts_ms)
+        self._account.end(last_word)
+        self._tell(last_word)

@@ -9,16 +9,18 @@ cancels then arrives `latency_ms` later on the same paths. `matching` holds the 
 A symbol without a next bar is halted: its orders arrive, expire and are cancelled in
 time, and are matched at the first price there is again. An event that fell into time
 that nobody played is stamped with the moment at which the clock learns of it.
+
+With a store, what happened is on file before it is answered or told. An exchange that
+is opened again first lives to the end of the bars that were laid out; nobody hears of
+it, and the fetches know.
 """
 
-import heapq
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
 from actors.domain.bars import Instrument
+from actors.domain.errors import ExchangeError
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import (
     ExchangePosition,
@@ -26,20 +28,32 @@ from actors.domain.orders import (
     Fill,
     OpenOrder,
     OrderRequest,
+    OrderUpdate,
     Outcome,
     Placed,
     Refused,
+    Unknown,
 )
 from actors.exchange.account import Account, PaperOrder, PaperState
 from actors.exchange.admission import refusal
+from actors.exchange.agenda import Agenda
 from actors.exchange.book import PaperSettings
-from actors.exchange.matching import NEVER_MS, Market
-from actors.exchange.port import UpdateSink
+from actors.exchange.matching import Market
+from actors.exchange.port import Capabilities, Uniqueness, UpdateSink
+from actors.exchange.store import Changes, PaperStore, Remembered
 from actors.runtime.clock import MarketClock
+
+CAPABILITIES = Capabilities(
+    name="paper", client_ids=Uniqueness.ALWAYS, deadline_ms=5_000, answer_ms=10_000
+)
 
 
 class PaperExchange:
-    """An ExchangePort on recorded or synthetic bars. `state` is all that it knows."""
+    """A SimulatedExchange on recorded or synthetic bars.
+
+    With a `store` it is the account that the store has open, else a new one with
+    `quote_equity`, which ends with the process.
+    """
 
     def __init__(
         self,
@@ -47,20 +61,58 @@ class PaperExchange:
         settings: PaperSettings,
         clock: MarketClock,
         quote_equity: Decimal,
+        store: PaperStore | None = None,
     ) -> None:
         self.state = PaperState(cash=quote_equity)
+        self._store = store
+        self._changes = Changes()
         self._instruments = {one.symbol: one for one in instruments}
         self._settings = settings
         self._clock = clock
-        self._account = Account(
-            self.state, self._instruments, settings, self._last_price
-        )
         self._sink: UpdateSink | None = None
-        self._told = 0
         self._markets: dict[str, Market] = {}  # those with live orders or a bar
         self._laid_out: dict[str, Market] = {}
         self._horizon_ms = 0
-        self._agenda: list[tuple[int, str]] = []  # heap; stale where not `due_ms`
+        self._agenda = Agenda()
+        remembered = None if store is None else store.load(settings.fills_kept)
+        if remembered is not None:
+            self.state = remembered.state
+        self._account = Account(
+            self.state, self._instruments, settings, self._last_price
+        )
+        if remembered is not None:
+            self._go_on(remembered)
+
+    def _go_on(self, remembered: Remembered) -> None:
+        """Be as it was left, and live to the end of the bars that were laid out."""
+        self._clock.advance_to(remembered.now_ms)
+        for client_id, order in self.state.orders.items():
+            self._market(order.request.symbol).orders[client_id] = order
+        for symbol, state in remembered.markets.items():
+            market = self._market(symbol)
+            market.liquidity.restore(state)
+            if state.times_ms is not None:
+                self._laid_out[symbol] = market
+                self._horizon_ms = max(self._horizon_ms, state.times_ms[1])
+        for symbol, market in self._markets.items():
+            self._schedule(symbol, market)
+        while self._laid_out:
+            self._play(self._horizon_ms)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the order protocol must know of it."""
+        return CAPABILITIES
+
+    @property
+    def account_serial(self) -> int:
+        """The number of the account: a fresh one in the same place has the next."""
+        return self.state.account_serial
+
+    @property
+    def now_ms(self) -> int:
+        """Up to where the market was lived; 0 for an account that is new."""
+        return self._clock.now_ms()
 
     def connect(self, sink: UpdateSink) -> None:
         """Send every later update to `sink`."""
@@ -73,52 +125,67 @@ class PaperExchange:
         ordered = {order.request.symbol for order in self.state.orders.values()}
         return frozenset(ordered.union(self.state.positions))
 
+    def held(self) -> frozenset[str]:
+        """Return the symbols with a position."""
+        return frozenset(self.state.positions)
+
     def mark(self, symbol: str, price: float) -> None:
         """Take the last price of a symbol whose bars are not played."""
-        self.state.marks[symbol] = price
+        self.state.marks[symbol] = self._changes.marks[symbol] = price
 
-    def open_bar(self, symbol: str, bar: np.void, open_ms: int, close_ms: int) -> None:
+    def open_bar(self, symbol: str, bar: Any, open_ms: int, close_ms: int) -> None:
         """Lay out one bar (a row of BAR) of `symbol` from `open_ms` to `close_ms`."""
         market = self._market(symbol)
         row: Any = bar.item()
         market.liquidity.open_bar(row, open_ms, close_ms)
-        self._laid_out[symbol] = market
+        self._laid_out[symbol] = self._changes.liquidity[symbol] = market
         self._horizon_ms = max(self._horizon_ms, close_ms)
         self._schedule(symbol, market)
 
-    def play(self) -> bool:
-        """Go on to the next thing that happens and tell it; False: all bars closed."""
-        self._horizon_ms = max(self._horizon_ms, self._clock.now_ms())
-        told = self._told
-        while self._agenda and self._agenda[0][0] <= self._horizon_ms:
-            due_ms, symbol = heapq.heappop(self._agenda)
-            market = self._markets[symbol]
-            if market.due_ms != due_ms:
-                continue
+    async def play(self, until_ms: int) -> bool:
+        """Go on to the next thing that happens and tell it; False: all bars closed.
+
+        `until_ms`: the end of the step, also where no bar was laid out for it.
+        """
+        return self._play(until_ms)
+
+    def _play(self, until_ms: int) -> bool:
+        self._horizon_ms = max(self._horizon_ms, self._clock.now_ms(), until_ms)
+        while (moment := self._agenda.take(self._horizon_ms)) is not None:
+            due_ms, symbol, market = moment
             now_ms = max(due_ms, self._clock.now_ms())
             self._clock.advance_to(now_ms)
             market.play(now_ms)
+            changes = self._changes
+            changes.orders[symbol] = changes.liquidity[symbol] = market
             self._schedule(symbol, market)
-            if self._told > told:
+            if changes.updates:
+                self._keep()
                 return True
         self._close_bars()
+        self._keep()
         return False
 
     def _close_bars(self) -> None:
         """End all bars; what is still to come is scheduled without a path."""
         self._clock.advance_to(self._horizon_ms)
         for symbol, market in self._laid_out.items():
-            self.state.marks[symbol] = market.liquidity.close_bar()
+            self.mark(symbol, market.liquidity.close_bar())
         self._laid_out.clear()
+        since_ms = self._horizon_ms - self._settings.refill_ms
+        self._changes.bars_closed = True
+        self._changes.liquidity = {
+            symbol: market
+            for symbol, market in self._markets.items()
+            if market.orders and market.liquidity.taken_since(since_ms)
+        }
         self._agenda.clear()
         self._markets = {s: m for s, m in self._markets.items() if m.orders}
         for symbol, market in self._markets.items():
             self._schedule(symbol, market)
 
     def _schedule(self, symbol: str, market: Market) -> None:
-        due_ms = market.plan(self._clock.now_ms())
-        if due_ms < NEVER_MS:
-            heapq.heappush(self._agenda, (due_ms, symbol))
+        self._agenda.plan(symbol, market, self._clock.now_ms())
 
     def _market(self, symbol: str) -> Market:
         market = self._markets.get(symbol)
@@ -130,9 +197,20 @@ class PaperExchange:
         return market
 
     def _tell(self, update: ExchangeUpdate) -> None:
-        assert self._sink is not None, "connect a sink before the market is played"
-        self._told += 1
-        self._sink(update)
+        self._changes.updates.append(update)
+
+    def _keep(self) -> None:
+        """Put what has changed on file, and only then tell it.
+
+        What cannot be written stays to be written and told with what comes next.
+        """
+        changes = self._changes
+        if self._store is not None:
+            self._store.save(self.state, self._clock.now_ms(), changes)
+        self._changes = Changes()
+        if self._sink is not None:
+            for update in changes.updates:
+                self._sink(update)
 
     def _last_price(self, symbol: str) -> Decimal | None:
         market = self._laid_out.get(symbol)
@@ -147,6 +225,8 @@ class PaperExchange:
         """Take the order at once; it reaches the matching `latency_ms` from now."""
         instrument = self._instruments.get(request.symbol)
         reason = refusal(request, instrument, self._account)
+        if reason is None and self._ended(request.client_id) is not None:
+            reason = f"duplicate client id {request.client_id}"
         if reason is not None:
             return Refused(reason)
         now_ms, market = self._clock.now_ms(), self._market(request.symbol)
@@ -155,13 +235,14 @@ class PaperExchange:
         self.state.serial += 1
         order = PaperOrder(
             request,
-            exchange_id=f"paper-{self.state.serial}",
+            exchange_id=f"paper-{self.state.account_serial}-{self.state.serial}",
             arrival_ms=now_ms + self._settings.latency_ms,
         )
         self.state.orders[request.client_id] = order
         market.orders[request.client_id] = order
+        self._changes.orders[request.symbol] = market
         self._schedule(request.symbol, market)
-        return Placed(order.exchange_id)
+        return self._answered(order)
 
     async def cancel(self, symbol: str, client_id: str) -> Outcome:
         """Take a cancel; it reaches the matching `latency_ms` from now."""
@@ -170,8 +251,34 @@ class PaperExchange:
             return Refused(f"no live order {client_id} of {symbol}")
         if order.cancel_ms is None:
             order.cancel_ms = self._clock.now_ms() + self._settings.latency_ms
-            self._schedule(symbol, self._market(symbol))
+            self._changes.orders[symbol] = market = self._market(symbol)
+            self._schedule(symbol, market)
+        return self._answered(order)
+
+    def _answered(self, order: PaperOrder) -> Outcome:
+        try:
+            self._keep()
+        except ExchangeError as error:  # it lives, as long as this process does
+            return Unknown(str(error))
         return Placed(order.exchange_id)
+
+    async def fetch_order(self, symbol: str, client_id: str) -> OrderUpdate | None:
+        """Return how an order stands or how it ended; None: there never was one.
+
+        Without a store only the newest `fills_kept` ended orders are known.
+        """
+        order = self.state.orders.get(client_id)
+        if order is None:
+            word = self._ended(client_id)
+        else:
+            word = order.word(order.live_state, "", self._clock.now_ms())
+        return word if word is not None and word.symbol == symbol else None
+
+    def _ended(self, client_id: str) -> OrderUpdate | None:
+        word = self.state.ended.get(client_id)
+        if word is None and self._store is not None:
+            word = self._store.last_word(client_id)
+        return word
 
     async def fetch_open_orders(self) -> tuple[OpenOrder, ...]:
         """Return all live orders, those still on their way included."""
@@ -184,13 +291,22 @@ class PaperExchange:
         """Return all non-zero positions with their mean entry price."""
         return tuple(
             ExchangePosition(symbol, held.quantity, held.cost / held.quantity)
-            for symbol, held in self.state.positions.items()
+            for symbol, held in sorted(self.state.positions.items())
         )
 
     async def fetch_fills(self, since_ms: int) -> tuple[Fill, ...]:
         """Return the kept fills at or after `since_ms`, oldest first."""
-        return tuple(fill for fill in self.state.fills if fill.ts_ms >= since_ms)
+        kept = self.state.fills[-self._settings.fills_kept :]
+        return tuple(fill for fill in kept if fill.ts_ms >= since_ms)
+
+    async def fetch_balance(self) -> Decimal:
+        """Return cash plus what is held at cost."""
+        return self._account.balance()
 
     async def fetch_equity(self) -> Decimal:
         """Return balance plus unrealised result at the last prices."""
         return self._account.equity()
+
+    async def fetch_time(self) -> int:
+        """Return the market's time."""
+        return self._clock.now_ms()

@@ -95,6 +95,10 @@ class SimulatedExchange(ExchangePort, Protocol):
     """
 
     @property
+    def account_serial(self) -> int:
+        """The number of the account: a fresh one in the same place has the next."""
+
+    @property
     def now_ms(self) -> int:
         """Up to where its market was lived; 0 for an account that is new."""
 

@@ -12,7 +12,7 @@ from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.journal import Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
-from actors.risk.state import OrderRecord
+from actors.risk.records import OrderRecord, SignalSized
 
 
 class Entries:
@@ -63,8 +63,9 @@ class Entries:
                 signal.correlation, "limits", reason, str(value), str(threshold)
             )
 
-        if not state.gate_open:
-            return no("entries_closed", self._desk.machine.phase, "running")
+        if not (state.gate_open and state.settled):
+            phase = self._desk.machine.phase if state.settled else "not settled"
+            return no("entries_closed", phase, "running")
         quote = state.instruments[signal.symbol].quote
         if quote not in limits.ACCOUNT_QUOTES:
             return no("foreign_quote", quote, "a dollar quote")
@@ -127,8 +128,9 @@ class Entries:
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )
-        state.remember_signal(signal)
-        state.day = limits.opened(state.day, signal.symbol, sized.notional, desk.now_ms)
+        desk.account(SignalSized(signal), signal.symbol)
+        day, notional = desk.book.day, sized.notional
+        desk.set_day(limits.opened(day, signal.symbol, notional, desk.now_ms))
         return record
 
     def _sent(self, record: OrderRecord) -> None:

@@ -40,13 +40,13 @@ async def hold_everything(exchange: PaperExchange, row: Any) -> None:
                 **more,
             )
             await exchange.place(request)
-    play(exchange, row, 0)
+    await play(exchange, row, 0)
 
 
-def play(exchange: PaperExchange, row: Any, step: int) -> None:
+async def play(exchange: PaperExchange, row: Any, step: int) -> None:
     for symbol in sorted(exchange.active()):
         exchange.open_bar(symbol, row, step * MINUTE, (step + 1) * MINUTE)
-    while exchange.play():
+    while await exchange.play((step + 1) * MINUTE):
         pass
 
 
@@ -63,7 +63,7 @@ async def main() -> None:
     await hold_everything(exchange, row)
     opened = process_time_ns()
     for step in range(1, 1 + STEPS):
-        play(exchange, row, step)
+        await play(exchange, row, step)
     ended = process_time_ns()
     assert len(exchange.state.positions) == len(SYMBOLS)
     print(

@@ -205,7 +205,7 @@ class World:
             self.witness.bars[symbol] = row[0]
             self.witness.in_bar[symbol] = Decimal(0)
             self.exchange.open_bar(symbol, np.void(row[0]), open_ms, open_ms + MINUTE)
-        while self.exchange.play():
+        while await self.exchange.play(open_ms + MINUTE if step else 0):
             await self.check()
             await self.act()
         await self.check()

@@ -296,6 +296,8 @@ class _Facts:
     def __init__(self) -> None:
         self.kept: list[Published] = []
 
+    watched = True
+
     def publish(self, fact: Published) -> None:
         self.kept.append(fact)
 
@@ -310,11 +312,16 @@ async def living(
     facts = _Facts()
 
     def attach(engine: Engine) -> tuple[_Facts, tuple[SupervisorSpec, ...]]:
-        instruments = engine.description.instruments
-        engine.exchange = Venue(instruments, world.paper, engine.clock, world.equity)
+        assert isinstance(engine.exchange, Venue)
         engine.exchange.journal = engine.journal
         engine.wall = MarketClock(START_MS)  # type: ignore[assignment]  # a wall that stands still
         return facts, ()
+
+    @asynccontextmanager
+    async def open_venue(
+        market: MarketDescription, clock: MarketClock
+    ) -> AsyncIterator[Venue]:
+        yield Venue(market.instruments, world.paper, clock, world.equity)
 
     setup = EngineSetup(
         engine_id="sim",
@@ -329,6 +336,7 @@ async def living(
         resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
         supervision=world.supervision,
         preset=str(path),
+        exchange=open_venue,
     )
     async with open_engine(setup, attach) as engine:
         stage = Stage(world, engine, facts.kept)

@@ -107,7 +107,7 @@ class Desk:
         self.finish()
 
     def finish(self) -> None:
-        while self.exchange.play():
+        while self.exchange._play(0):
             pass
 
     @property

@@ -4,11 +4,13 @@ import math
 
 import pytest
 
-from actors.market.port import open_market
+from actors.cursor import Cursor
+from actors.market.port import History, open_market
 from config.settings import Settings
 from control.run import RunOptions, pace_of
 
-DEMO = open_market("demo", symbols=1, seed=1).describe()  # one-minute bars
+MARKET = open_market("demo", symbols=1, seed=1)  # one-minute bars
+DEMO = MARKET.describe()
 
 
 def options(speed: float, duration_ms: int | None = None) -> RunOptions:
@@ -21,6 +23,7 @@ def options(speed: float, duration_ms: int | None = None) -> RunOptions:
         speed=speed,
         duration_ms=duration_ms,
         data_dir=None,
+        fresh=False,
         start=True,
         exit_at_end=False,
         report=None,
@@ -33,10 +36,16 @@ def options(speed: float, duration_ms: int | None = None) -> RunOptions:
 def test_one_symbol_costs_the_others_a_quarter_of_a_bar_at_most(
     speed: float, seconds: float
 ) -> None:
-    assert pace_of(options(speed), DEMO, 0).step_seconds_max == seconds
+    assert pace_of(options(speed), DEMO).step_seconds_max == seconds
 
 
 def test_a_duration_counts_from_the_first_bar_that_is_traded() -> None:
-    pace = pace_of(options(60.0, duration_ms=3_600_000), DEMO, history_steps=10)
-    assert pace.end_ms == DEMO.start_ms + 10 * 60_000 + 3_600_000
-    assert pace_of(options(60.0), DEMO, 10).end_ms is None
+    cursor = Cursor(MARKET, History(3_600_000))
+    cursor.skip(10)
+    first_ms = cursor.last_close_ms
+    cursor.end_ms = first_ms + 120_000
+    assert [step.close_ts - first_ms for step in iter(cursor.next_step, None)] == [
+        60_000,
+        120_000,
+    ]
+    assert cursor.next_step() is None

@@ -198,7 +198,7 @@ async def test_live_orders_are_told_from_the_moment_they_are_taken() -> None:
         "mine", "AAA", Side.LONG, LIMIT, Decimal(1), limit_price=Decimal(90)
     )
     await desk.exchange.place(request)
-    assert await desk.exchange.fetch_open_orders() == (OpenOrder(request, "paper-1"),)
+    assert await desk.exchange.fetch_open_orders() == (OpenOrder(request, "paper-1-1"),)
     assert desk.exchange.active() == {"AAA"}
 
 

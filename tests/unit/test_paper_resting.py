@@ -131,8 +131,8 @@ async def test_a_cancel_takes_effect_after_the_latency() -> None:
     desk = Desk()
     await desk.place(Side.LONG, "1", LIMIT, limit_price="90")
     desk.open(FLAT)
-    assert desk.exchange.play()
-    assert await desk.exchange.cancel("AAA", "o1") == Placed("paper-1")
+    assert await desk.exchange.play(0)
+    assert await desk.exchange.cancel("AAA", "o1") == Placed("paper-1-1")
     desk.finish()
     assert desk.words("o1") == ["open:", "cancelled:user"]
     assert desk.updates[-1].ts_ms == 100
@@ -153,7 +153,7 @@ async def test_a_cancel_may_lose_the_race_to_a_fill() -> None:
     desk = Desk()
     await desk.place(Side.LONG, "1", LIMIT, limit_price="99.91")
     desk.open((100.0, 100.0, 40.0, 40.0))  # 99.90 at the ms of the cancel
-    assert desk.exchange.play()
+    assert await desk.exchange.play(0)
     assert isinstance(await desk.exchange.cancel("AAA", "o1"), Placed)
     desk.finish()
     assert desk.words("o1") == ["open:", "fill", "filled:"]

@@ -27,7 +27,7 @@ async def test_an_order_placed_inside_a_bar_trades_on_the_rest_of_it() -> None:
     desk = Desk()
     await desk.place(Side.LONG, "1")
     desk.open((100.0, 160.0, 100.0, 160.0), spread_bps=0.0)
-    assert desk.exchange.play()
+    assert await desk.exchange.play(0)
     assert desk.clock.now_ms() == 50
     await desk.place(Side.SHORT, "1")
     desk.finish()
@@ -187,7 +187,7 @@ async def test_symbols_trade_in_the_order_of_time_not_of_names() -> None:
 async def test_orders_arrive_and_end_when_no_bar_is_played_at_all() -> None:
     desk = Desk()
     await desk.place(Side.LONG, "1", expires_ms=MINUTE)
-    assert not desk.exchange.play()
+    assert not await desk.exchange.play(0)
     desk.clock.advance_to(50)
     desk.finish()
     assert desk.words("o1") == ["open:"]
