@@ -21,14 +21,14 @@ import trio
 
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import JournalError
-from actors.journal.audit import AuditRecord, seal
+from actors.journal.audit import seal
 from actors.journal.checksum import CHECKED, checksum
 from actors.journal.insert import StoredRow, fold_log, insert_batch
 from actors.journal.kinds import Kind
 from actors.journal.mark import Acknowledge
 from actors.journal.reader import JournalReader
 from actors.journal.schema import Opened
-from actors.journal.session import SessionEnded, SessionStarted
+from actors.journal.session import check_body
 from actors.journal.storage import Storage, translated
 from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
@@ -37,11 +37,6 @@ ROWS_FULL = 1_024
 ROWS_MAX = 16_384
 PAGES_LOGGED_MAX = 1_000
 """So many pages the write-ahead log gets before it is folded in; 4 KB each."""
-
-_BODIES: dict[Kind, tuple[type, ...]] = {
-    Kind.AUDIT: (AuditRecord,),
-    Kind.SESSION: (SessionStarted, SessionEnded),
-}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -134,7 +129,7 @@ class Journal:
         if kind in CHECKED:
             stored = (*row, checksum(columns, encoded))
         if kind is Kind.AUDIT or kind is Kind.SESSION:
-            _check_body(kind, body)
+            check_body(kind, body)
         if kind is Kind.AUDIT:
             previous, self._audit_head = self._audit_head, seal(row, self._audit_head)
             stored = (*row, previous, self._audit_head)
@@ -292,12 +287,3 @@ def _nothing() -> None:
 
 def _unmarked(_seq: int) -> None:
     """Stand in for the mark of a journal in memory."""
-
-
-def _check_body(kind: Kind, body: object) -> None:
-    """Refuse what the reader of these two kinds could not read back."""
-    expected = _BODIES[kind]
-    if not isinstance(body, expected):
-        names = " or ".join(one.__name__ for one in expected)
-        message = f"the body of a {kind} row is {names}, not {type(body).__name__}"
-        raise TypeError(message)
