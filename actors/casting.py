@@ -14,7 +14,14 @@ from actors.domain.translate import Translator
 from actors.exchange.port import SimulatedExchange
 from actors.feed import Feed, Listeners
 from actors.latency import Latency
-from actors.runtime import ActorRef, Budget, ChildSpec, MailboxSpec, Supervisor
+from actors.runtime import (
+    ActorRef,
+    Budget,
+    ChildSpec,
+    Latch,
+    MailboxSpec,
+    Supervisor,
+)
 from actors.runtime.clock import MarketClock
 from actors.setup import EngineSetup
 from actors.symbol import FAILED_BARS_KEPT, Past, SymbolActor
@@ -34,6 +41,7 @@ class Stage(msgspec.Struct, frozen=True):
     exchange: SimulatedExchange
     latency: Latency
     symbol_actors: dict[str, SymbolActor]  # the present incarnations, filled here
+    in_hand: Latch
     root: Callable[[], Supervisor]
 
 
@@ -99,7 +107,10 @@ class Casting:
         return Past(*window, failed)
 
     def _feed_spec(self, symbols: list[ActorRef[Any]]) -> ChildSpec:
-        listeners = Listeners(self._risk(), symbols, self._market_is_over)
+        stage = self._stage
+        listeners = Listeners(
+            self._risk(), symbols, self._market_is_over, stage.in_hand
+        )
 
         def make() -> Feed:
             return Feed(

@@ -13,7 +13,14 @@ import structlog
 
 from actors.domain.errors import EngineError
 from actors.domain.messages import Command, CommandAnswer, Role
-from actors.risk.requests import Began, Begin, BeginFailed, CommandRequest, Ended
+from actors.risk.requests import (
+    Began,
+    Begin,
+    BeginFailed,
+    CommandRequest,
+    Ended,
+    Recover,
+)
 from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
@@ -23,6 +30,8 @@ from config.preset import Preset
 log = structlog.get_logger(component="conductor")
 
 ANSWER_SECONDS = 5.0
+#: The exchange's truth is waited for so long before a start has failed.
+RECOVERY_SECONDS = 60.0
 MODES = ("paper",)
 #: After these, nothing runs: the feed that flattened under a kill switch ends too.
 ENDING = frozenset({"stop", "reset"})
@@ -92,7 +101,11 @@ class Conductor(Actor[Any]):
             ANSWER_SECONDS,
         )
         if answer.ok and cast is not None:
-            await self._bring_up(cast)
+            unsettled = await self._risk().ask(Recover, RECOVERY_SECONDS)
+            if unsettled:
+                self._risk().tell(BeginFailed(f"start failed: {unsettled}"))
+            else:
+                await self._bring_up(cast)
         request.reply.reply(answer)
 
     def _wanted(self, command: Command) -> tuple[Preset | str, Cast | None]:

@@ -2,7 +2,9 @@
 
 engine            one_for_one
 +-- money         one_for_all, 1 restart in 300 s, then the process stops
+|   +-- dispatch  carries requests to the exchange, each once
 |   +-- risk      owns orders, positions and the global state
+|   +-- reconcile asks the exchange for its truth
 +-- lead
 |   +-- conductor brings symbols and market up and down
 +-- symbols       one_for_one, 3 restarts in 60 s each, then that one is quarantined
@@ -38,8 +40,10 @@ from actors.journal import (
     open_journal,
 )
 from actors.latency import Latency
+from actors.risk.account import open_book
 from actors.risk.actor import RiskActor
-from actors.risk.desk import Ports
+from actors.risk.book import empty_book
+from actors.risk.dispatch import Halt
 from actors.risk.state import RiskState
 from actors.runtime import (
     ActorRef,
@@ -49,24 +53,22 @@ from actors.runtime import (
     ChildState,
     CrashReport,
     DeadLetters,
-    MailboxSpec,
+    Latch,
     OnExhausted,
     RefStatistics,
     Supervisor,
     SupervisorSpec,
     run_supervisor,
 )
-from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
 from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
+from actors.treasury import Sources, Treasury
 from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
-
-RISK_MAILBOX = MailboxSpec(capacity=65_536)
 
 
 class Engine:
@@ -93,9 +95,10 @@ class Engine:
         )
         clock.advance_to(max(self.cursor.last_close_ms, exchange.now_ms))
         self.latency = Latency()
-        self.risk_state = RiskState(
-            setup.equity_usd, clock.now_ms(), list(self.description.instruments)
-        )
+        self.risk_state = RiskState(empty_book(), list(self.description.instruments))
+        self.in_hand = Latch()
+        self.halt = Halt()
+        self.treasury = Treasury(self.halt, self.in_hand)
         self.market_over = trio.Event()
         self.dead_letters = DeadLetters()
         self.crashes = 0
@@ -109,20 +112,20 @@ class Engine:
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
-        self.risk: RiskActor  # the present incarnation, set by its factory
+
+    async def open_book(self) -> None:
+        """Know the account again, before anybody acts on it."""
+        market, now_ms = self.description.name, self.clock.now_ms()
+        self.risk_state.book = await open_book(
+            self.journal, self.exchange, market, now_ms
+        )
 
     # --- the tree -------------------------------------------------------------------
 
     def tree(self, extra: tuple[SupervisorSpec, ...]) -> SupervisorSpec:
         """Draw the tree."""
         limits = self.setup.supervision
-        money = SupervisorSpec(
-            "money",
-            (ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),),
-            strategy=Restarting.ONE_FOR_ALL,
-            group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
-            budget=Budget(0, limits.core_period_seconds),
-        )
+        self.treasury.sources = self._sources()
         lead = SupervisorSpec(
             "lead",
             (ChildSpec("conductor", self._make_conductor),),
@@ -148,23 +151,23 @@ class Engine:
         )
         return SupervisorSpec(
             "engine",
-            (money, lead, machine, symbols, market, *extra),
+            (self.treasury.group(limits), lead, machine, symbols, market, *extra),
             on_child_exhausted=OnExhausted.ESCALATE,
         )
 
-    def _make_risk(self) -> RiskActor:
+    def _sources(self) -> Sources:
         assert self.publisher is not None, "facts have somewhere to go"
-        ports = Ports(
+        return Sources(
             engine_id=self.setup.engine_id,
             clock=self.clock,
             wall=self.wall,
             exchange=self.exchange,
             journal=self.journal,
             publisher=self.publisher,
+            state=self.risk_state,
             position_changed=self._position_changed,
+            root=self.root,
         )
-        self.risk = RiskActor(ports, self.risk_state)
-        return self.risk
 
     def _make_conductor(self) -> Conductor:
         stage = Stage(
@@ -175,6 +178,7 @@ class Engine:
             self.exchange,
             self.latency,
             self.symbol_actors,
+            self.in_hand,
             self.root,
         )
         return Conductor(
@@ -203,7 +207,12 @@ class Engine:
     @property
     def risk_ref(self) -> ActorRef[Any]:
         """The risk actor's address."""
-        return self.risk.context.ref  # known before the tree has wholly started
+        return self.treasury.ref
+
+    @property
+    def risk(self) -> RiskActor:
+        """The risk actor's present incarnation."""
+        return self.treasury.risk
 
     async def ask_conductor(self, command: Command, seconds: float) -> CommandAnswer:
         """Start or stop, and wait for the end of it."""
@@ -265,6 +274,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
         setup.open_exchange(setup.market.describe(), clock) as exchange,
     ):
         engine = Engine(setup, journal, clock, exchange)
+        await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with run_supervisor(

@@ -56,6 +56,7 @@ class Listeners(msgspec.Struct, frozen=True):
     risk: ActorRef[Any]
     symbols: list[ActorRef[Any]]
     ended: Callable[[], None]  # the market is over
+    in_hand: Latch  # what the market waits for
 
 
 class Feed(Actor[Walk]):
@@ -81,7 +82,7 @@ class Feed(Actor[Walk]):
         self._index = {name: index for index, name in enumerate(self._names)}
         self._pace = pace
         self._latency = latency
-        self._latch = Latch()
+        self._latch = listeners.in_hand
         self.late_answers = 0
 
     async def on_start(self) -> None:

@@ -32,11 +32,14 @@ from actors.domain.views import (
 )
 from actors.engine import Engine
 from actors.risk.commands import RULES
+from actors.risk.protection import stop_confirmed
 from actors.risk.requests import CommandRequest
+from actors.risk.state import Visible
 from actors.runtime import AskRefused, AskTimeout, ChildState, deepest, format_tree
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
+HALTING = frozenset({"kill_switch", "emergency_stop"})
 LIFECYCLE = frozenset({"start", *ENDING})
 
 
@@ -53,6 +56,13 @@ class Projections:
         self._engine = engine
         self._began_ns = time.perf_counter_ns()
 
+    @property
+    def _visible(self) -> Visible:
+        """What is on the disk: a crash now would find all of it again."""
+        visible = self._engine.risk_state.visible
+        assert visible is not None, "the first desk has shown something"
+        return visible
+
     # --- reads ----------------------------------------------------------------------
 
     def status(self) -> Status:
@@ -63,21 +73,21 @@ class Projections:
         if preset is not None:
             slots = preset.risk.max_concurrent_positions - len(state.holdings())
         return Status(
-            state=self._engine.risk.desk.machine.phase,
+            state=self._visible.phase,
             preset=None if preset is None else preset.name,
             mode=state.mode,
             started_at=None if state.started_ms is None else iso(state.started_ms),
             slots=max(0, slots),
-            open_positions=len(state.positions),
+            open_positions=len(self._visible.positions),
             latency_ms=self._engine.latency.mean_ms(),
-            daily_r=float(state.day.realized_r),
-            consecutive_losses=state.day.consecutive_losses,
+            daily_r=float(self._visible.day.realized_r),
+            consecutive_losses=self._visible.day.consecutive_losses,
         )
 
     def metrics(self) -> EngineMetrics:
         """The seven fields of GET /metrics."""
         state = self._engine.risk_state
-        unit = state.day.kill_baseline * (
+        unit = state.book.day.kill_baseline * (
             Decimal("0.01")
             if state.preset is None
             else state.preset.risk.risk_per_trade
@@ -88,8 +98,8 @@ class Projections:
             avg_latency_ms=self._engine.latency.mean_ms(),
             total_signals=state.counts["signals"],
             total_trades=state.counts["trades"],
-            daily_pnl_r=float(state.day.realized_r),
-            max_drawdown_r=float(state.max_drawdown / unit),
+            daily_pnl_r=float(self._visible.day.realized_r),
+            max_drawdown_r=float(state.book.max_drawdown / unit),
         )
 
     def commands(self) -> tuple[CommandState, ...]:
@@ -105,7 +115,7 @@ class Projections:
 
     def transitions(self, limit: int) -> tuple[Transition, ...]:
         """The newest transitions, oldest first."""
-        history = tuple(self._engine.risk.desk.machine.history)
+        history = self._visible.history
         return history[-limit:] if limit > 0 else ()
 
     def symbols(self) -> tuple[SymbolRow, ...]:
@@ -183,19 +193,21 @@ class Projections:
 
     def positions(self) -> tuple[PositionView, ...]:
         """Open positions, then the newest closed ones."""
-        state, protection = self._engine.risk_state, self._engine.risk.protection
-        opened = tuple(protection.view(p) for p in state.positions.values())
+        seen, mode = self._visible, self._engine.risk_state.mode
+        opened = tuple(
+            ledger.view(p, mode, stop_confirmed=stop_confirmed(p, seen.orders))
+            for p in seen.positions.values()
+        )
         closed = tuple(
-            ledger.view(p, state.mode, stop_confirmed=False)
-            for p in reversed(state.closed)
+            ledger.view(p, mode, stop_confirmed=False) for p in reversed(seen.closed)
         )
         return opened + closed
 
     def orders(self) -> tuple[OrderView, ...]:
         """Live orders, then the newest ended ones."""
-        state = self._engine.risk_state
-        live = tuple(order.view() for order in state.orders.values())
-        return live + tuple(order.view() for order in reversed(state.ended))
+        seen = self._visible
+        live = tuple(order.view() for order in seen.orders.values())
+        return live + tuple(order.view() for order in reversed(seen.ended))
 
     def alerts(self) -> tuple[Alert, ...]:
         """The newest alerts, newest first."""
@@ -228,6 +240,8 @@ class Projections:
             message = f"unknown command {command.name!r}; known: {', '.join(RULES)}"
             now_ms = self._engine.wall.now_ms()
             return CommandAnswer(command.id, False, 400, message, now_ms)
+        if command.name in HALTING:  # before anything else is sent, at once
+            self._engine.halt.reason = f"{command.name} by {command.principal}"
         if command.name in LIFECYCLE:
             return await self._engine.ask_conductor(command, LIFECYCLE_SECONDS)
         answer: CommandAnswer = await self._engine.risk_ref.ask(

@@ -100,6 +100,11 @@ class Hub:
 
     # --- the engine's side -------------------------------------------------------
 
+    @property
+    def watched(self) -> bool:
+        """A client may come at any moment, and reads are answered from here too."""
+        return True
+
     def publish(self, fact: Published) -> None:
         """Take one fact: constant work, no encoding, no waiting, no error."""
         self._serial += 1

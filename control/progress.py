@@ -29,6 +29,6 @@ def progress_line(engine: Engine) -> str:
     return (
         f"{moment:%Y-%m-%d %H:%M}{share}  {engine.risk.desk.machine.phase}  "
         f"{cursor.bars_taken} bars  {state.counts['signals']} signals  "
-        f"{len(state.positions)} open  {state.counts['trades']} trades  "
+        f"{len(state.book.positions)} open  {state.counts['trades']} trades  "
         f"equity {state.equity:.2f}"
     )

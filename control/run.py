@@ -66,6 +66,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Silence:
     """A publisher for a run that nobody watches."""
 
+    watched = False
+
     def publish(self, fact: Published) -> None:
         """Let the fact go: it is in the journal."""
 
@@ -211,8 +213,8 @@ async def _start(view: Projections, options: RunOptions) -> int:
 async def _stop(engine: Engine, view: Projections) -> None:
     """Stop what runs; say what is latched."""
     state = engine.risk_state
-    if state.kill is not None:
-        say.print(f"kill switch {state.kill.phase}: {state.kill.reason}")
+    if state.book.kill is not None:
+        say.print(f"kill switch {state.book.kill.phase}: {state.book.kill.reason}")
     if engine.risk.commands.forbidden("stop"):
         say.print(f"the engine is {engine.risk.desk.machine.phase}")
         return

@@ -56,8 +56,19 @@ class TradePhase(StrEnum):
     DUST = "DUST"
 
 
+class KillPhase(StrEnum):
+    """The kill switch: what it has done and what it still has to do."""
+
+    ARMED = "ARMED"
+    CANCELLING = "CANCELLING"
+    FLATTENING = "FLATTENING"
+    CONFIRMED_FLAT = "CONFIRMED_FLAT"
+    LATCHED = "LATCHED"
+
+
 Key = TypeVar("Key", bound=StrEnum)
 P, S, T, O = Phase, SymbolPhase, TradePhase, OrderState  # noqa: E741 - four columns that must fit a table
+K = KillPhase
 
 # fmt: off
 GLOBAL_MACHINE: Mapping[Phase, frozenset[Phase]] = {
@@ -107,6 +118,14 @@ ORDER_MACHINE: Mapping[OrderState, frozenset[OrderState]] = {
     O.CANCELLED:  frozenset({O.PARTIAL, O.FILLED}),  # a late fill is applied, always
     O.REFUSED:    frozenset(),
     O.ABSENT:     frozenset({O.PARTIAL, O.FILLED}),
+}
+
+KILL_MACHINE: Mapping[KillPhase, frozenset[KillPhase]] = {
+    K.ARMED:          frozenset({K.CANCELLING}),
+    K.CANCELLING:     frozenset({K.FLATTENING}),
+    K.FLATTENING:     frozenset({K.CANCELLING, K.CONFIRMED_FLAT}),  # an entry turned up
+    K.CONFIRMED_FLAT: frozenset({K.CANCELLING, K.LATCHED}),
+    K.LATCHED:        frozenset({K.CANCELLING, K.ARMED}),  # a late fill; a person's reset
 }
 # fmt: on
 

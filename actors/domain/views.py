@@ -143,5 +143,9 @@ class EngineView(Protocol):
 class Publisher(Protocol):
     """Where the engine's facts go out. `publish` never blocks and never raises."""
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody may be looking: facts are then written without delay."""
+
     def publish(self, fact: Published) -> None:
         """Take one fact; event topics are never conflated, state topics may be."""

@@ -1,6 +1,6 @@
 """Reads the journal back: by kind, in the order of all, as sessions, and as proof."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +10,7 @@ import msgspec
 
 from actors.domain.errors import JournalError
 from actors.journal.kinds import Kind, Row
+from actors.journal.replaying import newest_of, newest_of_order, page_of
 from actors.journal.schema import SCHEMA_VERSION, audit_chain, check
 from actors.journal.session import SessionEnded, SessionStarted, SessionSummary
 from actors.journal.storage import Storage, open_storage, translated
@@ -89,6 +90,37 @@ class JournalReader:
         return await self._read(
             lambda database: _as_rows(database.execute(query, bindings))
         )
+
+    async def replay(
+        self, kinds: Sequence[Kind], *, after: int = 0
+    ) -> AsyncIterator[tuple[Row, ...]]:
+        """Yield every row of these kinds with seq over `after`, a page at a time.
+
+        The rows are in the order they were appended, over all these kinds; the others
+        are not touched, however many they are.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        while page := await self._read(page_of(kinds, after)):
+            yield page
+            after = page[-1].seq
+
+    async def newest(self, kind: Kind) -> Row | None:
+        """Return the row of this kind that was appended last; None: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return await self._read(newest_of(kind))
+
+    async def find_order(self, client_id: str) -> Row | None:
+        """Return the newest row of one order, INTENT or ORDER; None: never journalled.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return await self._read(newest_of_order(client_id))
 
     async def sessions(self) -> tuple[SessionSummary, ...]:
         """Return every run in the order of starting.

@@ -70,6 +70,8 @@ class Journal:
         self.read = reader
         self.rows, self.history = reader.rows, reader.history
         self.sessions, self.verify = reader.sessions, reader.verify
+        self.replay, self.newest = reader.replay, reader.newest
+        self.find_order = reader.find_order
         self.session = session
         self._storage = storage
         self._path = reader.path
@@ -90,9 +92,10 @@ class Journal:
         self._durable_now: Callable[[], None] = _nothing
 
     def watch(self, taking: Callable[[], None], durable: Callable[[], None]) -> None:
-        """Hear of every write: `taking` when all that waits is taken into one, and
-        `durable` when that is on the disk. Nothing else happens between append and
-        `taking`, so what is seen then is what the disk will hold.
+        """Hear of every write.
+
+        `taking` is called when all that waits is taken into one write: what is seen
+        then is what the disk will hold. `durable` is called when it is on the disk.
         """
         self._taking, self._durable_now = taking, durable
 
@@ -163,6 +166,20 @@ class Journal:
         while self._appended - self._durable >= ROWS_FULL:
             self.raise_if_failed()
             await self._written.park()
+
+    @property
+    def appended(self) -> int:
+        """The sequence number of the newest row."""
+        return self._appended
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything appended is on the disk."""
+        return self._appended == self._durable
+
+    def write_soon(self) -> None:
+        """Start a write of what waits; never waits for it."""
+        self._bell.set()
 
     def statistics(self) -> JournalStatistics:
         """Return the writer's counters."""

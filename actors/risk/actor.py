@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from actors.domain import limits
 from actors.domain.messages import (
     Alert,
     Findings,
@@ -22,23 +21,29 @@ from actors.domain.messages import (
     WatchedBar,
 )
 from actors.domain.orders import Fill, OrderUpdate
-from actors.domain.phases import Phase, SymbolPhase
+from actors.domain.phases import SymbolPhase
+from actors.domain.truth import Truth
 from actors.risk.commands import Commands
 from actors.risk.desk import Desk, Ports
+from actors.risk.dispatch import Answered
 from actors.risk.entries import Entries
 from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill
+from actors.risk.life import Life
 from actors.risk.orders import OrderBook
 from actors.risk.positions import Positions
 from actors.risk.protection import Protection
+from actors.risk.records import ForeignFill, OrderRecord
 from actors.risk.requests import (
     Began,
     Begin,
     BeginFailed,
     CommandRequest,
     Ended,
+    Recover,
 )
-from actors.risk.state import OrderRecord, RiskState
+from actors.risk.settlement import Settlement
+from actors.risk.state import RiskState
 from actors.runtime import Actor, ChildState, Down
 
 log = structlog.get_logger(component="risk")
@@ -72,6 +77,10 @@ class RiskActor(Actor[Any]):
         self._kill = Kill(self.desk, orders, protection)
         self.commands = Commands(self.desk, orders, protection, self._kill)
         self._follower = Follower(self.desk, protection)
+        self.settlement = Settlement(
+            self.desk, orders, protection, self._fill, self._order_ended
+        )
+        self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             Findings: self._found,
@@ -79,11 +88,14 @@ class RiskActor(Actor[Any]):
             WatchedBar: self._positions.bar,
             Fill: self._fill,
             OrderUpdate: self._order_update,
-            CommandRequest: self._command,
-            Begin: self._begin,
-            Began: self._began,
-            BeginFailed: self._begin_failed,
-            Ended: self._ended,
+            Answered: self._answered,
+            Truth: self._truth,
+            CommandRequest: self._life.command,
+            Begin: self._life.begin,
+            Recover: self._life.recover,
+            Began: self._life.began,
+            BeginFailed: self._life.begin_failed,
+            Ended: self._life.ended,
             SymbolDown: self._symbol_down,
             MarketEnded: self._market_ended,
             Down: self._child_down,
@@ -97,20 +109,13 @@ class RiskActor(Actor[Any]):
         at the exchange, and open positions go on being managed.
         """
         if self.context.incarnation > 1:
-            state = self.desk.state
-            state.gate_open = state.pause_wanted = False
-            state.building = state.sizing = None
-            reason = "the risk actor crashed and started again"
-            if self.desk.machine.allows(Phase.ERROR):
-                self.desk.machine.move(Phase.ERROR, reason)
-            self.desk.alert("critical", "internal", reason, "entries refused; retry")
-            self._orders.doubt()
-            await self.protection.restore()
+            await self._life.resurrect()
 
     async def handle(self, message: Any) -> None:
         """Take one message to its handler."""
         self.desk.state.counts["messages"] += 1
         await self._handlers[type(message)](message)
+        self.desk.outbox.hurry()
 
     # --- the step -------------------------------------------------------------------
 
@@ -118,11 +123,11 @@ class RiskActor(Actor[Any]):
         """Keep what a symbol found until the step has closed."""
         self._step.setdefault(findings.symbol, []).append(findings)
 
-    async def _step_closed(self, step: StepClosed) -> None:
+    async def _step_closed(self, _step: StepClosed) -> None:
         """Weigh everything the step brought, in a fixed order."""
         desk, state = self.desk, self.desk.state
         state.counts["cycles"] += 1
-        state.day = limits.roll(state.day, state.equity, step.ts_ms)
+        self.desk.roll_day()
         await self._kill.check()
         signals: list[Signal] = []
         for symbol in sorted(self._step):
@@ -131,17 +136,47 @@ class RiskActor(Actor[Any]):
         self._step.clear()
         if signals:
             await self._entries.consider(signals)
+        self.settlement.look_if_due()
+        desk.snapshot_if_due()
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
 
     # --- the exchange's word --------------------------------------------------------
 
     async def _fill(self, fill: Fill) -> None:
-        record = self._orders.apply_fill(fill)
+        """Apply a fill exactly once, whatever its order's state."""
+        known = await self._orders.recall(fill.client_id)
+        if known is None:
+            self._foreign_fill(fill)
+            return
+        record = self._orders.apply_fill(known, fill)
         if record is None:
             return
         await self._positions.filled(record, fill)
         if not record.live:
             await self._order_ended(record)
+        await self._confirm_kill()
+
+    def _foreign_fill(self, fill: Fill) -> None:
+        """Note a fill that nobody here ordered, once."""
+        if fill.trade_id in self.desk.book.foreign:
+            return
+        self.desk.account(ForeignFill(fill.trade_id), fill.symbol)
+        self.desk.halt_symbol(
+            fill.symbol,
+            f"foreign fill {fill.trade_id}: {fill.side} {fill.quantity} at "
+            f"{fill.price} belongs to no order of ours",
+        )
+
+    async def _answered(self, late: Answered) -> None:
+        """Take an answer that the exchange gave late."""
+        record = await self._orders.answered(late)
+        if record is not None and not record.live:
+            await self._order_ended(record)
+
+    async def _truth(self, truth: Truth) -> None:
+        """Settle what the exchange's answers settle, and go on with what waited."""
+        await self.settlement.judge(truth)
+        self._life.told(truth)
         await self._confirm_kill()
 
     async def _order_update(self, update: OrderUpdate) -> None:
@@ -152,7 +187,7 @@ class RiskActor(Actor[Any]):
 
     async def _confirm_kill(self) -> None:
         """Go on flattening at once: there may be no next step."""
-        if self.desk.state.kill is not None:
+        if self.desk.book.kill is not None:
             await self._kill.check()
 
     async def _order_ended(self, record: OrderRecord) -> None:
@@ -163,58 +198,14 @@ class RiskActor(Actor[Any]):
         else:
             self._entries.failed(record)
 
-    # --- life ------------------------------------------------------------------------
-
-    async def _command(self, request: CommandRequest) -> None:
-        request.reply.reply(await self.commands.carry_out(request.command))
-
-    async def _begin(self, request: Begin) -> None:
-        desk, state = self.desk, self.desk.state
-        before = desk.machine.phase
-        refusal = self.commands.forbidden(request.command.name)
-        if refusal:
-            message, ok = refusal, False
-        elif isinstance(request.preset, str):
-            message, ok = request.preset, False
-        else:
-            state.preset = request.preset
-            state.timeframe_ms = request.timeframe_ms
-            state.started_ms = desk.ports.wall.now_ms()
-            state.unavailable.clear()  # every symbol's actor is a new one
-            message, ok = f"started with {request.preset.name}", True
-            desk.machine.move(Phase.INITIALIZING, message)
-        request.reply.reply(
-            self.commands.answer(request.command, before, message, ok=ok)
-        )
-
-    async def _began(self, began: Began) -> None:
-        if self.desk.machine.phase is not Phase.INITIALIZING:
-            return  # stopped or killed while the symbols came up
-        state = self.desk.state
-        state.gate_open = state.running = True
-        self.desk.machine.move(Phase.SCANNING, f"{began.symbols} symbols run")
-        for symbol in state.positions:
-            self.desk.ports.position_changed(symbol, True)
-        self.desk.lead("positions were open")
-
-    async def _begin_failed(self, failed: BeginFailed) -> None:
-        self.desk.machine.move(Phase.ERROR, failed.reason)
-        self.desk.alert("error", "internal", failed.reason, "the engine did not start")
-
-    async def _ended(self, ended: Ended) -> None:
-        self.desk.state.armed.clear()
-        self.desk.state.running = False
-        idle = self.desk.machine.phase is Phase.STOPPED
-        if idle:
-            self.desk.machine.move(Phase.IDLE, ended.reason)
-        ended.reply.reply(idle)
+    # --- the rest of the world -------------------------------------------------------
 
     async def _symbol_down(self, down: SymbolDown) -> None:
         """Refuse a symbol's entries while its actor is away; its stop stands."""
         state = self.desk.state
         if down.phase not in UNAVAILABLE:
             state.unavailable.pop(down.symbol, None)
-            if down.symbol in state.positions:
+            if down.symbol in state.book.positions:
                 self.desk.ports.position_changed(down.symbol, True)
             return
         state.unavailable[down.symbol] = f"{down.phase}: {down.reason}"
@@ -251,5 +242,5 @@ class RiskActor(Actor[Any]):
         """Close what is open at the end of a recording."""
         self.desk.state.gate_open = False
         await self._kill.cancel_entries()
-        for position in list(self.desk.state.positions.values()):
+        for position in list(self.desk.book.positions.values()):
             await self.protection.close(position, "end_of_market")

@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 import msgspec
 
+from actors.domain.crash_points import CrashPoint
 from actors.domain.messages import Command, CommandAnswer
-from actors.domain.phases import RUNNING_PHASES, Phase
+from actors.domain.phases import RUNNING_PHASES, KillPhase, Phase
 from actors.domain.views import CommandState
 from actors.journal import AuditRecord, Kind
 from actors.risk.desk import Desk
 from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
+from actors.risk.records import GateChanged
+from actors.runtime.crash import reached
 from config.errors import ConfigError
 from config.load import load_preset, preset_names
 
@@ -116,9 +119,10 @@ class Commands:
         """Close the gate, cancel entries, and move to STOPPED."""
         desk, state = self._desk, self._desk.state
         state.gate_open = state.pause_wanted = False
+        reached(CrashPoint.STOP_GATE_CLOSED)
         await self._kill.cancel_entries()
         desk.machine.move(Phase.STOPPED, "stop requested")
-        held = len(state.positions)
+        held = len(state.book.positions)
         if held:
             return f"stopped; {held} open positions keep their stops at the exchange"
         return "stopped; no open position"
@@ -130,19 +134,21 @@ class Commands:
             return "already paused"
         state.gate_open = False
         state.pause_wanted = True
+        desk.account(GateChanged(paused=True))
         desk.lead("pause requested")
         return "paused: no new entries; open positions stay managed"
 
     async def resume(self, _command: Command) -> str:
         """Open the gate again."""
         desk, state = self._desk, self._desk.state
-        if state.kill is not None:
+        if state.book.kill is not None:
             msg = "resume refused: the kill switch is latched; reset it first"
             raise Refusal(msg)
         state.pause_wanted = False
         state.gate_open = True
+        desk.account(GateChanged(paused=False))
         if desk.machine.phase is Phase.PAUSED:
-            back = Phase.MANAGING if state.positions else Phase.SCANNING
+            back = Phase.MANAGING if state.book.positions else Phase.SCANNING
             desk.machine.move(back, "resume requested")
         return f"resumed: {desk.machine.phase}"
 
@@ -152,18 +158,22 @@ class Commands:
         if not state.running:
             msg = "retry refused: no market runs; reset, then start"
             raise Refusal(msg)
-        back = Phase.MANAGING if state.positions else Phase.SCANNING
+        back = Phase.MANAGING if state.book.positions else Phase.SCANNING
         desk.machine.move(back, "retry requested")
         state.gate_open = True
+        desk.account(GateChanged(paused=False))
         return f"retrying: {back}"
 
     async def reset(self, _command: Command) -> str:
         """Release a latched kill switch, or leave ERROR, to IDLE."""
         desk, state = self._desk, self._desk.state
-        if state.kill is not None and not state.kill.confirmed_flat:
+        if (
+            state.book.kill is not None
+            and state.book.kill.phase is not KillPhase.LATCHED
+        ):
             msg = (
                 "reset refused: the kill switch is still flattening, "
-                f"{len(state.positions)} positions open; wait for LATCHED"
+                f"{len(desk.book.positions)} positions open; wait for LATCHED"
             )
             raise Refusal(msg)
         state.gate_open = False
@@ -184,17 +194,18 @@ class Commands:
     async def kill_switch(self, command: Command) -> str:
         """Trip the kill switch."""
         reason = str(command.args.get("reason") or command.name)
-        kill, held = self._desk.state.kill, len(self._desk.state.positions)
+        kill, held = self._desk.book.kill, len(self._desk.book.positions)
         if kill is not None:
             return f"tripped already: {kill.phase}, {kill.reason}"
         if not self._desk.machine.allows(Phase.EMERGENCY):
+            self._desk.ports.halt.reason = None
             return f"nothing runs and nothing enters; {held} positions keep their stops"
         await self._kill.trip(reason)
         return f"kill switch tripped: {reason}; flattening, then latched until reset"
 
     async def panic_exit(self, _command: Command) -> str:
         """Close every position at market; nothing else changes."""
-        held = list(self._desk.state.positions.values())
+        held = list(self._desk.book.positions.values())
         for position in held:
             await self._protection.close(position, "panic_exit")
         return f"closing {len(held)} positions at market"
@@ -209,7 +220,7 @@ class Commands:
         oldest_ms = self._desk.now_ms - minutes * MINUTE_MS
         held = [
             position
-            for position in self._desk.state.positions.values()
+            for position in self._desk.book.positions.values()
             if position.opened_ms <= oldest_ms
         ]
         for position in held:

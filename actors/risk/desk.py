@@ -1,6 +1,7 @@
 """The risk actor's desk: its ports, its state, and the one way facts leave it.
 
-Every fact is journalled before it is visible; `publish` comes after `append`.
+The book changes only by what is journalled (`record`), and a fact is visible only once
+it is on the disk (the outbox).
 """
 
 from collections.abc import Callable
@@ -10,7 +11,11 @@ from typing import Any
 import msgspec
 import structlog
 
-from actors.domain import ids
+from actors.clockguard import ClockVerdict
+from actors.domain import ids, limits
+from actors.domain.crash_points import CrashPoint
+from actors.domain.freshness import Judgement
+from actors.domain.limits import Day
 from actors.domain.messages import (
     Alert,
     Message,
@@ -20,15 +25,24 @@ from actors.domain.messages import (
     WhyNot,
 )
 from actors.domain.phases import Phase
+from actors.domain.truth import Look
 from actors.domain.views import Publisher, WhyRow
 from actors.exchange.port import ExchangePort
 from actors.journal import Checkpoint, Journal, Kind, Stage
+from actors.risk.book import Book
+from actors.risk.dispatch import Dispatcher, Halt
 from actors.risk.machine import GlobalMachine
+from actors.risk.outbox import Outbox
+from actors.risk.records import AccountChange, Money, SymbolHalted
 from actors.risk.state import RiskState
 from actors.runtime.clock import Clock
+from actors.runtime.crash import reached
 from config.preset import Preset
 
 log = structlog.get_logger(component="risk")
+
+#: Rows of the book between two snapshots.
+SNAPSHOT_ROWS = 5_000
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -38,10 +52,19 @@ class Ports(msgspec.Struct, frozen=True):
     clock: Clock  # market time
     wall: Clock
     exchange: ExchangePort
+    dispatcher: Dispatcher
+    halt: Halt
     journal: Journal
     publisher: Publisher
     #: Told when a symbol's position opens (True) or ends (False).
     position_changed: Callable[[str, bool], None]
+    #: Has the exchange asked for its truth; the answer comes as a Truth.
+    look: Callable[[Look], None]
+    #: A price of now that no signal is made from; None: UNKNOWN.
+    reference: Callable[[str], Decimal | None] = lambda _symbol: None
+    #: A simulated market's time is the exchange's, and its data is of now.
+    clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
+    feed: Callable[[str], Judgement | None] = lambda _symbol: None
 
 
 class Decision(Message, frozen=True):
@@ -62,7 +85,15 @@ class Desk:
         self.state = state
         if state.machine is None:
             state.machine = GlobalMachine(ports.clock, self._record_transition)
-        self.machine = state.machine  # a restart of the actor does not forget it
+            state.outbox = Outbox(ports.journal, ports.publisher, state)
+        # A restart of the actor forgets neither.
+        assert state.outbox is not None, "it is made with the machine"
+        self.machine, self.outbox = state.machine, state.outbox
+
+    @property
+    def book(self) -> Book:
+        """What a restart must know; changed by `record` alone."""
+        return self.state.book
 
     @property
     def preset(self) -> Preset:
@@ -85,9 +116,38 @@ class Desk:
         """Journal one fact."""
         self.ports.journal.append(kind, body, symbol=symbol, correlation=correlation)
 
+    def record(
+        self,
+        kind: Kind,
+        body: Any,
+        symbol: str | None = None,
+        correlation: str | None = None,
+    ) -> None:
+        """Journal a fact of the book and let the book follow it."""
+        journal = self.ports.journal
+        seq = journal.append(kind, body, symbol=symbol, correlation=correlation)
+        self.book.apply(kind, body)
+        self.state.changed.note(kind, body, seq)
+        self.state.rows_since_snapshot += 1
+
+    def snapshot(self) -> None:
+        """Journal the whole book: a replay begins here."""
+        self.append(Kind.SNAPSHOT, self.book)
+        self.state.rows_since_snapshot = 0
+        reached(CrashPoint.SNAPSHOT_APPENDED)
+
+    def snapshot_if_due(self) -> None:
+        """Bound the replay: a snapshot after so many rows of the book."""
+        if self.state.rows_since_snapshot >= SNAPSHOT_ROWS:
+            self.snapshot()
+
+    def account(self, change: AccountChange, symbol: str | None = None) -> None:
+        """Journal a change of the account."""
+        self.record(Kind.ACCOUNT, change, symbol)
+
     def publish(self, topic: str, kind: str, payload: Any) -> None:
-        """Let a journalled fact be seen."""
-        self.ports.publisher.publish(Published(topic, kind, self.now_ms, payload))
+        """Let a fact be seen once its row is on the disk."""
+        self.outbox.put(Published(topic, kind, self.now_ms, payload))
 
     def _record_transition(self, step: Transition) -> None:
         self.append(Kind.TRANSITION, step, step.symbol)
@@ -168,14 +228,42 @@ class Desk:
             did=fact.action,
         )
 
+    def halt_symbol(self, symbol: str, reason: str) -> None:
+        """Take no more entries in a symbol until a person decides."""
+        if symbol in self.book.halted:
+            return
+        self.account(SymbolHalted(symbol, reason), symbol)
+        self.alert(
+            "critical",
+            "exchange",
+            reason,
+            "entries in this symbol are refused until a person decides",
+            symbol,
+        )
+
     def next_intent(self, correlation: str, purpose: str) -> str:
         """Name the next intent; the serial makes a repeated purpose distinct."""
-        self.state.serial += 1
-        return ids.intent_id(correlation, purpose, self.state.serial)
+        return ids.intent_id(correlation, purpose, self.book.serial + 1)
+
+    def set_day(self, day: Day) -> None:
+        """Journal the day's new figures, if they are new."""
+        if day != self.book.day:
+            self._money(self.book.cash, day, "")
+
+    def roll_day(self) -> None:
+        """Move to the present UTC day, and keep the equity's high."""
+        state = self.state
+        self.set_day(limits.roll(self.book.day, state.equity, self.now_ms))
 
     def spend(self, realized: Decimal, fee: Decimal) -> None:
         """Book a realised result and a fee; the equity low is measured at once."""
-        state = self.state
-        state.cash += realized - fee
-        drawdown = state.day.equity_high - state.equity
-        state.max_drawdown = max(state.max_drawdown, drawdown)
+        self._money(self.book.cash + realized - fee, self.book.day, "")
+
+    def adjust_cash(self, cash: Decimal, reason: str) -> None:
+        """Take the exchange's balance for ours; the row says why."""
+        self._money(cash, self.book.day, reason)
+
+    def _money(self, cash: Decimal, day: Day, reason: str) -> None:
+        drawdown = day.equity_high - cash - self.state.unrealized
+        deepest = max(self.book.max_drawdown, drawdown)
+        self.account(Money(cash, day, deepest, reason))

@@ -84,6 +84,6 @@ class Follower:
         self._desk.append(Kind.DECISION, row, symbol, finding.correlation)
 
     async def _strategy_exit(self, symbol: str, wish: ExitSignal) -> None:
-        position = self._desk.state.positions.get(symbol)
+        position = self._desk.book.positions.get(symbol)
         if position is not None and position.side is wish.side:
             await self._protection.close(position, wish.reason)

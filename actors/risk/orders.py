@@ -12,7 +12,8 @@ import msgspec
 import trio
 
 from actors.domain import ids
-from actors.domain.errors import ExchangeError, IllegalTransition
+from actors.domain.crash_points import CrashPoint
+from actors.domain.errors import IllegalTransition
 from actors.domain.orders import (
     Fill,
     OrderRequest,
@@ -21,19 +22,23 @@ from actors.domain.orders import (
     Outcome,
     Placed,
     Refused,
-    Unknown,
 )
-from actors.domain.phases import LIVE_ORDER_STATES, ORDER_MACHINE, check
+from actors.domain.phases import ORDER_MACHINE, check
+from actors.exchange.outcome import Act
 from actors.journal import Kind
 from actors.risk.desk import Desk
-from actors.risk.state import OrderRecord
+from actors.risk.dispatch import Answered
+from actors.risk.records import OrderRecord
+from actors.runtime.crash import reached
 
-#: An answer is waited for so long; after that it is Unknown, not a refusal.
-ANSWER_SECONDS_MAX = 10.0
+#: The exchange has confirmed these.
+STANDING = frozenset({OrderState.OPEN, OrderState.PARTIAL})
+#: Whether these exist at all is still open.
+UNSEEN = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 
 
 class OrderBook:
-    """Plans, sends, cancels and follows orders. The only caller of the exchange."""
+    """Plans, sends, cancels and follows orders. The only one who asks for either."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -48,14 +53,15 @@ class OrderBook:
         risk_usd: Decimal = Decimal(0),
         notional: Decimal = Decimal(0),
     ) -> OrderRecord:
-        """Journal an intent and reserve its worst case; `send` must follow a commit.
+        """Journal an intent and reserve its worst case; `send` must follow.
 
         `request.client_id` is filled in here: a pure function of engine and intent.
         """
+        reached(CrashPoint.INTENT_RECEIVED)
         desk = self._desk
         intent = desk.next_intent(correlation, purpose)
         client_id = ids.client_order_id(desk.ports.engine_id, intent, 1)
-        assert client_id not in desk.state.orders, "one live order for each intent"
+        assert desk.book.find(client_id) is None, "one order for each intent"
         record = OrderRecord(
             request=msgspec.structs.replace(request, client_id=client_id),
             intent=intent,
@@ -68,8 +74,8 @@ class OrderBook:
             risk_usd=risk_usd,
             notional=notional,
         )
-        desk.append(Kind.INTENT, record, request.symbol, correlation)
-        desk.state.orders[client_id] = record
+        desk.record(Kind.INTENT, record, request.symbol, correlation)
+        reached(CrashPoint.INTENT_APPENDED)
         return record
 
     async def send(self, record: OrderRecord) -> OrderRecord:
@@ -77,126 +83,167 @@ class OrderBook:
         return (await self.send_all([record]))[0]
 
     async def send_all(self, records: list[OrderRecord]) -> list[OrderRecord]:
-        """Send what was planned, in order, after one commit for all of it."""
-        sent = []
+        """Send what was planned, in order, after one commit for all of it.
+
+        Returns the records as they are now: SENDING where the answer is late.
+        """
+        dispatcher = self._desk.ports.dispatcher
         with trio.CancelScope(shield=True):
             await self._desk.ports.journal.commit()
-            for record in records:
-                outcome = await self._answer(record.request)
-                sent.append(self._settle(record.request.client_id, outcome))
-        return sent
+            reached(CrashPoint.INTENT_COMMITTED)
+            tickets = [await dispatcher.submit(Act.PLACE, r.request) for r in records]
+        await dispatcher.answers(tickets)
+        for ticket in tickets:
+            if ticket.outcome is not None:
+                await self._settle(ticket.request.client_id, ticket.outcome)
+        return [self._known(record.client_id) for record in records]
 
-    async def _answer(self, request: OrderRequest) -> Outcome:
-        try:
-            with trio.fail_after(ANSWER_SECONDS_MAX):
-                outcome = await self._desk.ports.exchange.place(request)
-        except (ExchangeError, trio.TooSlowError, OSError) as error:
-            return Unknown(f"{type(error).__name__}: {error}")
-        return outcome
-
-    def _settle(self, client_id: str, outcome: Outcome) -> OrderRecord:
-        """Record the answer to a send; a fill may have been faster than it."""
-        state = self._desk.state
-        record = state.orders.get(client_id) or self._ended(client_id)
+    def _known(self, client_id: str) -> OrderRecord:
+        record = self._desk.book.find(client_id)
         assert record is not None, "what was sent is known"
-        if record.state is not OrderState.SENDING:
-            return record
+        return record
+
+    async def answered(self, late: Answered) -> OrderRecord | None:
+        """Record an answer that came after the risk actor had gone on."""
+        if late.act is Act.PLACE:
+            await self._settle(late.client_id, late.outcome)
+        else:
+            self._cancel_settled(late.client_id, late.outcome)
+        return self._desk.book.find(late.client_id)
+
+    async def _settle(self, client_id: str, outcome: Outcome) -> None:
+        """Record the answer to a send; a fill may have been faster than it."""
+        record = self._known(client_id)
+        if record.state not in UNSEEN:
+            return
         if isinstance(outcome, Placed):
             found = outcome.exchange_id
-            return self._change(record, OrderState.OPEN, "", exchange_id=found)
-        if isinstance(outcome, Refused):
-            return self._change(record, OrderState.REFUSED, outcome.reason)
+            record = self.change(record, OrderState.OPEN, "", exchange_id=found)
+            if record.cancel_wanted:
+                await self.cancel(record)
+        elif isinstance(outcome, Refused):
+            self.change(record, OrderState.REFUSED, outcome.reason)
+        else:
+            self.doubt(record, outcome.reason)
+
+    def doubt(self, record: OrderRecord, reason: str) -> None:
+        """Call an order UNKNOWN: it may live, its risk stays reserved, ask for it."""
+        if record.state is OrderState.UNKNOWN:
+            return
         self._desk.alert(
             "error",
             "exchange",
-            f"order {client_id}: answer unknown: {outcome.reason}",
-            "its risk stays reserved; it is not sent again",
+            f"order {record.client_id}: answer unknown: {reason}",
+            "its risk stays reserved; it is asked for and not sent again",
             record.request.symbol,
         )
-        return self._change(record, OrderState.UNKNOWN, outcome.reason)
+        self.change(record, OrderState.UNKNOWN, reason)
 
-    def doubt(self) -> None:
-        """Call UNKNOWN what was being sent when the actor crashed."""
-        for record in list(self._desk.state.orders.values()):
+    def doubt_all(self, reason: str) -> None:
+        """Doubt what was being sent when the engine or the actor ended."""
+        for record in list(self._desk.book.orders.values()):
             if record.state is OrderState.SENDING:
-                self._settle(record.request.client_id, Unknown("crashed while sending"))
+                self.doubt(record, reason)
 
     async def cancel(self, record: OrderRecord) -> None:
         """Ask for a cancel; its effect comes as an update, or the order had ended."""
-        desk = self._desk
         if not record.live or record.state is OrderState.CANCELLING:
             return
-        if record.state in {OrderState.OPEN, OrderState.PARTIAL}:
-            self._change(record, OrderState.CANCELLING, record.outcome)
+        standing = record.state in STANDING
+        state = OrderState.CANCELLING if standing else record.state
+        if standing or not record.cancel_wanted:
+            record = self.change(record, state, record.outcome, cancel_wanted=True)
         with trio.CancelScope(shield=True):
-            try:
-                await desk.ports.exchange.cancel(
-                    record.request.symbol, record.request.client_id
-                )
-            except (ExchangeError, trio.TooSlowError, OSError) as error:
-                desk.alert(
-                    "warning",
-                    "exchange",
-                    f"cancel of {record.request.client_id}: {error}",
-                    "the order counts as live until the exchange says otherwise",
-                    record.request.symbol,
-                )
+            dispatcher = self._desk.ports.dispatcher
+            ticket = await dispatcher.submit(Act.CANCEL, record.request)
+        await dispatcher.answers([ticket])
+        if ticket.outcome is not None:
+            self._cancel_settled(record.client_id, ticket.outcome)
+
+    async def cancel_stray(self, record: OrderRecord) -> None:
+        """Cancel at the exchange what is an ended order here."""
+        with trio.CancelScope(shield=True):
+            dispatcher = self._desk.ports.dispatcher
+            ticket = await dispatcher.submit(Act.CANCEL, record.request)
+        await dispatcher.answers([ticket])
+
+    def _cancel_settled(self, client_id: str, outcome: Outcome) -> None:
+        """Take the answer to a cancel: only a sighting of the order is a fact.
+
+        Refused means filled, cancelled or never there; Unknown means nothing. Both
+        leave the order as it is, and it is asked for.
+        """
+        record = self._desk.book.find(client_id)
+        if record is None or not record.live or isinstance(outcome, Placed):
+            return
+        self._desk.state.ask_soon.add(client_id)
+        if not isinstance(outcome, Refused):
+            self._desk.alert(
+                "warning",
+                "exchange",
+                f"cancel of {client_id}: {outcome.reason}",
+                "the order counts as live until the exchange says otherwise",
+                record.request.symbol,
+            )
 
     def apply_update(self, update: OrderUpdate) -> OrderRecord | None:
         """Take the exchange's word on one order; None when it is not ours alive."""
-        record = self._desk.state.orders.get(update.client_id)
+        record = self._desk.book.orders.get(update.client_id)
         if record is None:
             return None
         state = update.state
-        waiting = {OrderState.SENDING, OrderState.UNKNOWN}
-        if state is OrderState.OPEN and record.state not in waiting:
-            state = record.state
-        if state is OrderState.FILLED and record.filled < record.request.quantity:
+        if state in STANDING:
+            if record.state not in UNSEEN:
+                return record
+            state = OrderState.PARTIAL if record.filled else OrderState.OPEN
+        if state is OrderState.FILLED and record.unfilled > 0:
+            self._desk.state.ask_soon.add(update.client_id)
             return None  # the fills say it themselves, when they come
-        return self._change(
-            record, state, update.reason, exchange_id=update.exchange_id
-        )
+        return self.change(record, state, update.reason, exchange_id=update.exchange_id)
 
-    def apply_fill(self, fill: Fill) -> OrderRecord | None:
-        """Count a fill in its order, exactly once; None: unknown order or repeated."""
-        desk = self._desk
-        record = desk.state.orders.get(fill.client_id) or self._ended(fill.client_id)
-        if record is None:
-            desk.alert(
-                "critical",
-                "exchange",
-                f"fill {fill.trade_id} of {fill.symbol} belongs to no order of ours",
-                "entries in this symbol are refused",
-                fill.symbol,
-            )
-            desk.state.suspect[fill.symbol] = f"foreign fill {fill.trade_id}"
+    def apply_fill(self, record: OrderRecord, fill: Fill) -> OrderRecord | None:
+        """Count a fill in its order, exactly once; None: it was counted before."""
+        if fill.trade_id in record.trades:
             return None
-        if not desk.state.remember_trade(fill.trade_id):
-            return None
-        desk.append(Kind.FILL, fill, fill.symbol, record.correlation)
         filled = record.filled + fill.quantity
-        assert filled <= record.request.quantity, "fills never exceed their order"
+        if filled > record.request.quantity:
+            self._desk.halt_symbol(
+                fill.symbol,
+                f"fill {fill.trade_id} brings order {record.client_id} to {filled} "
+                f"of {record.request.quantity}",
+            )
+            return None
+        self._desk.record(Kind.FILL, fill, fill.symbol, record.correlation)
         # A late fill of an ended order changes what we hold, but revives no order.
         state = OrderState.PARTIAL if record.live else record.state
+        if record.state is OrderState.CANCELLING:
+            state = OrderState.CANCELLING
         if filled == record.request.quantity:
             state = OrderState.FILLED
-        return self._change(
+        return self.change(
             record,
             state,
             record.outcome,
             filled=filled,
             fees=record.fees + fill.fee,
             filled_ms=fill.ts_ms,
+            trades=(*record.trades, fill.trade_id),
         )
 
-    def _ended(self, client_id: str) -> OrderRecord | None:
-        """Find an ended order: a late fill is applied, whatever the state."""
-        for record in self._desk.state.ended:
-            if record.request.client_id == client_id:
-                return record
-        return None
+    async def recall(self, client_id: str) -> OrderRecord | None:
+        """Find an order by its name, in the book or in the whole journal."""
+        record = self._desk.book.find(client_id)
+        if record is not None:
+            return record
+        row = await self._desk.ports.journal.read.find_order(client_id)
+        if row is None:
+            return None
+        record = row.decode(OrderRecord)
+        # It is at hand again, by a row that says so: a replay must know it too.
+        self._desk.record(Kind.ORDER, record, record.request.symbol, record.correlation)
+        return record
 
-    def _change(
+    def change(
         self, record: OrderRecord, state: OrderState, outcome: str, **facts: object
     ) -> OrderRecord:
         """Replace an order's record; an edge the table lacks is refused and counted."""
@@ -213,14 +260,7 @@ class OrderBook:
         changed = msgspec.structs.replace(
             record, state=state, outcome=outcome, updated_ms=desk.now_ms, **facts
         )
-        client_id = record.request.client_id
-        desk.append(Kind.ORDER, changed, record.request.symbol, record.correlation)
-        if state in LIVE_ORDER_STATES:
-            desk.state.orders[client_id] = changed
-        else:
-            if desk.state.orders.pop(client_id, None) is None:
-                desk.state.ended.remove(record)
-            desk.state.ended.append(changed)
+        desk.record(Kind.ORDER, changed, record.request.symbol, record.correlation)
         desk.publish("orders", _published_kind(record.state, state), changed.view())
         return changed
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from actors.domain import exits, ids, ledger, limits
+from actors.domain.crash_points import CrashPoint
 from actors.domain.ledger import Position
 from actors.domain.messages import WatchedBar
 from actors.domain.money import ZERO
@@ -12,7 +13,8 @@ from actors.journal import Kind, Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
-from actors.risk.state import OrderRecord
+from actors.risk.records import OrderRecord
+from actors.runtime.crash import reached
 
 
 class Positions:
@@ -35,11 +37,12 @@ class Positions:
 
     async def _entered(self, record: OrderRecord, fill: Fill) -> None:
         desk, state = self._desk, self._desk.state
-        position = state.positions.get(fill.symbol)
+        position = state.book.positions.get(fill.symbol)
         opening = position is None
         position = ledger.enter(position or self._opened(record, fill), fill)
         desk.spend(ZERO, fill.fee)
         self._protection.store(position)
+        reached(CrashPoint.FILL_APPLIED)
         if opening:
             late = record.state is OrderState.CANCELLED
             state.counts["entries_late" if late else "entries"] += 1
@@ -48,10 +51,11 @@ class Positions:
             desk.checkpoint(Stage.FILLED, fill.symbol, record.correlation)
             desk.publish("positions", "POSITION_OPEN", self._protection.view(position))
             desk.lead("position opened", fill.symbol)
+        reached(CrashPoint.ENTRY_FILLED)
         await self._protection.protect(position)
 
     def _opened(self, record: OrderRecord, fill: Fill) -> Position:
-        signal = self._desk.state.signals[record.correlation]
+        signal = self._desk.book.signals[record.correlation]
         return Position(
             id=ids.position_id(record.correlation),
             correlation=record.correlation,
@@ -70,7 +74,7 @@ class Positions:
     async def entry_ended(self, record: OrderRecord) -> None:
         """Set out the take-profit ladder once the entry's final size is known."""
         self._desk.lead("entry order ended", record.request.symbol)
-        position = self._desk.state.positions.get(record.request.symbol)
+        position = self._desk.book.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
         if position.phase is TradePhase.ENTRY:
@@ -80,16 +84,11 @@ class Positions:
 
     async def _reduced(self, record: OrderRecord, fill: Fill) -> None:
         desk, state = self._desk, self._desk.state
-        held = state.positions.get(fill.symbol)
+        held = state.book.positions.get(fill.symbol)
         if held is None or held.correlation != record.correlation:
-            desk.alert(
-                "critical",
-                "exchange",
-                f"fill {fill.trade_id} reduces no position of ours",
-                "entries in this symbol are refused",
-                fill.symbol,
+            desk.halt_symbol(
+                fill.symbol, f"fill {fill.trade_id} reduces no position of ours"
             )
-            state.suspect[fill.symbol] = f"unexplained fill {fill.trade_id}"
             return
         before = held.realized
         position = ledger.reduce(held, fill, self._exit_reason(record, held))
@@ -124,12 +123,11 @@ class Positions:
         """Book an ended position and clear what is left of its orders."""
         desk, state = self._desk, self._desk.state
         symbol = position.symbol
-        del state.positions[symbol]
         self._forming.pop(symbol, None)
-        state.closed.append(position)
         state.counts["trades"] += 1
-        state.day = limits.closed(state.day, position.r_of(position.pnl_usd))
-        desk.append(Kind.POSITION, position, symbol, position.correlation)
+        desk.record(Kind.POSITION, position, symbol, position.correlation)
+        day = limits.closed(desk.book.day, position.r_of(position.pnl_usd))
+        desk.set_day(day)
         desk.checkpoint(Stage.CLOSED, symbol, position.correlation)
         desk.publish("positions", "POSITION_CLOSE", self._protection.view(position))
         desk.ports.position_changed(symbol, False)
@@ -145,7 +143,7 @@ class Positions:
 
         Finer bars only move the mark until they complete one.
         """
-        position = self._desk.state.positions.get(bar.symbol)
+        position = self._desk.book.positions.get(bar.symbol)
         if position is None:
             self._forming.pop(bar.symbol, None)
             return
@@ -153,9 +151,7 @@ class Positions:
         whole = bar if forming is None else _merged(forming, bar)
         if bar.ts_ms % self._desk.state.timeframe_ms:
             self._forming[bar.symbol] = whole
-            self._protection.store(
-                msgspec.structs.replace(position, mark=bar.close), quiet=True
-            )
+            self._protection.store(msgspec.structs.replace(position, mark=bar.close))
             return
         if position.phase is not TradePhase.ENTRY:
             await self._manage(position, whole)
@@ -164,7 +160,7 @@ class Positions:
         rules = self._desk.preset.position_config
         instrument = self._desk.state.instruments[position.symbol]
         plan = exits.manage(position, bar, rules, instrument)
-        self._protection.store(plan.position, quiet=True)
+        self._protection.store(plan.position)
         if plan.exit_reason is not None:
             await self._protection.close(plan.position, plan.exit_reason)
         elif plan.stop is not None:

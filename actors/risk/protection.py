@@ -5,19 +5,22 @@ is being closed. A new stop is placed before the old one is dropped, so that a r
 replacement leaves the old one standing.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
 
 from actors.domain import exits, ledger
+from actors.domain.crash_points import CrashPoint
 from actors.domain.ledger import Position
 from actors.domain.messages import PositionView
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.journal import Kind
 from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
-from actors.risk.state import OrderRecord
+from actors.risk.orders import STANDING, OrderBook
+from actors.risk.records import OrderRecord
+from actors.runtime.crash import reached
 
 
 class Protection:
@@ -44,6 +47,7 @@ class Protection:
         if sent.state is OrderState.REFUSED:
             await self._stop_refused(position, sent, old)
             return
+        reached(CrashPoint.STOP_REPLACED)
         for record in old:
             await self._orders.cancel(record)
 
@@ -74,21 +78,13 @@ class Protection:
         """List the live orders that protect or close a position."""
         return [
             order
-            for order in self._desk.state.orders.values()
+            for order in self._desk.book.orders.values()
             if order.correlation == position.correlation and order.purpose != "entry"
         ]
 
-    def stop_confirmed(self, position: Position) -> bool:
-        """Whether the exchange has confirmed a stop for all of the position."""
-        return any(
-            order.state in {OrderState.OPEN, OrderState.PARTIAL}
-            and order.request.quantity - order.filled >= position.open
-            for order in self._stops(position)
-        )
-
     async def ended_order(self, record: OrderRecord) -> None:
         """React to the end of an order that protected or closed a position."""
-        position = self._desk.state.positions.get(record.request.symbol)
+        position = self._desk.book.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
         if record.state in {OrderState.CANCELLED, OrderState.REFUSED}:
@@ -96,7 +92,7 @@ class Protection:
 
     async def restore(self) -> None:
         """Protect what a crash left without a stop."""
-        for position in list(self._desk.state.positions.values()):
+        for position in list(self._desk.book.positions.values()):
             await self._protect_if_bare(position)
 
     async def _protect_if_bare(self, position: Position) -> None:
@@ -113,7 +109,7 @@ class Protection:
 
     async def cancel_entry(self, position: Position) -> None:
         """Let what is left of the entry not fill any more."""
-        for record in list(self._desk.state.orders.values()):
+        for record in list(self._desk.book.orders.values()):
             entry = record.purpose == "entry"
             if entry and record.correlation == position.correlation:
                 await self._orders.cancel(record)
@@ -196,18 +192,27 @@ class Protection:
             request, correlation=position.correlation, purpose=purpose, reason=reason
         )
 
-    def store(self, position: Position, *, quiet: bool = False) -> None:
-        """Replace a position's record; journal it unless only its mark moved."""
-        self._desk.state.positions[position.symbol] = position
-        if not quiet:
-            self._desk.append(
-                Kind.POSITION, position, position.symbol, position.correlation
-            )
+    def store(self, position: Position) -> None:
+        """Replace a position's record, and journal it."""
+        self._desk.record(
+            Kind.POSITION, position, position.symbol, position.correlation
+        )
 
     def view(self, position: Position) -> PositionView:
         """Show a position to the world."""
         return ledger.view(
             position,
             self._desk.state.mode,
-            stop_confirmed=self.stop_confirmed(position),
+            stop_confirmed=stop_confirmed(position, self._desk.book.orders),
         )
+
+
+def stop_confirmed(position: Position, orders: Mapping[str, OrderRecord]) -> bool:
+    """Whether the exchange has confirmed a stop for all of the position."""
+    return any(
+        order.purpose == "stop"
+        and order.correlation == position.correlation
+        and order.state in STANDING
+        and order.unfilled >= position.open
+        for order in orders.values()
+    )

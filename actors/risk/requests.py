@@ -26,6 +26,15 @@ class Begin(msgspec.Struct, frozen=True):
     reply: ReplyTo[CommandAnswer]
 
 
+class Recover(msgspec.Struct, frozen=True):
+    """Hold our truth against the exchange's before anything is traded.
+
+    The answer is empty when all was settled, or says what the exchange left out.
+    """
+
+    reply: ReplyTo[str]
+
+
 class Began(msgspec.Struct, frozen=True):
     """Market and symbols run: INITIALIZING ends."""
 

@@ -1,174 +1,153 @@
 """Everything the risk actor owns, behind one attribute.
 
-Nobody else changes any of this. Positions and orders are frozen records that are
-replaced, so that a reader may keep what it was given.
+The book is what a restart must know. The rest is the work in hand, and what people
+like to see. Nobody else changes any of this. Records are frozen and are replaced, so
+that a reader may keep what it was given.
 """
 
 from collections import Counter, deque
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.domain import exposure
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
-from actors.domain.limits import Account, Day, Holding, bucket_of, open_day
-from actors.domain.messages import Alert, OrderView, Signal
+from actors.domain.limits import Account, Day, Holding
+from actors.domain.messages import Alert, Transition
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, OrderState
-from actors.domain.phases import LEADING_STAGES, LIVE_ORDER_STATES, Phase
+from actors.domain.orders import OrderState
+from actors.domain.phases import LEADING_STAGES, Phase
 from actors.domain.views import WhyRow
+from actors.journal import Kind
+from actors.risk.book import Book
 from actors.risk.machine import GlobalMachine
+from actors.risk.records import KillSwitch, OrderRecord
 from config.preset import Preset
 
-ENDED_KEPT = 200
+if TYPE_CHECKING:
+    from actors.risk.outbox import Outbox
+
 WHY_KEPT = 2000
-TRADE_IDS_KEPT = 20_000
-#: More than the entries whose late fill is still taken, in flight or ended.
-SIGNALS_KEPT = 2 * ENDED_KEPT
+ALERTS_KEPT = 200
+CHANGES_KEPT = 1000
 
 
-class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One order of ours: its request, what it is for, and what became of it."""
+class Changes:
+    """The journal's sequence number at which an order or a symbol last changed.
 
-    request: OrderRequest
-    intent: str
-    correlation: str
-    purpose: str  # entry, stop, target_1, close
-    reason: str  # why it was sent
-    state: OrderState
-    created_ms: int
-    updated_ms: int
-    filled_ms: int | None = None
-    exchange_id: str = ""
-    filled: Decimal = ZERO
-    fees: Decimal = ZERO
-    risk_usd: Decimal = ZERO  # worst case of an entry
-    notional: Decimal = ZERO  # worst case of an entry
-    outcome: str = ""  # what the exchange said at the end
+    What was asked of the exchange before that says nothing about it any more.
+    """
 
-    @property
-    def live(self) -> bool:
-        """Whether the order may still change what we hold."""
-        return self.state in LIVE_ORDER_STATES
+    def __init__(self) -> None:
+        self.orders: dict[str, int] = {}  # by client id, longest unchanged first
+        self.symbols: dict[str, int] = {}  # by symbol: its newest fill
+        self.newest_fill = 0
 
-    def view(self) -> OrderView:
-        """Show the order to the world."""
-        request = self.request
-        return OrderView(
-            id=self.intent,
-            client_order_id=request.client_id,
-            symbol=request.symbol,
-            side=request.side,
-            kind=request.kind,
-            quantity=request.quantity,
-            price=request.stop_price or request.limit_price,
-            state=self.state,
-            created_ms=self.created_ms,
-            updated_ms=self.updated_ms,
-            filled_ms=self.filled_ms,
-            fees=self.fees,
-            reason=self.outcome or self.reason,
-        )
+    def note(self, kind: Kind, body: Any, seq: int) -> None:
+        """Note a journalled change."""
+        if isinstance(body, OrderRecord):
+            self.orders.pop(body.client_id, None)
+            self.orders[body.client_id] = seq
+            if len(self.orders) > CHANGES_KEPT:
+                del self.orders[next(iter(self.orders))]
+        elif kind is Kind.FILL:
+            self.symbols[body.symbol] = self.newest_fill = seq
 
 
-class KillSwitch(msgspec.Struct, frozen=True):
-    """A tripped kill switch; it stays until a person resets it."""
+class Visible(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be seen: the book and the machine as of the last durable write."""
 
-    reason: str
-    triggered_ms: int
-    confirmed_flat: bool = False
-
-    @property
-    def phase(self) -> str:
-        """FLATTENING until the exchange itself says we are flat, then LATCHED."""
-        return "LATCHED" if self.confirmed_flat else "FLATTENING"
+    phase: Phase
+    history: tuple[Transition, ...]
+    positions: dict[str, Position]
+    closed: tuple[Position, ...]
+    orders: dict[str, OrderRecord]
+    ended: tuple[OrderRecord, ...]
+    day: Day
+    kill: KillSwitch | None
+    halted: dict[str, str]
 
 
 class RiskState:
     """The account and the work in hand."""
 
-    def __init__(
-        self, cash: Decimal, now_ms: int, instruments: list[Instrument]
-    ) -> None:
+    def __init__(self, book: Book, instruments: list[Instrument]) -> None:
+        self.book = book
         self.instruments = {i.symbol: i for i in instruments}
         self.preset: Preset | None = None
         self.mode = "paper"
         self.started_ms: int | None = None  # wall time
         self.timeframe_ms = 0
         self.gate_open = False  # entries are allowed
+        self.settled = False  # our truth was held against the exchange's since start
         self.pause_wanted = False
-        self.kill: KillSwitch | None = None
-        self.cash = cash
-        self.day: Day = open_day(cash, now_ms)
-        self.positions: dict[str, Position] = {}  # open, by symbol
-        self.closed: deque[Position] = deque(maxlen=ENDED_KEPT)
-        self.orders: dict[str, OrderRecord] = {}  # live, by client order id
-        self.ended: deque[OrderRecord] = deque(maxlen=ENDED_KEPT)
-        self.applied_trades: dict[str, None] = {}  # trade ids, oldest first
         self.building: str | None = None  # the symbol whose levels are being built
         self.sizing: str | None = None  # the symbol whose signal is being sized
         self.armed: dict[str, str] = {}  # symbol -> correlation
-        self.signals: dict[str, Signal] = {}  # that were sized, newest last
         self.unavailable: dict[str, str] = {}  # symbol -> why its actor is away
-        self.suspect: dict[str, str] = {}  # symbol -> the fill that nobody explains
         self.why: deque[WhyRow] = deque(maxlen=WHY_KEPT)
-        self.alerts: deque[Alert] = deque(maxlen=ENDED_KEPT)
+        self.alerts: deque[Alert] = deque(maxlen=ALERTS_KEPT)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.max_drawdown = ZERO
-        self.serial = 0
         self.machine: GlobalMachine | None = None  # made by the first desk
         self.running = False  # market and symbols run
+        self.visible: Visible | None = None  # kept by the outbox
+        self.outbox: Outbox | None = None  # made by the first desk: it reads this
+        self.changed = Changes()
+        self.rows_since_snapshot = 0
+        self.ask_soon: set[str] = set()  # orders that must be asked for at once
+
+    def look(self) -> Visible:
+        """Copy what people may see once it is on the disk; the records are frozen."""
+        book, machine = self.book, self.machine
+        assert machine is not None, "the first desk has made the machine"
+        return Visible(
+            phase=machine.phase,
+            history=tuple(machine.history),
+            positions=dict(book.positions),
+            closed=tuple(book.closed),
+            orders=dict(book.orders),
+            ended=tuple(book.ended.values()),
+            day=book.day,
+            kill=book.kill,
+            halted=dict(book.halted),
+        )
 
     @property
     def unrealized(self) -> Decimal:
         """Result of all open positions at their newest price."""
-        return sum((p.unrealized_usd for p in self.positions.values()), ZERO)
+        return sum((p.unrealized_usd for p in self.book.positions.values()), ZERO)
 
     @property
     def equity(self) -> Decimal:
         """Cash plus what open positions are worth above their entry."""
-        return self.cash + self.unrealized
+        return self.book.cash + self.unrealized
+
+    def entries(self) -> list[OrderRecord]:
+        """The entry orders that may still fill, also those nobody knows of."""
+        return [o for o in self.book.orders.values() if o.purpose == "entry"]
 
     def holdings(self) -> tuple[Holding, ...]:
         """All positions and all entries in flight, each at its worst case."""
-        entries = {o.request.symbol: o for o in self.orders.values() if _entry(o)}
-        held = [
-            Holding(
-                symbol=p.symbol,
-                side=p.side,
-                notional=p.open * p.mark + _notional(entries.get(p.symbol)),
-                risk_usd=_stopped(p, p.entry) + _risk(entries.get(p.symbol)),
-                loss_usd=_stopped(p, p.mark) + _risk(entries.get(p.symbol)),
-                bucket=bucket_of(self.instruments[p.symbol], p.side),
-            )
-            for p in self.positions.values()
-        ]
-        held += [
-            Holding(
-                symbol=symbol,
-                side=order.request.side,
-                notional=_notional(order),
-                risk_usd=_risk(order),
-                loss_usd=_risk(order),
-                bucket=bucket_of(self.instruments[symbol], order.request.side),
-            )
-            for symbol, order in entries.items()
-            if symbol not in self.positions
-        ]
-        return tuple(held)
+        return exposure.holdings(
+            self.book.positions.values(),
+            map(_reserved, self.entries()),
+            self.instruments,
+        )
 
     def account(self, now_ms: int) -> Account:
         """Give the limits their measure of this moment."""
         assert self.preset is not None, "limits are asked only after a start"
-        return Account(self.preset, self.day, self.equity, self.holdings(), now_ms)
+        return Account(self.preset, self.book.day, self.equity, self.holdings(), now_ms)
 
     def leading_stage(self) -> Phase:
         """Name the leading stage of the work in hand."""
         facts = (
-            any(_entry(order) for order in self.orders.values()),
+            bool(self.entries()),
             self.sizing is not None,
-            bool(self.positions),
+            bool(self.book.positions),
             bool(self.armed),
             self.building is not None,
         )
@@ -179,42 +158,24 @@ class RiskState:
 
     def no_entries(self, symbol: str) -> str | None:
         """Say why a symbol takes no entries at all; None when it does."""
-        return self.suspect.get(symbol) or self.unavailable.get(symbol)
+        why = self.book.halted.get(symbol) or self.unavailable.get(symbol)
+        return why or self._doubtful(symbol)
 
-    def remember_signal(self, signal: Signal) -> None:
-        """Keep a sized signal for as long as its entry may still fill, and longer."""
-        self.signals[signal.correlation] = signal
-        if len(self.signals) > SIGNALS_KEPT:
-            del self.signals[next(iter(self.signals))]
-
-    def remember_trade(self, trade_id: str) -> bool:
-        """Note a fill's id; False when it was applied before."""
-        if trade_id in self.applied_trades:
-            return False
-        self.applied_trades[trade_id] = None
-        if len(self.applied_trades) > TRADE_IDS_KEPT:
-            del self.applied_trades[next(iter(self.applied_trades))]
-        return True
+    def _doubtful(self, symbol: str) -> str | None:
+        for order in self.book.orders.values():
+            if order.request.symbol == symbol and order.state is OrderState.UNKNOWN:
+                return f"order {order.client_id} is UNKNOWN: {order.outcome}"
+        return None
 
 
-def _stopped(position: Position, price: Decimal) -> Decimal:
-    """Money lost from `price` to the stop; a stop beyond it loses nothing."""
-    distance = (price - position.stop) * position.side.sign
-    return max(ZERO, distance) * position.open
-
-
-def _entry(order: OrderRecord) -> bool:
-    return order.purpose == "entry" and order.live
-
-
-def _notional(order: OrderRecord | None) -> Decimal:
-    """Worst-case notional of what an entry may still fill."""
-    if order is None:
-        return ZERO
-    return order.notional * (1 - order.filled / order.request.quantity)
-
-
-def _risk(order: OrderRecord | None) -> Decimal:
-    if order is None:
-        return ZERO
-    return order.risk_usd * (1 - order.filled / order.request.quantity)
+def _reserved(order: OrderRecord) -> exposure.Entry:
+    """An entry order as the limits count it."""
+    return exposure.Entry(
+        symbol=order.request.symbol,
+        side=order.request.side,
+        state=order.state,
+        quantity=order.request.quantity,
+        filled=order.filled,
+        notional=order.notional,
+        risk_usd=order.risk_usd,
+    )

@@ -65,7 +65,7 @@ async def test_a_risk_crash_ends_in_error_with_the_gate_closed_and_a_way_back(
         assert (await stage.command("retry")).ok
         assert stage.machine.phase is Phase.MANAGING
         await stage.bar(22)
-        assert set(stage.state.positions) == {A, C}
+        assert set(stage.state.book.positions) == {A, C}
         await stage.bar(27)
         trades = [p for p in await stage.bodies(Kind.POSITION, A) if p["closed_ms"]]
         assert [trade["reason"] for trade in trades] == ["stop"]
@@ -93,7 +93,7 @@ async def test_a_crash_while_a_stop_is_sent_leaves_the_position_not_unnoticed(
     async with living(trading(), tmp_path) as stage:
         stage.venue.instead = breaks(1, is_stop)
         await crashed(stage)
-        states = {order.purpose: order.state for order in stage.state.orders.values()}
+        states = {order.purpose: order.state for order in stage.state.book.orders.values()}
         assert states["stop"] is OrderState.UNKNOWN
         alerts = [alert.message for alert in stage.view.alerts()]
         assert any("answer unknown" in message for message in alerts)
@@ -104,8 +104,8 @@ async def test_what_a_crash_left_bare_is_protected_at_the_restart(
 ) -> None:
     async with living(trading(), tmp_path) as stage:
         await stage.bar(7)
-        (stop,) = [o for o in stage.state.orders.values() if o.purpose == "stop"]
-        del stage.state.orders[stop.request.client_id]
+        (stop,) = [o for o in stage.state.book.orders.values() if o.purpose == "stop"]
+        del stage.state.book.orders[stop.request.client_id]
         stage.engine.risk_ref.tell(object())
         await crashed(stage)
         await stage.bar(9)
@@ -154,7 +154,7 @@ async def test_a_conductor_that_crashes_still_knows_what_runs(
         assert answer.ok
         await stage.bar(22)
         assert stage.machine.phase is not Phase.ERROR
-        assert C in stage.state.positions
+        assert C in stage.state.book.positions
 
 
 async def test_retry_needs_something_that_runs(
@@ -170,7 +170,7 @@ async def test_retry_needs_something_that_runs(
         answer = await stage.command("start", preset=stage.engine.setup.preset)
         assert answer.ok, answer.message
         await stage.until(lambda: stage.machine.phase is Phase.MANAGING)
-        assert stage.state.positions[A].stop == 95
+        assert stage.state.book.positions[A].stop == 95
 
 
 async def test_an_end_in_order_is_the_last_row_and_a_crash_writes_none(

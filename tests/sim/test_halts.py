@@ -43,13 +43,13 @@ async def test_a_drawdown_trips_flattens_and_latches_when_the_exchange_is_flat(
     world.preset = preset(**TIGHT, **LARGE)
     async with living(world, tmp_path) as stage:
         stage.venue.fetch_faults = 3
-        await stage.until(lambda: stage.state.kill is not None)
+        await stage.until(lambda: stage.state.book.kill is not None)
         assert stage.machine.phase is Phase.EMERGENCY
-        assert stage.state.kill.phase == "FLATTENING"
+        assert stage.state.book.kill.phase == "FLATTENING"
         refused = await stage.command("reset")
         assert not refused.ok
         assert "flattening" in refused.message
-        await stage.until(lambda: stage.state.kill.confirmed_flat)
+        await stage.until(lambda: stage.state.book.kill.confirmed_flat)
         assert stage.venue.fetch_faults == 0
         assert not stage.venue.state.positions
         trades = await ended(stage)
@@ -60,7 +60,7 @@ async def test_a_drawdown_trips_flattens_and_latches_when_the_exchange_is_flat(
         assert phases == ["FLATTENING", "LATCHED"]
         assert (await stage.command("reset")).ok
         assert stage.machine.phase is Phase.IDLE
-        assert stage.state.kill is None
+        assert stage.state.book.kill is None
         assert stage.machine.illegal_transitions == 0
         answer = await stage.command("start", preset=stage.engine.setup.preset)
         assert answer.ok, answer.message
@@ -75,7 +75,7 @@ async def test_a_profit_never_trips_the_kill_switch(
     world.preset = preset(**TIGHT, **LARGE)
     async with living(world, tmp_path) as stage:
         await stage.over()
-        assert stage.state.kill is None
+        assert stage.state.book.kill is None
         assert stage.state.equity > world.equity
 
 
@@ -88,10 +88,10 @@ async def test_a_person_trips_it_and_entries_in_flight_are_cancelled(
         await stage.bar(6)
         assert stage.machine.phase is Phase.EXECUTION
         assert (await stage.command("kill_switch", reason="drill")).ok
-        await stage.until(lambda: stage.state.kill.confirmed_flat)
+        await stage.until(lambda: stage.state.book.kill.confirmed_flat)
         assert await reasons(stage, "failed") in (["expired"], ["user"])
         assert [trade["reason"] for trade in await ended(stage)] == ["kill_switch"]
-        assert not stage.state.orders
+        assert not stage.state.book.orders
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ async def test_panic_exit_closes_everything_and_changes_nothing_else(
         assert not stage.venue.state.positions
         assert {trade["reason"] for trade in await ended(stage)} == {"panic_exit"}
         await stage.bar(14)
-        assert list(stage.state.positions) == [C]
+        assert list(stage.state.book.positions) == [C]
 
 
 async def test_time_stop_closes_what_was_held_long_enough(
@@ -146,7 +146,7 @@ async def test_time_stop_closes_what_was_held_long_enough(
         answer = await stage.command("time_stop", minutes=5)
         assert answer.ok
         await stage.bar(13)
-        assert list(stage.state.positions) == [B]
+        assert list(stage.state.book.positions) == [B]
         (trade,) = await ended(stage)
         assert (trade["symbol"], trade["reason"]) == (A, "time_stop")
 
@@ -169,7 +169,7 @@ async def test_a_pause_closes_the_gate_while_exits_go_on(
         assert (await stage.command("resume")).ok
         assert stage.machine.phase is Phase.SCANNING
         await stage.bar(22)
-        assert list(stage.state.positions) == [C]
+        assert list(stage.state.book.positions) == [C]
 
 
 async def test_a_pause_in_execution_is_shown_at_the_next_legal_edge(
@@ -184,7 +184,7 @@ async def test_a_pause_in_execution_is_shown_at_the_next_legal_edge(
         assert not stage.state.gate_open
         await stage.bar(5)
         assert stage.machine.phase is Phase.PAUSED
-        assert set(stage.state.positions) == {A, B}
+        assert set(stage.state.book.positions) == {A, B}
         assert ("MANAGING", "PAUSED") in await stage.walked()
         assert stage.machine.illegal_transitions == 0
 
@@ -223,7 +223,7 @@ async def test_a_halt_is_answered_in_every_state_and_only_once(
         idle = await stage.command("kill_switch")
         assert idle.ok
         assert stage.machine.phase is Phase.IDLE
-        assert stage.state.kill is None
+        assert stage.state.book.kill is None
         assert (await stage.command("start", preset="breakout_v1")).ok
         assert (await stage.command("kill_switch", reason="first")).ok
         again = await stage.command("kill_switch", reason="second")
@@ -251,6 +251,6 @@ async def test_correlated_exposure_warns_before_it_refuses(
     world.preset = preset(risk__correlated_exposure_warn=Decimal("1e-9"))
     async with living(world, tmp_path) as stage:
         await stage.bar(6)
-        assert A in stage.state.positions
+        assert A in stage.state.book.positions
         told = [alert.message for alert in stage.state.alerts]
         assert any("correlated exposure" in message for message in told)

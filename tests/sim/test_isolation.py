@@ -94,7 +94,7 @@ async def test_a_bar_that_always_fails_is_left_out_when_the_past_is_relived(
     async with living(world, tmp_path) as stage:
         await stage.bar(13)
         assert stage.engine.crashes == 2
-        assert list(stage.state.positions) == [A]
+        assert list(stage.state.book.positions) == [A]
 
 
 async def test_the_fourth_failure_quarantines_and_all_others_trade_on(
@@ -115,8 +115,8 @@ async def test_the_fourth_failure_quarantines_and_all_others_trade_on(
         alerts = await stage.bodies(Kind.ALERT, A)
         assert any("QUARANTINED" in alert["message"] for alert in alerts)
         # Its position stands; the others take new ones.
-        assert set(stage.state.positions) == {A, B}
-        assert stage.state.positions[A].stop == 95
+        assert set(stage.state.book.positions) == {A, B}
+        assert stage.state.book.positions[A].stop == 95
         await stage.over()
         trades = [p for p in await stage.bodies(Kind.POSITION, A) if p["closed_ms"]]
         assert [trade["reason"] for trade in trades] == ["stop"]
@@ -137,7 +137,7 @@ async def test_a_released_symbol_trades_again(
         assert row.phase is SymbolPhase.SCANNING
         assert row.quarantine_reason is None
         await stage.bar(22)
-        assert list(stage.state.positions) == [A]
+        assert list(stage.state.book.positions) == [A]
 
 
 async def test_a_quarantined_symbol_is_refused_and_a_new_start_forgives_it(
@@ -152,7 +152,7 @@ async def test_a_quarantined_symbol_is_refused_and_a_new_start_forgives_it(
         answer = await stage.command("start", preset=stage.engine.setup.preset)
         assert answer.ok
         await stage.bar(22)
-        assert list(stage.state.positions) == [A]
+        assert list(stage.state.book.positions) == [A]
 
 
 async def test_a_symbol_that_does_not_answer_is_counted_late_and_others_go_on(
@@ -166,7 +166,7 @@ async def test_a_symbol_that_does_not_answer_is_counted_late_and_others_go_on(
         await stage.bar(8)
         feed = stage.engine.root().ref("feed").child
         assert feed._actor.statistics()["late_answers"] > 0  # type: ignore[attr-defined]  # the instance behind an actor's child
-        assert list(stage.state.positions) == [B]
+        assert list(stage.state.book.positions) == [B]
         await stage.bar(30)
         assert stage.view.symbol(A).feed_age_ms == 0  # type: ignore[union-attr]  # A is known
 

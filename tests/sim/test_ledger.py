@@ -60,7 +60,7 @@ async def test_reasons_add_up_to_candidates_and_signals(
     async with living(market(seed), tmp_path) as stage:
         await stage.bar(BARS - 3)
         rows, counts = await decisions(stage), stage.state.counts
-        in_flight = sum(o.purpose == "entry" for o in stage.state.orders.values())
+        in_flight = sum(o.purpose == "entry" for o in stage.state.book.orders.values())
         outcomes = Counter(row["outcome"] for row in rows)
         assert min(outcomes[name] for name in ("signal", "whynot", "refused")) > 5
         assert outcomes["failed"] > 0

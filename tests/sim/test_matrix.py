@@ -87,7 +87,7 @@ def broken(phase: Phase, *then_names: str) -> Scene:
 
 async def killed_and_reset(stage: Stage) -> None:
     await then(P.MANAGING, "kill_switch")(stage)
-    await stage.until(lambda: stage.state.kill.confirmed_flat)
+    await stage.until(lambda: stage.state.book.kill.confirmed_flat)
     assert (await stage.command("reset")).ok
 
 
@@ -102,7 +102,7 @@ async def killed_at_the_start(stage: Stage) -> None:
 
     stage.world.cast = kill
     await stage.command("start", preset=stage.engine.setup.preset)
-    await stage.until(lambda: stage.state.kill is not None)
+    await stage.until(lambda: stage.state.book.kill is not None)
 
 
 async def failed_start(stage: Stage) -> None:
@@ -114,7 +114,7 @@ async def failed_start(stage: Stage) -> None:
 async def late_fill(stage: Stage) -> None:
     """A cancelled entry fills after all, while another symbol is armed."""
     await stage.bar(8)
-    (order,) = stage.state.ended
+    (order,) = stage.state.book.ended.values()
     request = order.request
     sold = (request.quantity, Decimal(100), ZERO, False, START_MS)
     stage.venue.say(Fill("t-late", request.client_id, A, Side.LONG, *sold))

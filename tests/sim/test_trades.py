@@ -85,7 +85,7 @@ async def test_the_strategys_exit_closes_its_side_only(
         await stage.bar(9)
         (trade,) = await closed(stage)
         assert (trade.symbol, trade.reason) == (A, "opposite")
-        assert list(stage.state.positions) == [B]
+        assert list(stage.state.book.positions) == [B]
 
 
 async def test_a_second_signal_of_a_held_symbol_is_refused(
@@ -122,7 +122,7 @@ async def test_an_entry_outside_its_band_marks_its_signal_failed(
         assert (failed["stage"], failed["reason"]) == ("execution", "band")
         assert failed["value"] == "0"
         assert stage.state.counts["entries_failed"] == 1
-        assert not stage.state.positions
+        assert not stage.state.book.positions
         assert stage.machine.phase == "SCANNING"
 
 
@@ -136,7 +136,7 @@ async def test_an_entry_that_meets_no_bar_expires_and_fails(
         await stage.bar(11)
         (failed,) = await outcomes(stage, "failed")
         assert (failed["stage"], failed["reason"]) == ("execution", "expired")
-        assert not stage.state.orders
+        assert not stage.state.book.orders
 
 
 async def test_a_partial_fill_is_a_smaller_position_with_a_stop_of_its_size(
@@ -149,7 +149,7 @@ async def test_a_partial_fill_is_a_smaller_position_with_a_stop_of_its_size(
         (held,) = stage.view.positions()
         (entry,) = stage.venue.placed_as("market")
         assert ZERO < held.size < entry.quantity
-        (stop,) = [o for o in stage.state.orders.values() if o.purpose == "stop"]
+        (stop,) = [o for o in stage.state.book.orders.values() if o.purpose == "stop"]
         assert stop.request.quantity == held.size
         assert held.stop_confirmed
         assert held.phase == "RUNNING"
@@ -222,16 +222,16 @@ async def test_a_refused_new_stop_leaves_the_old_one_and_is_tried_again(
         await stage.bar(6)
         stage.venue.instead = lambda _request: Refused("not now")
         await stage.bar(7)
-        assert stage.state.positions[A].stop == Decimal("95.00")
+        assert stage.state.book.positions[A].stop == Decimal("95.00")
         assert stage.view.positions()[0].stop_confirmed
         stage.venue.instead = lambda _request: None
         await stage.bar(9)
         (stop,) = [
             order
-            for order in stage.state.orders.values()
+            for order in stage.state.book.orders.values()
             if order.purpose == "stop" and order.state is OrderState.OPEN
         ]
-        assert stop.request.stop_price == stage.state.positions[A].stop
+        assert stop.request.stop_price == stage.state.book.positions[A].stop
         assert stop.request.stop_price > Decimal(100)
 
 
@@ -265,8 +265,8 @@ async def test_a_foreign_fill_makes_its_symbol_unavailable_for_good(
         await stage.bar(10)
         (refused,) = await outcomes(stage, "refused")
         assert refused["reason"] == "symbol_unavailable"
-        assert refused["value"] == "foreign fill t-x"
-        assert list(stage.state.positions) == [B]
+        assert refused["value"].startswith("foreign fill t-x: ")
+        assert list(stage.state.book.positions) == [B]
 
 
 async def test_a_late_fill_of_a_cancelled_entry_is_a_protected_position(
@@ -277,7 +277,7 @@ async def test_a_late_fill_of_a_cancelled_entry_is_a_protected_position(
     world.bars[A] = world.bars[A][halted]
     async with living(world, tmp_path) as stage:
         await stage.bar(10)
-        (order,) = stage.state.ended
+        (order,) = stage.state.book.ended.values()
         assert order.state is OrderState.CANCELLED
         part = order.request.quantity / 2
         price = Decimal(100)
@@ -294,8 +294,8 @@ async def test_a_late_fill_of_a_cancelled_entry_is_a_protected_position(
                 START_MS,
             )
             stage.venue.say(late)
-        await stage.until(lambda: len(stage.state.positions) == 1)
-        await stage.until(lambda: stage.state.positions[A].open == 2 * part)
+        await stage.until(lambda: len(stage.state.book.positions) == 1)
+        await stage.until(lambda: stage.state.book.positions[A].open == 2 * part)
         stops = [o for o in stage.venue.placed if o.kind is OrderKind.STOP_MARKET]
         assert stops[-1].quantity == 2 * part
         assert stage.state.counts["entries_late"] == 1
@@ -306,21 +306,23 @@ async def test_a_late_fill_of_a_cancelled_entry_is_a_protected_position(
 async def test_an_unknown_answer_keeps_the_risk_reserved_and_is_not_sent_again(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    world = World({(A, 4): signal(), (A, 6): signal()})
+    world = World({(A, 4): signal(), (A, 5): signal()})
     async with living(world, tmp_path) as stage:
         stage.venue.instead = lambda _request: Unknown("the line broke")
-        await stage.bar(8)
-        (order,) = stage.state.orders.values()
+        await stage.bar(5)
+        (order,) = stage.state.book.orders.values()
         assert order.state is OrderState.UNKNOWN
         assert len(stage.venue.placed) == 1
         (refused,) = await outcomes(stage, "refused")
-        assert refused["reason"] == "duplicate_position"
+        assert refused["reason"] == "symbol_unavailable"
+        assert "UNKNOWN" in refused["value"]
+        assert stage.state.holdings()[0].risk_usd > 0
         seen = OrderUpdate(
             order.request.client_id, "x-1", A, OrderState.OPEN, ZERO, "", START_MS
         )
         stage.venue.say(seen)
         await stage.until(
-            lambda: next(iter(stage.state.orders.values())).state is OrderState.OPEN
+            lambda: next(iter(stage.state.book.orders.values())).state is OrderState.OPEN
         )
 
 

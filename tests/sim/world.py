@@ -90,7 +90,7 @@ class ScriptedPipeline:
         rows = [row for at in range(start, stop) for row in self._bar(bars[at])]
         found = np.zeros(len(rows), FINDING)
         found["obstacles"] = np.nan
-        for name in ("opposite_depth_usd", "spread_bps", "level"):
+        for name in ("opposite_depth_usd", "exit_depth_usd", "spread_bps", "level"):
             found[name] = np.nan
         for number, row in enumerate(rows):
             for name, value in row.items():
@@ -296,6 +296,8 @@ class Stage:
 class _Facts:
     def __init__(self) -> None:
         self.kept: list[Published] = []
+
+    watched = True
 
     def publish(self, fact: Published) -> None:
         self.kept.append(fact)

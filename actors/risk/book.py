@@ -1,0 +1,195 @@
+"""The book: everything a restart must know, and the one way it changes.
+
+Every change is a journal row that says the new record whole. The living engine and a
+replay apply the same rows by the same function, so they cannot differ: the book after
+a replay is the book that lived, byte for byte.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from actors.domain.ledger import Position
+from actors.domain.limits import Day, open_day
+from actors.domain.messages import Signal
+from actors.domain.money import ZERO
+from actors.domain.orders import Fill
+from actors.journal import JournalReader, Kind
+from actors.risk.records import (
+    AccountChange,
+    AccountFact,
+    AccountOpened,
+    DustLeft,
+    ForeignFill,
+    GateChanged,
+    KillChanged,
+    KillSwitch,
+    Money,
+    OrderRecord,
+    SignalSized,
+    SymbolHalted,
+)
+
+#: Ended orders at hand; a fill of an older one is looked up in the journal.
+ENDED_KEPT = 200
+CLOSED_KEPT = 200
+#: More than the entries whose late fill is still taken, in flight or ended.
+SIGNALS_KEPT = 2 * ENDED_KEPT
+FOREIGN_KEPT = 1000
+
+
+class Book(msgspec.Struct, kw_only=True):
+    """The account and what is open in it. Only `apply` changes it."""
+
+    account: int = 0  # serial of the account; 0: none was opened yet
+    cash: Decimal = ZERO
+    day: Day
+    max_drawdown: Decimal = ZERO
+    serial: int = 0  # of intents
+    positions: dict[str, Position] = {}  # open, by symbol
+    closed: list[Position] = []  # newest last
+    orders: dict[str, OrderRecord] = {}  # live, by client order id
+    ended: dict[str, OrderRecord] = {}  # by client order id, newest last
+    signals: dict[str, Signal] = {}  # by correlation, newest last
+    halted: dict[str, str] = {}  # symbol -> why a person must decide
+    kill: KillSwitch | None = None
+    paused: bool = False
+    opened_ms: int = 0  # when the account began
+    filled_ms: int = 0  # time of the newest fill
+    foreign: dict[str, None] = {}  # trade ids of fills that are not ours
+    dust: dict[str, Decimal] = {}  # symbol -> what cannot be traded, signed
+
+    def apply(self, kind: Kind, body: Any) -> None:
+        """Take one row's body into the book; kinds without a rule change nothing."""
+        rule = RULES.get(kind)
+        if rule is not None:
+            rule(self, body)
+
+    def find(self, client_id: str) -> OrderRecord | None:
+        """The order of that name, live or lately ended."""
+        return self.orders.get(client_id) or self.ended.get(client_id)
+
+    def _intent(self, record: OrderRecord) -> None:
+        self.serial += 1
+        self._order(record)
+
+    def _order(self, record: OrderRecord) -> None:
+        client_id = record.client_id
+        if record.live:
+            self.ended.pop(client_id, None)
+            self.orders[client_id] = record
+            return
+        self.orders.pop(client_id, None)
+        self.ended.pop(client_id, None)
+        self.ended[client_id] = record
+        _trim(self.ended, ENDED_KEPT)
+
+    def _fill(self, fill: Fill) -> None:
+        self.filled_ms = max(self.filled_ms, fill.ts_ms)
+
+    def _position(self, position: Position) -> None:
+        if not position.ended:
+            self.positions[position.symbol] = position
+            return
+        self.positions.pop(position.symbol, None)
+        self.closed.append(position)
+        del self.closed[:-CLOSED_KEPT]
+
+    def _account(self, fact: AccountChange) -> None:
+        CHANGES[type(fact)](self, fact)
+
+    def _opened(self, fact: AccountOpened) -> None:
+        serial = self.serial  # ids go on: no order of an older account is named again
+        fresh = Book(
+            account=fact.serial,
+            cash=fact.cash,
+            day=fact.day,
+            serial=serial,
+            opened_ms=fact.opened_ms,
+        )
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(fresh, name))
+
+    def _money(self, fact: Money) -> None:
+        self.cash, self.day = fact.cash, fact.day
+        self.max_drawdown = fact.max_drawdown
+
+    def _signal(self, fact: SignalSized) -> None:
+        self.signals[fact.signal.correlation] = fact.signal
+        _trim(self.signals, SIGNALS_KEPT)
+
+    def _halted(self, fact: SymbolHalted) -> None:
+        if fact.reason is None:
+            self.halted.pop(fact.symbol, None)
+        else:
+            self.halted[fact.symbol] = fact.reason
+
+    def _kill(self, fact: KillChanged) -> None:
+        self.kill = fact.kill
+
+    def _gate(self, fact: GateChanged) -> None:
+        self.paused = fact.paused
+
+    def _foreign(self, fact: ForeignFill) -> None:
+        self.foreign[fact.trade_id] = None
+        _trim(self.foreign, FOREIGN_KEPT)
+
+    def _dust(self, fact: DustLeft) -> None:
+        self.dust.pop(fact.symbol, None)
+        if fact.quantity:
+            self.dust[fact.symbol] = fact.quantity
+
+
+def _trim(kept: dict[str, Any], count: int) -> None:
+    while len(kept) > count:
+        del kept[next(iter(kept))]
+
+
+RULES: Mapping[Kind, Callable[[Book, Any], None]] = {
+    Kind.INTENT: Book._intent,  # noqa: SLF001 - the book's own table
+    Kind.ORDER: Book._order,  # noqa: SLF001
+    Kind.FILL: Book._fill,  # noqa: SLF001
+    Kind.POSITION: Book._position,  # noqa: SLF001
+    Kind.ACCOUNT: Book._account,  # noqa: SLF001
+}
+CHANGES: Mapping[type[AccountFact], Callable[[Book, Any], None]] = {
+    AccountOpened: Book._opened,  # noqa: SLF001
+    Money: Book._money,  # noqa: SLF001
+    SignalSized: Book._signal,  # noqa: SLF001
+    SymbolHalted: Book._halted,  # noqa: SLF001
+    KillChanged: Book._kill,  # noqa: SLF001
+    GateChanged: Book._gate,  # noqa: SLF001
+    ForeignFill: Book._foreign,  # noqa: SLF001
+    DustLeft: Book._dust,  # noqa: SLF001
+}
+BODIES: Mapping[Kind, Any] = {
+    Kind.INTENT: OrderRecord,
+    Kind.ORDER: OrderRecord,
+    Kind.FILL: Fill,
+    Kind.POSITION: Position,
+    Kind.ACCOUNT: AccountChange,
+}
+
+
+def empty_book(now_ms: int = 0) -> Book:
+    """A book before its first account."""
+    return Book(day=open_day(ZERO, now_ms))
+
+
+async def replay(journal: JournalReader) -> Book:
+    """Make the book that the committed rows say, from the newest snapshot on.
+
+    Raises:
+        JournalError: the file cannot be read.
+        msgspec.ValidationError: a row is not what this engine writes.
+    """
+    book, after = empty_book(), 0
+    newest = await journal.newest(Kind.SNAPSHOT)
+    if newest is not None:
+        book, after = newest.decode(Book), newest.seq
+    async for rows in journal.replay(tuple(BODIES), after=after):
+        for row in rows:
+            book.apply(row.kind, row.decode(BODIES[row.kind]))
+    return book

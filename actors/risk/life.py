@@ -1,0 +1,127 @@
+"""The engine's life as the risk actor leads it: begin, recover, command, crash, end."""
+
+import structlog
+
+from actors.domain.crash_points import CrashPoint
+from actors.domain.phases import Phase
+from actors.domain.truth import Truth
+from actors.risk.book import replay
+from actors.risk.commands import Commands
+from actors.risk.desk import Desk
+from actors.risk.orders import OrderBook
+from actors.risk.requests import (
+    Began,
+    Begin,
+    BeginFailed,
+    CommandRequest,
+    Ended,
+    Recover,
+)
+from actors.risk.settlement import Settlement
+from actors.risk.state import Changes
+from actors.runtime import ReplyTo
+from actors.runtime.crash import reached
+
+log = structlog.get_logger(component="risk")
+
+
+class Life:
+    """Leads from one state of life to the next, and answers who asked for it."""
+
+    def __init__(
+        self, desk: Desk, orders: OrderBook, commands: Commands, settlement: Settlement
+    ) -> None:
+        self._desk = desk
+        self._orders = orders
+        self._commands = commands
+        self._settlement = settlement
+        self._recovering: ReplyTo[str] | None = None
+
+    async def command(self, request: CommandRequest) -> None:
+        """Carry out a command; its answer comes when its row is on the disk."""
+        answer = await self._commands.carry_out(request.command)
+        await self._desk.ports.journal.commit()
+        request.reply.reply(answer)
+
+    async def begin(self, request: Begin) -> None:
+        """Enter INITIALIZING, or say why not."""
+        desk, state = self._desk, self._desk.state
+        before = desk.machine.phase
+        refusal = self._commands.forbidden(request.command.name)
+        if refusal:
+            message, ok = refusal, False
+        elif isinstance(request.preset, str):
+            message, ok = request.preset, False
+        else:
+            state.preset = request.preset
+            state.timeframe_ms = request.timeframe_ms
+            state.started_ms = desk.ports.wall.now_ms()
+            state.unavailable.clear()  # every symbol's actor is a new one
+            message, ok = f"started with {request.preset.name}", True
+            desk.machine.move(Phase.INITIALIZING, message)
+        answer = self._commands.answer(request.command, before, message, ok=ok)
+        await desk.ports.journal.commit()
+        request.reply.reply(answer)
+
+    async def recover(self, request: Recover) -> None:
+        """Hold our truth against the exchange's; `told` answers."""
+        self._desk.state.settled = False
+        self._recovering = request.reply
+        self._orders.doubt_all("the engine ended while it was sent")
+        self._settlement.look(whole=True)
+
+    def told(self, truth: Truth) -> None:
+        """Answer who waits for the recovery: settled, or what the exchange left out."""
+        if self._recovering is None or not truth.look.balance:
+            return
+        reply, self._recovering = self._recovering, None
+        reply.reply("; ".join(truth.problems))
+
+    async def began(self, began: Began) -> None:
+        """Go to work, or on with the kill switch that was on."""
+        desk, state, book = self._desk, self._desk.state, self._desk.book
+        if desk.machine.phase is not Phase.INITIALIZING:
+            return  # stopped or killed while the symbols came up
+        state.running = True
+        if book.kill is not None:
+            desk.machine.move(Phase.EMERGENCY, f"kill switch: {book.kill.reason}")
+            return
+        state.gate_open = not book.paused
+        state.pause_wanted = book.paused
+        desk.machine.move(Phase.SCANNING, f"{began.symbols} symbols run")
+        for symbol in book.positions:
+            desk.ports.position_changed(symbol, True)
+        desk.lead("positions were open" if book.positions else "began")
+
+    async def begin_failed(self, failed: BeginFailed) -> None:
+        """Go to ERROR: symbols, market or the exchange's truth could not be had."""
+        desk = self._desk
+        desk.machine.move(Phase.ERROR, failed.reason)
+        desk.alert("error", "internal", failed.reason, "the engine did not start")
+
+    async def ended(self, ended: Ended) -> None:
+        """Come to rest: STOPPED becomes IDLE, and the book is kept whole."""
+        desk, state = self._desk, self._desk.state
+        state.armed.clear()
+        state.running = False
+        desk.snapshot()
+        reached(CrashPoint.STOP_CHILDREN_DOWN)
+        idle = desk.machine.phase is Phase.STOPPED
+        if idle:
+            desk.machine.move(Phase.IDLE, ended.reason)
+        ended.reply.reply(idle)
+
+    async def resurrect(self) -> None:
+        """Start again after a crash of this actor, from what the journal says."""
+        desk, state = self._desk, self._desk.state
+        await desk.ports.journal.commit()
+        state.book = await replay(desk.ports.journal.read)
+        state.changed = Changes()
+        state.gate_open = state.pause_wanted = state.settled = False
+        state.building = state.sizing = None
+        reason = "the risk actor crashed and started again"
+        if desk.machine.allows(Phase.ERROR):
+            desk.machine.move(Phase.ERROR, reason)
+        desk.alert("critical", "internal", reason, "entries refused; retry")
+        self._orders.doubt_all("crashed while it was sent")
+        self._settlement.look(whole=True)

@@ -1,0 +1,148 @@
+"""What the risk actor journals of its orders and of the account: frozen records."""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain.limits import Day
+from actors.domain.messages import OrderView, Signal
+from actors.domain.money import ZERO
+from actors.domain.orders import OrderRequest, OrderState
+from actors.domain.phases import LIVE_ORDER_STATES, KillPhase
+
+
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of ours: its request, what it is for, and what became of it."""
+
+    request: OrderRequest
+    intent: str
+    correlation: str
+    purpose: str  # entry, stop, target_1, close
+    reason: str  # why it was sent
+    state: OrderState
+    created_ms: int
+    updated_ms: int
+    filled_ms: int | None = None
+    exchange_id: str = ""
+    filled: Decimal = ZERO
+    fees: Decimal = ZERO
+    trades: tuple[str, ...] = ()  # ids of the fills that are in `filled`
+    cancel_wanted: bool = False  # it must not fill any more than it has
+    risk_usd: Decimal = ZERO  # worst case of an entry
+    notional: Decimal = ZERO  # worst case of an entry
+    outcome: str = ""  # what the exchange said at the end
+
+    @property
+    def client_id(self) -> str:
+        """The order's name at the exchange."""
+        return self.request.client_id
+
+    @property
+    def live(self) -> bool:
+        """Whether the order may still change what we hold."""
+        return self.state in LIVE_ORDER_STATES
+
+    @property
+    def unfilled(self) -> Decimal:
+        """What may still fill."""
+        return self.request.quantity - self.filled
+
+    def view(self) -> OrderView:
+        """Show the order to the world."""
+        request = self.request
+        return OrderView(
+            id=self.intent,
+            client_order_id=request.client_id,
+            symbol=request.symbol,
+            side=request.side,
+            kind=request.kind,
+            quantity=request.quantity,
+            price=request.stop_price or request.limit_price,
+            state=self.state,
+            created_ms=self.created_ms,
+            updated_ms=self.updated_ms,
+            filled_ms=self.filled_ms,
+            fees=self.fees,
+            reason=self.outcome or self.reason,
+        )
+
+
+class KillSwitch(msgspec.Struct, frozen=True):
+    """A tripped kill switch; it stays until a person resets it."""
+
+    reason: str
+    triggered_ms: int
+    phase: KillPhase = KillPhase.CANCELLING
+
+
+class AccountFact(msgspec.Struct, frozen=True, tag=True):
+    """The base of what Kind.ACCOUNT rows say."""
+
+
+class AccountOpened(AccountFact, frozen=True):
+    """A new account: whatever was known of an older one is history."""
+
+    serial: int
+    market: str
+    cash: Decimal
+    day: Day
+    opened_ms: int  # fills from before are not ours to explain
+
+
+class Money(AccountFact, frozen=True):
+    """Cash and the day's baselines after a change of either."""
+
+    cash: Decimal
+    day: Day
+    max_drawdown: Decimal
+    reason: str = ""
+
+
+class SignalSized(AccountFact, frozen=True):
+    """A signal whose entry was planned: a late fill must find its stop."""
+
+    signal: Signal
+
+
+class SymbolHalted(AccountFact, frozen=True):
+    """A symbol takes no entries until a person decides; None: released."""
+
+    symbol: str
+    reason: str | None
+
+
+class KillChanged(AccountFact, frozen=True):
+    """The kill switch tripped, went on, or (None) was released."""
+
+    kill: KillSwitch | None
+
+
+class GateChanged(AccountFact, frozen=True):
+    """A person paused entries, or let them go on."""
+
+    paused: bool
+
+
+class ForeignFill(AccountFact, frozen=True):
+    """A fill of an order that was never journalled: noted once, then known."""
+
+    trade_id: str
+
+
+class DustLeft(AccountFact, frozen=True):
+    """What is left at the exchange and cannot be traded; signed, zero: nothing."""
+
+    symbol: str
+    quantity: Decimal
+
+
+AccountChange = (
+    AccountOpened
+    | Money
+    | SignalSized
+    | SymbolHalted
+    | KillChanged
+    | GateChanged
+    | ForeignFill
+    | DustLeft
+)
