@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Self
 import msgspec
 
 from tests.crash.cells import Result, Task, run
+from tests.crash.oracle import Found
 
 WORKERS = 3  # most of a task is waiting for the disk
 
@@ -62,7 +64,10 @@ class Pool:
 def work() -> None:
     """Be a worker: a task a line in, a result a line out."""
     for line in sys.stdin.buffer:
-        result = run(msgspec.json.decode(line, type=Task))
+        try:
+            result = run(msgspec.json.decode(line, type=Task))
+        except Exception:  # noqa: BLE001 - one task's failure is not the next one's
+            result = Result(found=[Found("harness", traceback.format_exc())])
         sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
         sys.stdout.buffer.flush()
 
