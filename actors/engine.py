@@ -27,7 +27,7 @@ import structlog
 import trio
 
 from actors.casting import Casting, Stage
-from actors.conductor import Conductor, Lifecycle
+from actors.conductor import Conductor, Lifecycle, Rouse
 from actors.cursor import Cursor
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import ExchangeError
@@ -222,6 +222,9 @@ class Engine:
         self.in_hand.add()
         self.root().ref("reconcile").tell_tracked(look, self.in_hand)
 
+    def _rouse(self) -> None:
+        self.root().ref("conductor").tell(Rouse())
+
     def _make_risk(self) -> RiskActor:
         assert self.publisher is not None, "facts have somewhere to go"
         ports = Ports(
@@ -235,6 +238,7 @@ class Engine:
             publisher=self.publisher,
             position_changed=self._position_changed,
             look=self._look,
+            rouse=self._rouse,
         )
         self.risk = RiskActor(ports, self.risk_state)
         return self.risk

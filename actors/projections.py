@@ -35,7 +35,14 @@ from actors.risk.commands import RULES
 from actors.risk.protection import stop_confirmed
 from actors.risk.requests import CommandRequest
 from actors.risk.state import Visible
-from actors.runtime import AskRefused, AskTimeout, ChildState, deepest, format_tree
+from actors.runtime import (
+    AskRefused,
+    AskTimeout,
+    ChildState,
+    ReplyTo,
+    deepest,
+    format_tree,
+)
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
@@ -240,8 +247,8 @@ class Projections:
             message = f"unknown command {command.name!r}; known: {', '.join(RULES)}"
             now_ms = self._engine.wall.now_ms()
             return CommandAnswer(command.id, False, 400, message, now_ms)
-        if command.name in HALTING:  # before anything else is sent, at once
-            self._engine.halt.reason = f"{command.name} by {command.principal}"
+        if command.name in HALTING:
+            return await self._halt(command)
         if command.name in LIFECYCLE:
             return await self._engine.ask_conductor(command, LIFECYCLE_SECONDS)
         answer: CommandAnswer = await self._engine.risk_ref.ask(
@@ -249,3 +256,21 @@ class Projections:
             COMMAND_SECONDS,
         )
         return answer
+
+    async def _halt(self, command: Command) -> CommandAnswer:
+        """Halt before anything else is sent, then past all that waits.
+
+        Whatever becomes of the command, the halt stands until the risk actor says
+        that it did not trip, or a person releases it.
+        """
+        engine = self._engine
+        engine.halt.reason = f"{command.name} by {command.principal}"
+        reply: ReplyTo[CommandAnswer] = ReplyTo("risk", engine.dead_letters)
+        if not engine.risk_ref.tell_urgent(CommandRequest(command, reply)):
+            reply.lost("its urgent lane is full")
+        try:
+            return await reply.wait(COMMAND_SECONDS)
+        except (AskTimeout, AskRefused) as error:
+            text = f"nothing enters any more, but {error}; order it again"
+            now_ms = engine.wall.now_ms()
+            return CommandAnswer(command.id, False, 503, text, now_ms)

@@ -7,6 +7,7 @@ to answer decides nothing. Fills and order updates are taken as they come.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,7 +29,7 @@ from actors.risk.desk import Desk, Ports
 from actors.risk.dispatch import Answered
 from actors.risk.entries import Entries
 from actors.risk.follower import Follower
-from actors.risk.killswitch import Kill
+from actors.risk.killswitch import Kill, World
 from actors.risk.life import Life
 from actors.risk.orders import OrderBook
 from actors.risk.positions import Positions
@@ -74,12 +75,14 @@ class RiskActor(Actor[Any]):
         self.protection = protection
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
-        self._kill = Kill(self.desk, orders, protection)
-        self.commands = Commands(self.desk, orders, protection, self._kill)
-        self._follower = Follower(self.desk, protection)
         self.settlement = Settlement(
             self.desk, orders, protection, self._fill, self._order_ended
         )
+        look = partial(self.settlement.look, whole=True)
+        world = World(look, self.settlement.ignores)
+        self._kill = Kill(self.desk, orders, protection, world)
+        self.commands = Commands(self.desk, orders, protection, self._kill)
+        self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
@@ -172,12 +175,13 @@ class RiskActor(Actor[Any]):
         record = await self._orders.answered(late)
         if record is not None and not record.live:
             await self._order_ended(record)
+        await self._confirm_kill()
 
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
         self._life.told(truth)
-        await self._confirm_kill()
+        await self._kill.told(truth)
 
     async def _order_update(self, update: OrderUpdate) -> None:
         record = self._orders.apply_update(update)

@@ -58,6 +58,8 @@ class Ports(msgspec.Struct, frozen=True):
     position_changed: Callable[[str, bool], None]
     #: Has the exchange asked for its truth; the answer comes as a Truth.
     look: Callable[[Look], None]
+    #: Has market and symbols brought up, to flatten where nothing runs.
+    rouse: Callable[[], None]
 
 
 class Decision(Message, frozen=True):

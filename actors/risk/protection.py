@@ -100,7 +100,11 @@ class Protection:
             await self.protect(position)
 
     def _closing(self, position: Position) -> bool:
-        return any(order.purpose == "close" for order in self.orders_of(position))
+        return bool(self.closes_of(position))
+
+    def closes_of(self, position: Position) -> list[OrderRecord]:
+        """List the live orders that close a position at market."""
+        return [o for o in self.orders_of(position) if o.purpose == "close"]
 
     async def _cancel_targets(self, position: Position) -> None:
         for record in self.orders_of(position):
@@ -160,8 +164,13 @@ class Protection:
         desk.publish("positions", "STOP_MOVED", change)
         await self.protect(moved)
 
-    async def close(self, position: Position, reason: str) -> None:
-        """Close at market, reduce-only; the stop stays until the close has filled."""
+    async def close(
+        self, position: Position, reason: str, quantity: Decimal | None = None
+    ) -> None:
+        """Close at market, reduce-only; the stop stays until the close has filled.
+
+        `quantity`: only so much of it.
+        """
         if self._closing(position):
             return
         await self._cancel_targets(position)
@@ -171,7 +180,7 @@ class Protection:
             symbol=position.symbol,
             side=position.side.opposite,
             kind=OrderKind.MARKET,
-            quantity=position.open,
+            quantity=position.open if quantity is None else quantity,
             reduce_only=True,
         )
         planned = self._plan(position, request, "close", reason)

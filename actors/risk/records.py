@@ -67,12 +67,23 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Effort(msgspec.Struct, frozen=True):
+    """What the kill switch has tried to close in one symbol, and what it tries next."""
+
+    failures: int = 0  # closes that were refused, vanished or stuck
+    in_a_row: int = 0
+    piece: Decimal | None = None  # the most that one close asks for; None: all
+    not_before_ms: int = 0  # exchange time
+    judged: str = ""  # the client id of the newest close that is counted
+
+
 class KillSwitch(msgspec.Struct, frozen=True):
     """A tripped kill switch; it stays until a person resets it."""
 
     reason: str
     triggered_ms: int
     phase: KillPhase = KillPhase.CANCELLING
+    efforts: dict[str, Effort] = {}  # by symbol
 
 
 class AccountFact(msgspec.Struct, frozen=True, tag=True):

@@ -252,6 +252,11 @@ class Settlement:
 
     # --- differences ------------------------------------------------------------------
 
+    def ignores(self, kind: DifferenceKind, symbol: str, subject: str) -> bool:
+        """Whether a person has said to leave a difference alone."""
+        known = self.differences.get((kind, symbol, subject))
+        return known is not None and known.policy is Policy.IGNORE
+
     def _differs(
         self,
         kind: DifferenceKind,
