@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import structlog
+import trio
 
 from actors.domain.errors import EngineError
 from actors.domain.messages import Command, CommandAnswer, Role
@@ -83,6 +84,7 @@ class Conductor(Actor[Any]):
         self._over = over
         self._running = running  # children in their start order; outlives a restart
         self._waits = False  # to rouse again
+        self._not_before = 0.0  # a start has failed: rouse no sooner
 
     async def handle(self, message: Any) -> None:
         """Carry out one lifecycle command, one after another."""
@@ -109,16 +111,18 @@ class Conductor(Actor[Any]):
         request.reply.reply(await self._begin(request.command))
 
     async def _rouse(self, rouse: Rouse) -> None:
-        """Start only to flatten, and try until that runs or is no longer wanted."""
+        """Start only to flatten; the risk actor asks again for what did not come up."""
         if rouse.again:
             self._waits = False
-        if self._running:
+        if self._running or self._waits:
+            return
+        pause_seconds = self._not_before - trio.current_time()
+        if pause_seconds > 0:
+            self._waits = True
+            self.context.send_after(pause_seconds, Rouse(again=True))
             return
         command = Command("rouse", "start", {}, "kill switch", Role.ADMIN)
-        answer = await self._begin(command, to_flatten=True)
-        if answer.ok and not self._running and not self._waits:
-            self._waits = True
-            self.context.send_after(ROUSE_SECONDS, Rouse(again=True))
+        await self._begin(command, to_flatten=True)
 
     async def _begin(
         self, command: Command, *, to_flatten: bool = False
@@ -133,6 +137,7 @@ class Conductor(Actor[Any]):
         if answer.ok and cast is not None:
             unsettled = await self._risk().ask(Recover, RECOVERY_SECONDS)
             if unsettled:
+                self._not_before = trio.current_time() + ROUSE_SECONDS
                 self._risk().tell(BeginFailed(f"start failed: {unsettled}"))
             else:
                 await self._bring_up(cast)
@@ -171,6 +176,7 @@ class Conductor(Actor[Any]):
             self._running.append(feed.name)
             ref.monitor(self._risk())
         except (RuntimeFault, EngineError) as error:
+            self._not_before = trio.current_time() + ROUSE_SECONDS
             self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
 

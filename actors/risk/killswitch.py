@@ -120,6 +120,7 @@ class Kill:
     async def _go_on(self) -> None:
         """Take every step that the facts allow."""
         if self._phase in RESTING and not self._turned_up():
+            self._latch()
             return
         if self._phase is KillPhase.FLATTENING and self._entries():
             self._go(KillPhase.CANCELLING)
@@ -203,6 +204,10 @@ class Kill:
         elif not self._left():
             self._say_dust(shown.dust)
             self._go(KillPhase.CONFIRMED_FLAT)
+            self._latch()
+
+    def _latch(self) -> None:
+        if self._phase is KillPhase.CONFIRMED_FLAT:
             self._go(KillPhase.LATCHED)
 
     def _say_dust(self, dust: list[ExchangePosition]) -> None:

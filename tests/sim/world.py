@@ -26,6 +26,7 @@ from actors.domain.findings import (
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
+from actors.exchange.opening import account_identity, open_account
 from actors.feed import Pace
 from actors.journal import Kind, Row
 from actors.market.port import Block
@@ -304,9 +305,12 @@ class _Facts:
 
 @asynccontextmanager
 async def living(
-    world: World, where: Path, *, start: bool = True
+    world: World, where: Path, *, start: bool = True, file: Path | None = None
 ) -> AsyncIterator[Stage]:
-    """Run the engine in a world; leaving the block ends it in order."""
+    """Run the engine in a world; leaving the block ends it in order.
+
+    `file`: the journal's, with the account beside it: the next life goes on there.
+    """
     path = where / "scripted.json"
     path.write_bytes(dump_preset(world.preset))
     facts = _Facts()
@@ -321,7 +325,16 @@ async def living(
     async def open_venue(
         market: MarketDescription, clock: MarketClock
     ) -> AsyncIterator[Venue]:
-        yield Venue(market.instruments, world.paper, clock, world.equity)
+        given = (market.instruments, world.paper, clock, world.equity)
+        if file is None:
+            yield Venue(*given)
+            return
+        path, identity = (
+            file.with_name("paper.sqlite"),
+            account_identity("sim", market, world.seed),
+        )
+        with open_account(path, identity, world.equity) as store:
+            yield Venue(*given, store)
 
     setup = EngineSetup(
         engine_id="sim",
@@ -332,7 +345,7 @@ async def living(
         seed=world.seed,
         equity_usd=world.equity,
         paper=world.paper,
-        journal_path=None,
+        journal_path=file,
         resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
         supervision=world.supervision,
         preset=str(path),
