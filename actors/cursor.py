@@ -5,7 +5,12 @@ from enum import IntEnum
 from typing import Any
 
 from actors.domain.bars import Bars
+from actors.domain.errors import ExchangeError
 from actors.market.port import Block, History, Market, Step, steps
+
+#: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
+HISTORY_MS = 36 * 3_600_000
+HISTORY_BARS = 300
 
 
 class Progress(IntEnum):
@@ -87,3 +92,30 @@ class Cursor:
         """The arrays of the block in hand."""
         assert self.block is not None, "there are bars only after the first step"
         return self.block.bars
+
+
+def open_cursor(
+    market: Market, now_ms: int, *, history_steps: int, duration_ms: int | None
+) -> Cursor:
+    """Find the step at which an account's market begins, or goes on after `now_ms`.
+
+    `history_steps` pass before the first one that a new account (`now_ms` 0) trades.
+    `duration_ms` counts from here on.
+
+    Raises ExchangeError: the account has lived through all of the market.
+    """
+    timeframe_ms = market.describe().timeframe_ms
+    cursor = Cursor(market, History(max(HISTORY_MS, HISTORY_BARS * timeframe_ms)))
+    if now_ms == 0:
+        cursor.skip(history_steps)
+    else:
+        cursor.skip_to(now_ms)
+        if cursor.peek() is None:
+            message = (
+                f"the account has lived to the end of {cursor.description.name}; "
+                "begin a new one with --fresh or name another --data-dir"
+            )
+            raise ExchangeError(message)
+    if duration_ms is not None:
+        cursor.end_ms = cursor.last_close_ms + duration_ms
+    return cursor

@@ -134,7 +134,7 @@ async def test_a_halt_that_nobody_answers_stands(
 async def test_a_daily_loss_of_three_limits_trips_it(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    world = World({(A, 4): signal(stop=60.0)}, closes={A: [*[100.0] * 7, 70.0]})
+    world = World({(A, 4): signal(stop=95.0)}, closes={A: [*[100.0] * 7, 70.0]})
     for bars in world.bars.values():
         bars["open"][7] = bars["high"][7] = 71.0
     world.preset = preset(

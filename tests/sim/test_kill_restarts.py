@@ -53,7 +53,8 @@ async def life(where: Path, *, start: bool = True) -> AsyncIterator[Stage]:
     """Live on the same files until the block or the engine ends."""
     try:
         world = held_and_in_flight(90)
-        async with living(world, where, start=start, file=where / "j.sqlite") as stage:
+        files = {"account": True, "journal": True}
+        async with living(world, where, start=start, **files) as stage:
             yield stage
     except* (Killed, JournalError):
         pass

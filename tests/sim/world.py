@@ -90,7 +90,7 @@ class ScriptedPipeline:
         rows = [row for at in range(start, stop) for row in self._bar(bars[at])]
         found = np.zeros(len(rows), FINDING)
         found["obstacles"] = np.nan
-        for name in ("opposite_depth_usd", "spread_bps", "level"):
+        for name in ("opposite_depth_usd", "exit_depth_usd", "spread_bps", "level"):
             found[name] = np.nan
         for number, row in enumerate(rows):
             for name, value in row.items():
@@ -305,11 +305,17 @@ class _Facts:
 
 @asynccontextmanager
 async def living(
-    world: World, where: Path, *, start: bool = True, file: Path | None = None
+    world: World,
+    where: Path,
+    *,
+    start: bool = True,
+    account: bool = False,
+    journal: bool = False,
 ) -> AsyncIterator[Stage]:
     """Run the engine in a world; leaving the block ends it in order.
 
-    `file`: the journal's, with the account beside it: the next life goes on there.
+    `account`: the exchange is on a file in `where` and outlives the block; `journal`:
+    so is the engine's book.
     """
     path = where / "scripted.json"
     path.write_bytes(dump_preset(world.preset))
@@ -326,14 +332,11 @@ async def living(
         market: MarketDescription, clock: MarketClock
     ) -> AsyncIterator[Venue]:
         given = (market.instruments, world.paper, clock, world.equity)
-        if file is None:
+        if not account:
             yield Venue(*given)
             return
-        path, identity = (
-            file.with_name("paper.sqlite"),
-            account_identity("sim", market, world.seed),
-        )
-        with open_account(path, identity, world.equity) as store:
+        identity = account_identity("sim", market, world.seed)
+        with open_account(where / "paper.sqlite", identity, world.equity) as store:
             yield Venue(*given, store)
 
     setup = EngineSetup(
@@ -345,7 +348,7 @@ async def living(
         seed=world.seed,
         equity_usd=world.equity,
         paper=world.paper,
-        journal_path=file,
+        journal_path=where / "journal.sqlite" if journal else None,
         resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
         supervision=world.supervision,
         preset=str(path),
