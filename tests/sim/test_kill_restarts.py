@@ -177,6 +177,44 @@ async def test_latched_stays_latched_and_trades_nothing(
         assert not stage.venue.placed
 
 
+async def test_a_kill_before_the_first_start_flattens_what_a_dead_engine_held(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with life(tmp_path) as stage:
+        await stage.bar(6)
+        die(stage)
+    async with life(tmp_path, start=False) as stage:
+        assert stage.machine.phase is Phase.IDLE
+        answer = await stage.command("kill_switch", reason="from the beach")
+        assert "brought up to close 1 positions" in answer.message
+        await flat(stage)
+        assert stage.machine.phase is Phase.EMERGENCY
+    async with life(tmp_path, start=False) as stage:
+        assert (await stage.command("kill_switch")).message.startswith(
+            "tripped already"
+        )
+
+
+async def test_a_crash_of_the_risk_actor_does_not_stop_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(held_and_in_flight(), tmp_path) as stage:
+        await stage.bar(6)
+        Watch(stage, lambda _request: "busy")
+        await stage.command("kill_switch", reason="drill")
+        await stage.bar(10)
+        stage.engine.risk_ref.tell(object())
+        await stage.until(lambda: stage.engine.crashes > 0)
+        await stage.bar(12)
+        assert phase_of(stage) is K.FLATTENING
+        assert stage.machine.phase is Phase.EMERGENCY
+        failures = stage.state.book.kill.efforts[A].failures
+        assert failures >= 2
+        Watch(stage, lambda _request: "")
+        await stage.until(lambda: phase_of(stage) is K.LATCHED)
+        assert not stage.venue.state.positions
+
+
 async def test_a_foreign_order_keeps_it_alarming_over_a_restart(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

@@ -22,7 +22,7 @@ from actors.domain.orders import (
     Unknown,
 )
 from actors.domain.phases import KillPhase, Phase
-from actors.domain.truth import Policy
+from actors.domain.truth import Look, Policy, Truth
 from actors.exchange.account import PaperPosition
 from actors.exchange.paper import PaperExchange
 from actors.journal import Kind
@@ -281,6 +281,35 @@ async def test_fetches_that_fail_prove_nothing(
         assert phase_of(stage) is K.FLATTENING
         assert len(told(stage, "not flat: ours nothing")) >= 3
         stage.venue.fetch_faults = 0
+        await flat(stage)
+
+
+@pytest.mark.parametrize("flaw", ["old", "no fills", "no orders", "no positions"])
+async def test_only_a_whole_answer_to_a_question_after_the_last_change_proves_it(
+    tmp_path: Path, autojump_clock: MockClock, flaw: str
+) -> None:
+    async with living(held_and_in_flight(), tmp_path) as stage:
+        await stage.bar(6)
+        stage.venue.fetch_faults = 1_000
+        assert (await stage.command("kill_switch")).ok
+        await stage.bar(12)
+        newest = stage.state.changed.newest
+        look = Look(newest - (flaw == "old"), 0, (), 0, positions=True, balance=False)
+        truth = Truth(
+            look,
+            open_orders=None if flaw == "no orders" else (),
+            positions=None if flaw == "no positions" else (),
+            fills=None if flaw == "no fills" else (),
+            balance=None,
+            words=(),
+            problems=(),
+        )
+        stage.engine.risk_ref.tell(truth)
+        await stage.bar(14)
+        assert phase_of(stage) is K.FLATTENING
+        sound = msgspec.structs.replace(truth.look, version=newest)
+        whole = Truth(sound, (), (), (), None, (), ())
+        stage.engine.risk_ref.tell(whole)
         await flat(stage)
 
 
