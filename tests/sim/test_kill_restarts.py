@@ -16,7 +16,7 @@ from actors.exchange.paper import PaperExchange
 from actors.journal import Kind, open_journal
 from actors.risk.records import KillChanged
 from actors.runtime.crash import arm, disarm
-from tests.sim.test_kill_switch import (
+from tests.sim.killing import (
     FOREIGN,
     Watch,
     flat,

@@ -1,10 +1,8 @@
 """The kill switch ends flat by the exchange's own word, or goes on and says so."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,82 +11,27 @@ from trio.testing import MockClock
 from actors.domain.money import ZERO
 from actors.domain.orders import (
     Fill,
-    OrderKind,
-    OrderRequest,
     OrderState,
-    Outcome,
-    Refused,
     Side,
     Unknown,
 )
-from actors.domain.phases import KillPhase, Phase
+from actors.domain.phases import Phase
 from actors.domain.truth import Look, Policy, Truth
 from actors.exchange.account import PaperPosition
 from actors.exchange.paper import PaperExchange
 from actors.journal import Kind
-from tests.sim.script import signal
-from tests.sim.world import A, B, C, Stage, World, living
-
-K = KillPhase
-FOREIGN = OrderRequest(
-    "mine", C, Side.LONG, OrderKind.LIMIT, Decimal(1), limit_price=Decimal(50)
+from tests.sim.killing import (
+    ALL,
+    FOREIGN,
+    K,
+    Watch,
+    flat,
+    held_and_in_flight,
+    is_phase,
+    phase_of,
+    told,
 )
-ALL = [K.CANCELLING, K.FLATTENING, K.CONFIRMED_FLAT, K.LATCHED]
-
-
-def held_and_in_flight(bars: int = 60) -> World:
-    """A is held from bar 5 on; B's entry travels from bar 6 on, into a halt."""
-    world = World({(A, 4): signal(), (B, 6): signal()}, bars=bars)
-    world.bars[B] = world.bars[B][[*range(7), *range(12, bars)]]
-    return world
-
-
-def phase_of(stage: Stage) -> KillPhase:
-    kill = stage.state.book.kill
-    return K.ARMED if kill is None else kill.phase
-
-
-async def is_phase(stage: Stage, phase: KillPhase) -> None:
-    await stage.until(lambda: phase_of(stage) is phase)
-
-
-def told(stage: Stage, word: str) -> list[Any]:
-    return [a for a in stage.state.alerts if word in a.message]
-
-
-async def flat(stage: Stage) -> None:
-    """The exchange itself is flat, and so is the book."""
-    await is_phase(stage, K.LATCHED)
-    assert not stage.venue.state.positions
-    assert not stage.venue.state.orders
-    assert not stage.state.book.positions
-    assert not stage.state.book.orders
-    assert stage.machine.illegal_transitions == 0
-    assert stage.engine.crashes == 0  # no check of `Watch` has failed
-    assert not stage.venue.unjournalled
-
-
-class Watch:
-    """Answers for the exchange, and holds every close against what is held there."""
-
-    def __init__(self, stage: Stage, refuse: Callable[[OrderRequest], str]) -> None:
-        self.closes: list[OrderRequest] = []
-        self._venue = stage.venue
-        self._refuse = refuse
-        stage.venue.instead = self
-
-    def __call__(self, request: OrderRequest) -> Outcome | None:
-        if not (request.reduce_only and request.kind is OrderKind.MARKET):
-            return None
-        held = self._venue.state.positions[request.symbol].quantity
-        assert request.quantity <= abs(held)
-        beside = [o.request for o in self._venue.state.orders.values()]
-        twice = [o for o in beside if o.symbol == request.symbol and o.kind == "market"]
-        assert not twice
-        self.closes.append(request)
-        reason = self._refuse(request)
-        return Refused(reason) if reason else None
-
+from tests.sim.world import A, B, C, living
 
 # --- what is held, what travels -------------------------------------------------
 
@@ -216,57 +159,7 @@ async def test_dust_counts_as_flat_and_is_said(
         assert alert.symbol == C
 
 
-# --- an exchange that does not want ---------------------------------------------
-
-
-@pytest.mark.parametrize("times", [1, 3, 7])
-async def test_refused_closes_are_counted_alarmed_and_tried_again(
-    tmp_path: Path, autojump_clock: MockClock, times: int
-) -> None:
-    async with living(held_and_in_flight(), tmp_path) as stage:
-        await stage.bar(6)
-        left = [times]
-
-        def refuse(_request: OrderRequest) -> str:
-            left[0] -= 1
-            return "busy" if left[0] >= 0 else ""
-
-        watch = Watch(stage, refuse)
-        assert (await stage.command("kill_switch")).ok
-        await flat(stage)
-        assert stage.state.counts["kill_closes_failed"] == times
-        assert len(told(stage, "under the kill switch: refused, busy")) == times
-        assert len({request.client_id for request in watch.closes}) == len(watch.closes)
-        efforts = stage.state.book.kill.efforts
-        assert efforts[A].failures == times
-
-
-async def test_a_size_that_the_exchange_refuses_goes_in_pieces(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    async with living(held_and_in_flight(), tmp_path) as stage:
-        await stage.bar(6)
-        whole = stage.state.book.positions[A].open
-        most = whole / 3
-        watch = Watch(stage, lambda r: "too large" if r.quantity > most else "")
-        assert (await stage.command("kill_switch")).ok
-        await flat(stage)
-        sent = [r.quantity for r in watch.closes if r.quantity <= most]
-        assert sum(sent) == whole
-
-
-async def test_a_close_that_does_not_move_is_replaced_only_once_it_has_ended(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    world = World({(A, 4): signal()}, bars=60)
-    world.bars[A] = world.bars[A][[*range(8), *range(20, 60)]]
-    async with living(world, tmp_path) as stage:
-        await stage.bar(8)
-        watch = Watch(stage, lambda _request: "")
-        assert (await stage.command("kill_switch")).ok
-        await flat(stage)
-        assert len(watch.closes) > 2
-        assert told(stage, "has not moved for")
+# --- the exchange's word --------------------------------------------------------
 
 
 async def test_fetches_that_fail_prove_nothing(
