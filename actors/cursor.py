@@ -1,11 +1,13 @@
 """Where in the market the engine is: step by step, over restarts of the feed."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
 from actors.domain.bars import Bars
 from actors.domain.errors import ExchangeError
+from actors.domain.money import decimal_from_float
 from actors.market.port import Block, History, Market, Step, steps
 
 #: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
@@ -86,6 +88,19 @@ class Cursor:
         until_ms = self.last_close_ms
         bars, start, stop = self.history.window(index, until_ms, until_ms)
         return bars[stop - 1] if stop > start else None
+
+    def last_price(self, index: int) -> Decimal | None:
+        """Return an instrument's close of the newest step; None: it had no bar there.
+
+        It comes straight from the market, not by way of the symbol's actor.
+        """
+        if self.block is None:
+            return None
+        span_ms = self.description.timeframe_ms
+        bars, start, stop = self.history.window(index, self.last_close_ms, span_ms)
+        return (
+            decimal_from_float(float(bars["close"][stop - 1])) if stop > start else None
+        )
 
     @property
     def bars(self) -> tuple[Bars, ...]:

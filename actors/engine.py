@@ -19,6 +19,7 @@ engine            one_for_one
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -103,6 +104,7 @@ class Engine:
         self.dead_letters = DeadLetters()
         self.crashes = 0
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
+        self._index = {name: index for index, name in enumerate(self.symbol_names)}
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
         self.monitor = ResourceMonitor(
@@ -166,6 +168,7 @@ class Engine:
             publisher=self.publisher,
             state=self.risk_state,
             position_changed=self._position_changed,
+            reference=self._reference,
             root=self.root,
         )
 
@@ -242,6 +245,9 @@ class Engine:
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
         with suppress(NoSuchChild):  # stopped: there is no actor to be told
             self.root().ref(symbol).tell_urgent(PositionChanged(held))
+
+    def _reference(self, symbol: str) -> Decimal | None:
+        return self.cursor.last_price(self._index[symbol])
 
     def crashed(self, report: CrashReport) -> None:
         """Count, log and journal a crash, with its verdict and what was done."""

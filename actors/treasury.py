@@ -1,6 +1,7 @@
 """The money group: who decides, who carries, who asks; they fall and rise together."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -43,6 +44,7 @@ class Sources(msgspec.Struct, frozen=True):
     publisher: Publisher
     state: RiskState
     position_changed: Callable[[str, bool], None]
+    reference: Callable[[str], Decimal | None]  # a price that no pipeline made
     root: Callable[[], Supervisor]
 
 
@@ -107,6 +109,7 @@ class Treasury:
             position_changed=sources.position_changed,
             look=self._look,
             rouse=self._rouse,
+            reference=sources.reference,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

@@ -166,6 +166,8 @@ class PaperExchange:
     def _close_bars(self) -> None:
         """End all bars; what is still to come is scheduled without a path."""
         self._clock.advance_to(self._horizon_ms)
+        if not self._laid_out:
+            return
         for symbol, market in self._laid_out.items():
             self.mark(symbol, market.liquidity.close_bar())
         self._laid_out.clear()

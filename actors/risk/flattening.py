@@ -152,6 +152,7 @@ class Flattening:
     def _newest_ended(self, position: Position) -> OrderRecord | None:
         for record in reversed(self._desk.book.ended.values()):
             ours = record.correlation == position.correlation
-            if ours and record.reason == "kill_switch":
+            since = record.created_ms >= self._kill.triggered_ms
+            if ours and since and record.purpose == "close":
                 return record
         return None
