@@ -232,6 +232,8 @@ class ExecutionConfig(Group, frozen=True, kw_only=True):
     max_depth_fraction: Ratio = Decimal("0.25")
     entry_band_bps: PositiveDecimal = Decimal(30)  # worst price beyond the signal's
     slippage_bps: NonNegativeDecimal = Decimal(10)  # expected, for sizing
+    #: From a fill to a stop that the exchange shows, on its clock; then: flatten.
+    stop_confirm_seconds_max: Annotated[Decimal, bounded(gt=0, le=60)] = Decimal(5)
     size_skip_below: Ratio = Decimal("0.3")  # of the wanted size: skip the trade
 
 

@@ -68,6 +68,8 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     day: Day
     kill: KillSwitch | None
     halted: dict[str, str]
+    unprotected_ms: int  # of all gaps that have ended
+    unprotected_longest_ms: int
 
 
 class RiskState:
@@ -113,6 +115,8 @@ class RiskState:
             day=book.day,
             kill=book.kill,
             halted=dict(book.halted),
+            unprotected_ms=book.unprotected_ms,
+            unprotected_longest_ms=book.unprotected_longest_ms,
         )
 
     @property
