@@ -129,6 +129,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 def enter(position: Position, fill: Fill) -> Position:
     """Apply one fill that adds to the position, or makes good an exit before it."""
     assert fill.side is position.side, "an entry fill has the position's side"
+    assert not position.ended, "an ended position takes no fill"
     entered = position.entered + fill.quantity
     entry_value = position.entry_value + fill.price * fill.quantity
     made_good = min(fill.quantity, position.over)
@@ -155,6 +156,7 @@ def reduce(position: Position, fill: Fill, reason: str) -> Position:
     than the exit it made possible. Who calls must say so where that happens.
     """
     assert fill.side is position.side.opposite, "an exit fill has the other side"
+    assert not position.ended, "an ended position takes no fill"
     closed = min(fill.quantity, position.open)
     exited = position.entered - position.open + position.over + fill.quantity
     exit_value = position.exit_value + fill.price * fill.quantity

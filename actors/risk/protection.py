@@ -7,7 +7,7 @@ placed first and the old stop dropped when the new one is confirmed; only where 
 exchange allows but one stop does the old one go first, and that gap is measured.
 
 `tend` looks at what there is and does the next thing that is missing. It is asked
-whenever something came: nothing here remembers what it was about to do.
+whenever something came, and needs to remember nothing of what it was about to do.
 """
 
 from decimal import Decimal
@@ -223,6 +223,7 @@ class Protection:
         """Keep nothing of a position that has ended."""
         self._tried_ms.pop(position.id, None)
         self._refused_ms.pop(position.id, None)
+        self.unprotected.forget(position)
 
     def view(self, position: Position) -> PositionView:
         """Show a position to the world."""

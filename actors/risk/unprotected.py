@@ -3,8 +3,10 @@
 A gap begins with the fill that the stops do not cover, or when a stop is gone, and
 ends when the exchange shows stops for all that is held. Its times are the exchange's.
 Whoever decides by it does so when the risk actor is woken: by a fill, an update, a
-bar, a step or a truth. On a paper exchange, whose time moves from event to event, a
-gap in which nothing happens is noticed at the end of the bar and not before.
+bar, a step or a truth. The deadline for a stop runs from when this actor could first
+do something about the gap: after a restart the position is given its stop, and is not
+closed for what the crash cost. On a paper exchange, whose time moves from event to
+event, a gap in which nothing happens is noticed at the end of the bar, not before.
 """
 
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ class Unprotected:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._noticed_ms: dict[str, int] = {}  # position id -> when we learnt of a gap
 
     def look(self, position: Position) -> Position:
         """Measure by the clock of now, and keep what has changed."""
@@ -41,6 +44,10 @@ class Unprotected:
         covered = stop_confirmed(position, self._desk.book.orders, lot)
         if not covered and gap.since_ms is None:
             gap = gap.begun(min(ts_ms, now_ms))
+        if covered:
+            self._noticed_ms.pop(position.id, None)
+        else:
+            self._noticed_ms.setdefault(position.id, now_ms)
         gap = self._alarmed(position, gap)
         gap = gap.ended(now_ms) if covered else gap
         if gap == position.exposure:
@@ -48,7 +55,7 @@ class Unprotected:
         return msgspec.structs.replace(position, exposure=gap)
 
     def _alarmed(self, position: Position, gap: Exposure) -> Exposure:
-        if gap.alarmed or not self._late(gap):
+        if gap.since_ms is None or gap.alarmed or not self._late(gap.since_ms):
             return gap
         self._desk.alert(
             "critical",
@@ -62,11 +69,15 @@ class Unprotected:
 
     def overdue(self, position: Position) -> bool:
         """Whether a position is without its stops for too long."""
-        return self._late(position.exposure)
+        noticed_ms = self._noticed_ms.get(position.id)
+        return noticed_ms is not None and self._late(noticed_ms)
 
-    def _late(self, gap: Exposure) -> bool:
-        since_ms = gap.since_ms
-        return since_ms is not None and self._desk.now_ms - since_ms >= self._limit_ms
+    def forget(self, position: Position) -> None:
+        """Keep nothing of a position that has ended."""
+        self._noticed_ms.pop(position.id, None)
+
+    def _late(self, since_ms: int) -> bool:
+        return self._desk.now_ms - since_ms >= self._limit_ms
 
     @property
     def _limit_ms(self) -> int:
