@@ -2,9 +2,11 @@
 
 The rule: within `stop_confirm_seconds_max` of its first fill a position has stops for
 all of its size that the exchange shows, or it is being closed. Nothing is hoped for:
-a stop that was refused, is in doubt or was only accepted is no stop. A replacement is
-placed first and the old stop dropped when the new one is confirmed; only where an
-exchange allows but one stop does the old one go first, and that gap is measured.
+a stop that was refused, is in doubt or was only accepted is no stop. One in doubt that
+a look at the exchange has not shown gets a second one at its side: both only reduce,
+and when the one is confirmed the other is cancelled. A replacement is placed first and
+the old stop dropped when the new one is confirmed; only where an exchange allows but
+one stop does the old one go first, and that gap is measured.
 
 `tend` looks at what there is and does the next thing that is missing. It is asked
 whenever something came, and needs to remember nothing of what it was about to do.
@@ -22,7 +24,7 @@ from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.closing import Closing
 from actors.risk.desk import Desk
-from actors.risk.orders import STANDING, OrderBook
+from actors.risk.orders import STANDING, UNSEEN, OrderBook
 from actors.risk.records import OrderRecord
 from actors.risk.unprotected import Unprotected, confirmed, stop_confirmed
 from actors.runtime.crash import reached
@@ -54,6 +56,8 @@ class Protection:
         position = self.unprotected.look(held)
         if self.closing.under_way(position):
             return
+        if position.over:  # nothing may take off still more
+            await self.closing.cancel_all(position)
         late = self.unprotected.overdue(position)
         reason = position.close_wanted or ("stop_unconfirmed" if late else "")
         if reason and self._may(self._tried_ms, position):
@@ -72,6 +76,7 @@ class Protection:
 
     async def ended_order(self, record: OrderRecord) -> None:
         """React to the end of an order that protected or closed a position."""
+        self._desk.state.not_found.discard(record.client_id)
         position = self._desk.book.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
@@ -87,7 +92,8 @@ class Protection:
         """Have one stop for all that is held, and no other."""
         stops = [o for o in self._stops(position) if not o.cancel_wanted]
         needed = self._orderable(position)
-        stop = next((o for o in stops if _fits(o, position.stop, needed)), None)
+        lost = self._desk.state.not_found
+        stop = next((o for o in stops if _fits(o, position.stop, needed, lost)), None)
         if stop is None:
             await self._place(position, stops)
         elif confirmed(stop):
@@ -238,10 +244,13 @@ class Protection:
         )
 
 
-def _fits(order: OrderRecord, price: Decimal, quantity: Decimal) -> bool:
-    """Whether a stop stands, or is on its way, where it should and for all."""
+def _fits(
+    order: OrderRecord, price: Decimal, quantity: Decimal, lost: set[str]
+) -> bool:
+    """Whether a stop stands, or may be on its way, where it should and for all."""
+    coming = order.state in UNSEEN and order.client_id not in lost
     return (
-        (order.state in STANDING or not order.seen)
+        (order.state in STANDING or coming)
         and order.request.stop_price == price
         and order.unfilled >= quantity
     )

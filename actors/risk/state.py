@@ -99,6 +99,7 @@ class RiskState:
         self.outbox: Outbox | None = None  # made by the first desk: it reads this
         self.changed = Changes()
         self.rows_since_snapshot = 0
+        self.not_found: set[str] = set()  # stops in doubt that a look has not shown
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 
     def look(self) -> Visible:
