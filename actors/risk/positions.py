@@ -38,7 +38,9 @@ class Positions:
         if held is None and record.purpose != "entry":
             held = self._owing(record, fill)
         adds = held is None or fill.side is held.side
-        turned = fill.side is not record.request.side
+        turned = fill.side is not record.request.side or (
+            held is not None and held.correlation != record.correlation
+        )
         late = held is not None and held.over > ZERO
         if turned or (adds is not (record.purpose == "entry") and not late):
             self._desk.halt_symbol(

@@ -12,6 +12,7 @@ one stop does the old one go first, and that gap is measured.
 whenever something came, and needs to remember nothing of what it was about to do.
 """
 
+from collections import Counter
 from decimal import Decimal
 
 import msgspec
@@ -31,6 +32,8 @@ from actors.runtime.crash import reached
 
 #: What the exchange has refused is not asked for again before.
 AGAIN_MS = 1_000
+#: Stops of one position that the exchange took away, before it is not trusted.
+GONE_MAX = 5
 #: Stops of one position on their way at once: exchanges count them.
 ON_THEIR_WAY_MAX = 2
 
@@ -45,6 +48,7 @@ class Protection:
         self.unprotected = Unprotected(desk)
         self._tried_ms: dict[str, int] = {}  # position id -> its newest close
         self._refused_ms: dict[str, int] = {}  # position id -> its newest refused stop
+        self._gone: Counter[str] = Counter()  # position id -> stops taken away
 
     # --- what is missing ---------------------------------------------------------
 
@@ -84,6 +88,10 @@ class Protection:
             self._tried_ms[position.id] = self._desk.now_ms
         if record.purpose == "stop" and record.state is OrderState.REFUSED:
             await self._stop_refused(position, record)
+        if record.purpose == "stop" and not record.cancel_wanted:
+            self._gone[position.id] += record.state is OrderState.CANCELLED
+        if self._gone[position.id] > GONE_MAX:
+            await self.close(position, "stop_unconfirmed")
         await self.tend(position.symbol)
 
     # --- the stop ------------------------------------------------------------------
@@ -229,6 +237,7 @@ class Protection:
         """Keep nothing of a position that has ended."""
         self._tried_ms.pop(position.id, None)
         self._refused_ms.pop(position.id, None)
+        del self._gone[position.id]
         self.unprotected.forget(position)
 
     def view(self, position: Position) -> PositionView:

@@ -20,7 +20,7 @@ from actors.domain.orders import (
 )
 from actors.exchange.paper import CAPABILITIES
 from tests.sim.script import signal
-from tests.sim.stops import (
+from tests.sim.stops import (, closed
     alarms,
     assert_sound,
     instead,
@@ -159,4 +159,27 @@ async def test_a_stop_that_is_shown_again_and_again_stays_the_one(
             )
         await stage.bar(8)
         assert len(stage.venue.placed_as("stop_market")) == 1
+        await assert_sound(stage)
+
+
+async def test_an_exchange_that_takes_every_stop_away_is_not_trusted(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World({(A, 4): signal()}), tmp_path) as stage:
+        sink = stage.venue._sink
+        assert sink is not None
+
+        def told(update: Any) -> None:
+            sink(update)
+            stops = [o for o in stage.venue.state.orders.values() if is_stop(o.request)]
+            for order in stops:
+                if update.client_id == order.request.client_id and not order.cancel_ms:
+                    order.cancel_ms = stage.engine.clock.now_ms() + 1
+                    stage.venue._schedule(A, stage.venue._market(A))
+
+        stage.venue._sink = told
+        await stage.bar(8)
+        (trade,) = await closed(stage)
+        assert trade.reason == "stop_unconfirmed"
+        assert 3 < len(stage.venue.placed_as("stop_market")) < 10
         await assert_sound(stage)
