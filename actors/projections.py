@@ -121,9 +121,9 @@ class Projections:
         """For how long positions were held without confirmed stops, market time."""
         seen, now_ms = self._visible, self._engine.clock.now_ms()
         open_ms = [
-            max(0, now_ms - position.exposure.since_ms)
+            max(0, now_ms - position.gaps.since_ms)
             for position in seen.positions.values()
-            if position.exposure.since_ms is not None
+            if position.gaps.since_ms is not None
         ]
         total_ms = seen.unprotected_ms + sum(open_ms)
         longest_ms = max([seen.unprotected_longest_ms, *open_ms])

@@ -24,7 +24,7 @@ ENDED = frozenset({TradePhase.CLOSED, TradePhase.DUST})
 GRAIN = Decimal("1e-12")
 
 
-class Exposure(msgspec.Struct, frozen=True):
+class Gaps(msgspec.Struct, frozen=True):
     """For how long what was held was not covered by stops that the exchange showed."""
 
     since_ms: int | None = None  # of the gap that is open; None: covered
@@ -32,17 +32,17 @@ class Exposure(msgspec.Struct, frozen=True):
     longest_ms: int = 0  # of the gaps that have ended
     alarmed: bool = False  # about the gap that is open
 
-    def begun(self, ts_ms: int) -> "Exposure":
+    def begun(self, ts_ms: int) -> "Gaps":
         """Open a gap."""
         return msgspec.structs.replace(self, since_ms=ts_ms, alarmed=False)
 
-    def ended(self, ts_ms: int) -> "Exposure":
+    def ended(self, ts_ms: int) -> "Gaps":
         """End the open gap, if there is one."""
         if self.since_ms is None:
             return self
         lasted_ms = max(0, ts_ms - self.since_ms)
         longest_ms = max(self.longest_ms, lasted_ms)
-        return Exposure(None, self.total_ms + lasted_ms, longest_ms)
+        return Gaps(None, self.total_ms + lasted_ms, longest_ms)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     entry_volume: Decimal = ZERO
     reason: str = ""
     close_wanted: str = ""  # why it is being closed, until it is
-    exposure: Exposure = Exposure()
+    gaps: Gaps = Gaps()
 
     @property
     def net(self) -> Decimal:

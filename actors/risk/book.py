@@ -108,9 +108,9 @@ class Book(msgspec.Struct, kw_only=True):
         self.filled_ms = max(self.filled_ms, fill.ts_ms)
 
     def _position(self, position: Position) -> None:
-        before, gaps = self.positions.get(position.symbol), position.exposure
+        before, gaps = self.positions.get(position.symbol), position.gaps
         known = before is not None and before.id == position.id
-        counted_ms = before.exposure.total_ms if before and known else 0
+        counted_ms = before.gaps.total_ms if before and known else 0
         self.unprotected_ms += gaps.total_ms - counted_ms
         self.unprotected_longest_ms = max(self.unprotected_longest_ms, gaps.longest_ms)
         if not position.ended:

@@ -182,8 +182,8 @@ class Positions:
     async def _close(self, position: Position) -> None:
         """Book an ended position and clear what is left of its orders."""
         desk, state = self._desk, self._desk.state
-        gaps = position.exposure.ended(position.updated_ms)
-        position = msgspec.structs.replace(position, exposure=gaps)
+        gaps = position.gaps.ended(position.updated_ms)
+        position = msgspec.structs.replace(position, gaps=gaps)
         self._protection.forget(position)
         symbol = position.symbol
         self._forming.pop(symbol, None)

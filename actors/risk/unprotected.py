@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import msgspec
 
-from actors.domain.ledger import Exposure, Position
+from actors.domain.ledger import Gaps, Position
 from actors.domain.money import ZERO, floor_to
 from actors.domain.orders import OrderState
 from actors.risk.desk import Desk
@@ -39,7 +39,7 @@ class Unprotected:
 
     def measured(self, position: Position, ts_ms: int) -> Position:
         """Begin or end a gap; one that a fill tore begins at the fill's own time."""
-        gap, now_ms = position.exposure, self._desk.now_ms
+        gap, now_ms = position.gaps, self._desk.now_ms
         lot = self._desk.state.instruments[position.symbol].lot_size
         covered = stop_confirmed(position, self._desk.book.orders, lot)
         if not covered and gap.since_ms is None:
@@ -50,11 +50,11 @@ class Unprotected:
             self._noticed_ms.setdefault(position.id, now_ms)
         gap = self._alarmed(position, gap)
         gap = gap.ended(now_ms) if covered else gap
-        if gap == position.exposure:
+        if gap == position.gaps:
             return position
-        return msgspec.structs.replace(position, exposure=gap)
+        return msgspec.structs.replace(position, gaps=gap)
 
-    def _alarmed(self, position: Position, gap: Exposure) -> Exposure:
+    def _alarmed(self, position: Position, gap: Gaps) -> Gaps:
         if gap.since_ms is None or gap.alarmed or not self._late(gap.since_ms):
             return gap
         self._desk.alert(
@@ -90,7 +90,7 @@ class Unprotected:
         bare = {
             position.correlation
             for position in self._desk.book.positions.values()
-            if position.exposure.since_ms is not None
+            if position.gaps.since_ms is not None
         }
         return bool(bare) and any(
             order.purpose == "stop"

@@ -39,13 +39,13 @@ async def test_a_stop_counts_only_when_the_exchange_shows_it(
         held = stage.state.book.positions[A]
         (stop,) = [o for o in stage.state.book.orders_of(held) if o.purpose == "stop"]
         assert stop.seen
-        assert held.exposure.since_ms is None
-        assert 0 < held.exposure.total_ms < 1_000  # the way to the matching
+        assert held.gaps.since_ms is None
+        assert 0 < held.gaps.total_ms < 1_000  # the way to the matching
         assert not alarms(stage)
         shown = stage.view.unprotected()
         assert (shown.positions, shown.seconds_total) == (
             0,
-            held.exposure.total_ms / 1000,
+            held.gaps.total_ms / 1000,
         )
         await assert_sound(stage)
 
@@ -126,7 +126,7 @@ async def test_two_lost_stops_are_enough_and_the_position_is_closed(
         assert trade.reason == "stop_unconfirmed"
         assert len(stage.venue.placed_as("stop_market")) == 2
         assert len(alarms(stage)) == 1
-        gap = trade.exposure
+        gap = trade.gaps
         assert gap.longest_ms == gap.total_ms > 5_000
         assert stage.view.unprotected().seconds_max == gap.longest_ms / 1000
         await assert_sound(stage)
@@ -163,7 +163,7 @@ async def test_a_late_confirmation_is_measured_and_alarmed_once(
     async with living(world, tmp_path) as stage:
         await stage.bar(8)
         held = stage.state.book.positions[A]
-        assert held.exposure.total_ms == held.exposure.longest_ms == 20_000
+        assert held.gaps.total_ms == held.gaps.longest_ms == 20_000
         assert stage.view.positions()[0].stop_confirmed
         assert len(alarms(stage)) == 1
         shown = stage.view.unprotected()
@@ -207,7 +207,7 @@ async def test_what_cannot_be_protected_nor_closed_is_tried_for_and_alarmed_once
         await stage.bar(17)
         (trade,) = await closed(stage)
         assert trade.reason == "stop_refused"
-        assert trade.exposure.longest_ms > 540_000
+        assert trade.gaps.longest_ms > 540_000
         await assert_sound(stage)
 
 

@@ -209,7 +209,7 @@ async def test_an_exit_that_comes_before_its_entrys_last_piece_ends_flat(
 ) -> None:
     async with living(World({(A, 4): signal()}), tmp_path) as stage:
         told: list[Fill] = []
-        sink = stage.venue._sink
+        sink = stage.venue._outbox.sink
         assert sink is not None
 
         def late(update: object) -> None:
@@ -228,7 +228,7 @@ async def test_an_exit_that_comes_before_its_entrys_last_piece_ends_flat(
                 update = msgspec.structs.replace(update, quantity=half)
             sink(update)  # type: ignore[arg-type]  # what it was given
 
-        stage.venue._sink = late
+        stage.venue._outbox.sink = late
         await stage.bar(5)
         held = stage.state.book.positions[A]
         (stop,) = [o for o in stage.state.book.orders.values() if o.purpose == "stop"]

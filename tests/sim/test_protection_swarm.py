@@ -108,7 +108,7 @@ async def test_chaos_ends_in_the_right_position_with_its_stop(
         gap_max_ms = 5_000 + 2 * stage.world.paper.latency_ms
         now_ms = stage.engine.clock.now_ms()
         for held in stage.state.book.positions.values():
-            since_ms = held.exposure.since_ms
+            since_ms = held.gaps.since_ms
             young = since_ms is not None and now_ms - since_ms <= gap_max_ms
             closing = stage.engine.risk.protection.closing.under_way(held)
             assert since_ms is None or young or closing

@@ -20,9 +20,10 @@ from actors.domain.orders import (
 )
 from actors.exchange.paper import CAPABILITIES
 from tests.sim.script import signal
-from tests.sim.stops import (, closed
+from tests.sim.stops import (
     alarms,
     assert_sound,
+    closed,
     instead,
     is_stop,
     standing,
@@ -166,7 +167,7 @@ async def test_an_exchange_that_takes_every_stop_away_is_not_trusted(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with living(World({(A, 4): signal()}), tmp_path) as stage:
-        sink = stage.venue._sink
+        sink = stage.venue._outbox.sink
         assert sink is not None
 
         def told(update: Any) -> None:
@@ -177,7 +178,7 @@ async def test_an_exchange_that_takes_every_stop_away_is_not_trusted(
                     order.cancel_ms = stage.engine.clock.now_ms() + 1
                     stage.venue._schedule(A, stage.venue._market(A))
 
-        stage.venue._sink = told
+        stage.venue._outbox.sink = told
         await stage.bar(8)
         (trade,) = await closed(stage)
         assert trade.reason == "stop_unconfirmed"
