@@ -98,18 +98,20 @@ class Closing:
         instrument = self._desk.state.instruments[position.symbol]
         if not position.open or book.entry_of(position):
             return False
+        orderable = bool(exits.orderable(position.open, instrument))
+        if orderable and not self.hopeless(position):
+            return False
         live = book.orders_of(position)
-        if exits.orderable(position.open, instrument):
-            return not live and self._small_and_refused(position)
         if live and (position.close_wanted or position.open < instrument.lot_size):
             await self.cancel_all(position)
             live = book.orders_of(position)
         return not live
 
-    def _small_and_refused(self, position: Position) -> bool:
+    def hopeless(self, position: Position) -> bool:
         """Whether the exchange will not close what is below its least notional."""
         instrument = self._desk.state.instruments[position.symbol]
-        if exits.tradable(position.open, position.mark, instrument):
+        enough = exits.tradable(position.open, position.mark, instrument)
+        if enough or not position.close_wanted:
             return False
         return any(
             order.correlation == position.correlation

@@ -123,7 +123,7 @@ class Protection:
     async def _place(self, position: Position, old: list[OrderRecord]) -> None:
         """Place a stop for all that is held."""
         quantity = self._orderable(position)
-        if not quantity or self._must_wait(position):
+        if not quantity or self.closing.hopeless(position) or self._must_wait(position):
             return
         if self._stops(position) and not self._overlap:
             await self._drop(old)  # it ends, and then there is none: placed again

@@ -1,18 +1,13 @@
-"""How positions end that cannot end well: as dust, beyond what is held, in a crash."""
+"""How positions end that cannot end well: as dust, or beyond what is held."""
 
-import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
-import trio
 from trio.testing import MockClock
 
 from actors.domain.bars import MarketDescription
-from actors.domain.crash_points import CrashPoint
 from actors.domain.ledger import Position
 from actors.domain.money import ZERO
 from actors.domain.orders import (
@@ -26,16 +21,11 @@ from actors.domain.orders import (
     Refused,
     Side,
 )
-from actors.domain.phases import Phase, TradePhase
-from actors.engine import Engine, open_engine
-from actors.feed import Pace
+from actors.domain.phases import TradePhase
+from actors.exchange.paper import PaperExchange
 from actors.journal import Kind
-from actors.runtime.crash import arm, disarm
-from actors.setup import EngineSetup
-from actors.watchdog import ResourceLimits
-from config.load import dump_preset
 from tests.sim.script import leave, signal
-from tests.sim.world import A, B, Stage, World, _Facts, living
+from tests.sim.world import A, Stage, World, living, preset
 
 CALM = [100.0] * 5
 LOT = Decimal("0.001")
@@ -279,84 +269,72 @@ async def test_an_entry_that_overfills_is_held_and_protected_whole(
         await assert_fills_are_the_position(stage)
 
 
-# --- a crash between a fill and its stop -------------------------------------------
+# --- closes and stops at the same time ------------------------------------------------
 
 
-class Killed(BaseException):
-    """The process is gone: nobody may catch this and tidy up."""
-
-
-@asynccontextmanager
-async def life(world: World, where: Path) -> AsyncIterator[Stage]:
-    """Run the engine on a journal and a paper account that outlive it."""
-    path = where / "scripted.json"
-    path.write_bytes(dump_preset(world.preset))
-    facts = _Facts()
-    setup = EngineSetup(
-        engine_id="sim",
-        session="s-sim",
-        market=world,
-        strategy=world.strategy,
-        pace=world.pace,
-        seed=world.seed,
-        equity_usd=world.equity,
-        paper=world.paper,
-        journal_path=where / "journal.sqlite",
-        resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
-        supervision=world.supervision,
-        preset=str(path),
-    )
-
-    def attach(_engine: Engine) -> tuple[_Facts, tuple[()]]:
-        return facts, ()
-
-    async with open_engine(setup, attach) as engine:
-        stage = Stage(world, engine, facts.kept)
-        assert (await stage.command("start", preset=str(path))).ok
-        yield stage
-
-
-@pytest.mark.parametrize(
-    ("point", "passing"),
-    [
-        (CrashPoint.ENTRY_FILLED, 1),
-        (CrashPoint.ENTRY_FILLED, 2),
-        (CrashPoint.INTENT_COMMITTED, 2),
-    ],
-)
-async def test_what_a_crash_left_bare_has_its_stop_after_the_restart(
-    tmp_path: Path, point: CrashPoint, passing: int
+async def test_a_close_that_takes_its_time_stays_the_only_one(
+    tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    def world() -> World:
-        made = World({(A, 4): signal(), (B, 4): signal()}, bars=3_000)
-        made.pace = Pace(speed=6_000.0)  # a real clock: files are read in threads
-        return made
+    world = World({(A, 4): signal(), (A, 9): leave()})
+    world.bars[A]["volume"][8:] = 0.0
+    world.preset = preset(risk__max_position_size_usd=Decimal(20_000))
+    async with living(world, tmp_path) as stage:
+        await stage.bar(8)
+        assert (await stage.command("panic_exit")).ok
+        await stage.bar(10)
+        assert (await stage.command("panic_exit")).ok
+        assert stage.state.book.positions[A].open > ZERO
+        closes = [o for o in stage.venue.placed_as("market") if o.reduce_only]
+        assert len(closes) == 1
+        await stage.over()
+        (done,) = await closed(stage)
+        assert done.reason == "panic_exit"
 
-    def die() -> None:
-        raise Killed
 
-    arm(point, die, passing=passing)
-    with pytest.raises((Killed, BaseExceptionGroup)):
-        async with life(world(), tmp_path) as stage:
-            await stage.over()
-    disarm()
-    async with life(world(), tmp_path) as stage:
-        await stage.until(lambda: stage.machine.phase is Phase.MANAGING)
-        exchange = stage.engine.exchange
-        held = await exchange.fetch_positions()
-        assert {one.symbol for one in held} == {A, B}
-        with trio.fail_after(60):
-            await stage.bar(2)
-        resting = await exchange.fetch_open_orders()
-        for one in held:
-            stops = [
-                order.request
-                for order in resting
-                if order.request.symbol == one.symbol
-                and order.request.kind is OrderKind.STOP_MARKET
-            ]
-            assert [stop.quantity for stop in stops] == [abs(one.quantity)]
-            assert stage.state.book.positions[one.symbol].net == one.quantity
-        assert all(view.stop_confirmed for view in stage.view.positions())
-        assert not stage.state.book.halted
-        assert stage.view.unprotected().seconds_total > 0
+async def test_two_stops_and_a_close_at_once_take_off_no_more_than_there_is(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    fall = [*CALM, 100.0, 100.0, 100.0, 80.0]
+    world = World({(A, 4): signal()}, closes={A: fall})
+    async with living(world, tmp_path) as stage:
+        await stage.bar(7)
+        held = stage.state.book.positions[A]
+        (stop,) = [o for o in stage.venue.state.orders.values() if o.level == 95]
+        twin = msgspec.structs.replace(stop.request, client_id="twin")
+        await PaperExchange.place(stage.venue, twin)  # as a lost answer leaves it
+        assert (await stage.command("panic_exit")).ok
+        await stage.over()
+        (done,) = await closed(stage)
+        assert done.entered == held.open
+        exits = [f for f in stage.venue.heard if isinstance(f, Fill)]
+        assert sum(f.quantity * f.side.sign for f in exits) == 0
+        assert not stage.venue.state.positions
+        await assert_fills_are_the_position(stage)
+
+
+@pytest.mark.parametrize("stops_as_well", [True, False])
+async def test_a_small_rest_that_the_exchange_will_not_close_ends_as_dust(
+    tmp_path: Path, autojump_clock: MockClock, *, stops_as_well: bool
+) -> None:
+    """0.02 of a coin are two lots, and worth 2 where orders begin at 5."""
+
+    def picky(request: OrderRequest) -> Outcome | None:
+        small = request.reduce_only and request.quantity * 100 < 5
+        kind = stops_as_well or request.kind is OrderKind.MARKET
+        return Refused("notional") if small and kind else None
+
+    async with living(World({(A, 4): signal(), (A, 8): leave()}), tmp_path) as stage:
+        falls_short(stage, 20 * LOT)
+        place = stage.venue.place
+
+        async def choosing(request: OrderRequest) -> Outcome:
+            refused = picky(request)
+            return await place(request) if refused is None else refused
+
+        stage.venue.place = choosing  # type: ignore[method-assign]  # the fault
+        await stage.bar(12)
+        (gone,) = await closed(stage)
+        assert (gone.phase, gone.dust) == (TradePhase.DUST, 20 * LOT)
+        assert not stage.venue.state.orders
+        assert len(stage.venue.placed_as("stop_market")) <= 2
+        await assert_fills_are_the_position(stage)
