@@ -28,13 +28,14 @@ from actors.domain.views import (
     EngineMetrics,
     Status,
     SymbolRow,
+    UnprotectedTime,
     WhyRow,
 )
 from actors.engine import Engine
 from actors.risk.commands import RULES
-from actors.risk.protection import stop_confirmed
 from actors.risk.requests import CommandRequest
 from actors.risk.state import Visible
+from actors.risk.unprotected import stop_confirmed
 from actors.runtime import (
     AskRefused,
     AskTimeout,
@@ -118,7 +119,22 @@ class Projections:
         sample = self._engine.monitor.last or self._engine.monitor.sample()
         health: dict[str, Any] = msgspec.to_builtins(sample)
         nodes = deepest(self._engine.root().tree(), 10)
-        return health | {"mailboxes": {node.name: node.depth for node in nodes}}
+        return health | {
+            "mailboxes": {node.name: node.depth for node in nodes},
+            "unprotected": msgspec.to_builtins(self.unprotected()),
+        }
+
+    def unprotected(self) -> UnprotectedTime:
+        """For how long positions were held without confirmed stops, market time."""
+        seen, now_ms = self._visible, self._engine.clock.now_ms()
+        open_ms = [
+            max(0, now_ms - position.gaps.since_ms)
+            for position in seen.positions.values()
+            if position.gaps.since_ms is not None
+        ]
+        total_ms = seen.unprotected_ms + sum(open_ms)
+        longest_ms = max([seen.unprotected_longest_ms, *open_ms])
+        return UnprotectedTime(len(open_ms), total_ms / 1000, longest_ms / 1000)
 
     def transitions(self, limit: int) -> tuple[Transition, ...]:
         """The newest transitions, oldest first."""
@@ -201,8 +217,15 @@ class Projections:
     def positions(self) -> tuple[PositionView, ...]:
         """Open positions, then the newest closed ones."""
         seen, mode = self._visible, self._engine.risk_state.mode
+        instruments = self._engine.risk_state.instruments
         opened = tuple(
-            ledger.view(p, mode, stop_confirmed=stop_confirmed(p, seen.orders))
+            ledger.view(
+                p,
+                mode,
+                stop_confirmed=stop_confirmed(
+                    p, seen.orders, instruments[p.symbol].lot_size
+                ),
+            )
             for p in seen.positions.values()
         )
         closed = tuple(

@@ -76,7 +76,7 @@ class RiskActor(Actor[Any]):
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
         self.settlement = Settlement(
-            self.desk, orders, protection, self._fill, self._order_ended
+            self.desk, orders, protection, self._apply, self._order_ended
         )
         look = partial(self.settlement.look, whole=True)
         world = World(look, self.settlement.ignores)
@@ -131,6 +131,7 @@ class RiskActor(Actor[Any]):
         desk, state = self.desk, self.desk.state
         state.counts["cycles"] += 1
         self.desk.roll_day()
+        await self._positions.tend_all()
         await self._kill.check()
         signals: list[Signal] = []
         for symbol in sorted(self._step):
@@ -146,6 +147,18 @@ class RiskActor(Actor[Any]):
     # --- the exchange's word --------------------------------------------------------
 
     async def _fill(self, fill: Fill) -> None:
+        """Apply a fill, then give its position what it lacks."""
+        await self._apply(fill)
+        await self._positions.tend(fill.symbol)
+        self._ask_for_stops()
+        await self._confirm_kill()
+
+    def _ask_for_stops(self) -> None:
+        """Ask at once for a stop that may stand under an unprotected position."""
+        if self.protection.unprotected.unsure():
+            self.settlement.look_if_due(at_once=True)
+
+    async def _apply(self, fill: Fill) -> None:
         """Apply a fill exactly once, whatever its order's state."""
         known = await self._orders.recall(fill.client_id)
         if known is None:
@@ -157,7 +170,6 @@ class RiskActor(Actor[Any]):
         await self._positions.filled(record, fill)
         if not record.live:
             await self._order_ended(record)
-        await self._confirm_kill()
 
     def _foreign_fill(self, fill: Fill) -> None:
         """Note a fill that nobody here ordered, once."""
@@ -173,13 +185,18 @@ class RiskActor(Actor[Any]):
     async def _answered(self, late: Answered) -> None:
         """Take an answer that the exchange gave late."""
         record = await self._orders.answered(late)
-        if record is not None and not record.live:
+        if record is None:
+            return
+        if not record.live:
             await self._order_ended(record)
+        await self._positions.tend(record.request.symbol)
+        self._ask_for_stops()
         await self._confirm_kill()
 
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
+        await self._positions.tend_all()
         self._life.told(truth)
         await self._kill.told(truth)
 
@@ -187,6 +204,8 @@ class RiskActor(Actor[Any]):
         record = self._orders.apply_update(update)
         if record is not None and not record.live:
             await self._order_ended(record)
+        await self._positions.tend(update.symbol)
+        self._ask_for_stops()
         await self._confirm_kill()
 
     async def _confirm_kill(self) -> None:
@@ -248,3 +267,4 @@ class RiskActor(Actor[Any]):
         await self._kill.cancel_entries()
         for position in list(self.desk.book.positions.values()):
             await self.protection.close(position, "end_of_market")
+        await self._positions.tend_all()

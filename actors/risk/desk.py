@@ -15,6 +15,7 @@ from actors.clockguard import ClockVerdict
 from actors.domain import ids, limits
 from actors.domain.crash_points import CrashPoint
 from actors.domain.freshness import Judgement
+from actors.domain.ledger import Position
 from actors.domain.limits import Day
 from actors.domain.messages import (
     Alert,
@@ -131,6 +132,10 @@ class Desk:
         self.book.apply(kind, body)
         self.state.changed.note(kind, body, seq)
         self.state.rows_since_snapshot += 1
+
+    def store(self, position: Position) -> None:
+        """Replace a position's record, and journal it."""
+        self.record(Kind.POSITION, position, position.symbol, position.correlation)
 
     def snapshot(self) -> None:
         """Journal the whole book: a replay begins here."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from actors.domain.money import ZERO, floor_to
+from actors.domain.money import floor_to
 from actors.domain.orders import ExchangePosition, OpenOrder
 from actors.domain.truth import DifferenceKind, Truth
 from actors.risk.state import RiskState
@@ -52,7 +52,8 @@ def _held(positions: list[ExchangePosition], left_alone: LeftAlone) -> Iterator[
 
 def _is_dust(held: ExchangePosition, state: RiskState) -> bool:
     """Whether nobody could trade what is held, or our book says that it is dust."""
-    if held.quantity == state.book.dust.get(held.symbol, ZERO):
+    known = state.book.dust.get(held.symbol)
+    if known is not None and held.quantity == known.quantity:
         return True
     instrument = state.instruments.get(held.symbol)
     if instrument is None:

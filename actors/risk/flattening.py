@@ -13,7 +13,7 @@ import msgspec
 
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
-from actors.domain.money import ZERO, floor_to
+from actors.domain.money import floor_to
 from actors.domain.orders import OrderState
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
@@ -57,15 +57,15 @@ class Flattening:
             await self._close(position)
 
     async def _close(self, position: Position) -> None:
-        live = self._protection.closes_of(position)
+        orders = self._desk.book.orders_of(position)
+        live = [order for order in orders if order.purpose == "close"]
         if live:  # of whatever reason: never a second one beside it
             await self._hasten(live[0])
             return
         effort = self._judged(position)
         if self._desk.now_ms < effort.not_before_ms:
             return
-        quantity = self._quantity(position, effort)
-        await self._protection.close(position, "kill_switch", quantity)
+        await self._protection.close(position, "kill_switch")
         self._judged(position)
 
     async def _hasten(self, close: OrderRecord) -> None:
@@ -81,16 +81,6 @@ class Flattening:
             close.request.symbol,
         )
         await self._orders.cancel(close)
-
-    def _quantity(self, position: Position, effort: Effort) -> Decimal:
-        """Say how much the next close asks for: never more than is held."""
-        instrument = self._desk.state.instruments[position.symbol]
-        whole = floor_to(position.open, instrument.lot_size)
-        if effort.piece is None:
-            return whole
-        piece = min(effort.piece, whole)
-        rest = whole - piece
-        return whole if ZERO < rest < instrument.quantity_min else piece
 
     def _judged(self, position: Position) -> Effort:
         """Count the newest close that has ended, if it is not counted yet."""

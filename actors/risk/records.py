@@ -27,6 +27,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal = ZERO
     fees: Decimal = ZERO
     trades: tuple[str, ...] = ()  # ids of the fills that are in `filled`
+    seen: bool = False  # a stop that the exchange has shown, not only taken
     cancel_wanted: bool = False  # it must not fill any more than it has
     risk_usd: Decimal = ZERO  # worst case of an entry
     notional: Decimal = ZERO  # worst case of an entry
@@ -45,7 +46,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unfilled(self) -> Decimal:
         """What may still fill."""
-        return self.request.quantity - self.filled
+        return max(ZERO, self.request.quantity - self.filled)
 
     def view(self) -> OrderView:
         """Show the order to the world."""
@@ -145,6 +146,7 @@ class DustLeft(AccountFact, frozen=True):
 
     symbol: str
     quantity: Decimal
+    loss: Decimal = ZERO  # booked for it here; the exchange knows nothing of it
 
 
 AccountChange = (

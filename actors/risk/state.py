@@ -71,6 +71,8 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     day: Day
     kill: KillSwitch | None
     halted: dict[str, str]
+    unprotected_ms: int  # of all gaps that have ended
+    unprotected_longest_ms: int
 
 
 class RiskState:
@@ -100,6 +102,7 @@ class RiskState:
         self.outbox: Outbox | None = None  # made by the first desk: it reads this
         self.changed = Changes()
         self.rows_since_snapshot = 0
+        self.not_found: set[str] = set()  # stops in doubt that a look has not shown
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 
     def look(self) -> Visible:
@@ -116,6 +119,8 @@ class RiskState:
             day=book.day,
             kill=book.kill,
             halted=dict(book.halted),
+            unprotected_ms=book.unprotected_ms,
+            unprotected_longest_ms=book.unprotected_longest_ms,
         )
 
     @property

@@ -13,9 +13,11 @@ from actors.domain.phases import TradePhase
 from actors.domain.truth import Look, Truth
 from actors.journal import Kind
 from tests.sim.killing import (
+    K,
     Watch,
     flat,
     held_and_in_flight,
+    is_phase,
     told,
 )
 from tests.sim.script import signal
@@ -115,3 +117,20 @@ async def test_every_entry_is_asked_to_be_cancelled(
         await flat(stage)
         (entry,) = (o for o in stage.state.book.ended.values() if o.request.symbol == B)
         assert entry.cancel_wanted
+
+
+async def test_what_is_held_and_cannot_be_traded_ends_as_dust(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(held_and_in_flight(), tmp_path) as stage:
+        await stage.bar(6)
+        (order,) = (
+            o for o in stage.venue.state.orders.values() if o.request.symbol == B
+        )
+        little = (Decimal("0.0004"), Decimal(100), (stage.engine.clock.now_ms(), False))
+        stage.venue.say(stage.venue._account.apply(order, *little))
+        assert (await stage.command("kill_switch")).ok
+        await is_phase(stage, K.LATCHED)
+        assert not stage.state.book.positions
+        assert stage.state.book.dust[B].quantity == Decimal("0.0004")
+        assert told(stage, "dust of 0.0004 is left")
