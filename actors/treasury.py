@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from actors.conductor import Rouse
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
@@ -46,6 +45,7 @@ class Sources(msgspec.Struct, frozen=True):
     position_changed: Callable[[str, bool], None]
     reference: Callable[[str], Decimal | None]  # a price that no pipeline made
     root: Callable[[], Supervisor]
+    rouse: Callable[[], None]
 
 
 class Treasury:
@@ -92,9 +92,6 @@ class Treasury:
         self.in_hand.add()
         self.sources.root().ref("reconcile").tell_tracked(look, self.in_hand)
 
-    def _rouse(self) -> None:
-        self.sources.root().ref("conductor").tell(Rouse())
-
     def _make_risk(self) -> RiskActor:
         sources = self.sources
         ports = Ports(
@@ -108,7 +105,7 @@ class Treasury:
             publisher=sources.publisher,
             position_changed=sources.position_changed,
             look=self._look,
-            rouse=self._rouse,
+            rouse=sources.rouse,
             reference=sources.reference,
         )
         self.risk = RiskActor(ports, sources.state)
