@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import structlog
+import trio
 
 from actors.domain.errors import EngineError
 from actors.domain.messages import Command, CommandAnswer, Role
@@ -33,6 +34,8 @@ ANSWER_SECONDS = 5.0
 #: The exchange's truth is waited for so long before a start has failed.
 RECOVERY_SECONDS = 60.0
 MODES = ("paper",)
+#: What could not be brought up to flatten is tried again so soon.
+ROUSE_SECONDS = 30.0
 #: After these, nothing runs: the feed that flattened under a kill switch ends too.
 ENDING = frozenset({"stop", "reset"})
 
@@ -42,6 +45,12 @@ class Lifecycle(msgspec.Struct, frozen=True):
 
     command: Command
     reply: ReplyTo[CommandAnswer]
+
+
+class Rouse(msgspec.Struct, frozen=True):
+    """Bring market and symbols up, for the kill switch tripped where nothing runs."""
+
+    again: bool = False  # by our own timer
 
 
 class MarketOver(msgspec.Struct, frozen=True):
@@ -74,11 +83,16 @@ class Conductor(Actor[Any]):
         self._cast = cast
         self._over = over
         self._running = running  # children in their start order; outlives a restart
+        self._waits = False  # to rouse again
+        self._not_before = 0.0  # a start has failed: rouse no sooner
 
     async def handle(self, message: Any) -> None:
         """Carry out one lifecycle command, one after another."""
         if isinstance(message, MarketOver):
             await self._market_over()
+            return
+        if isinstance(message, Rouse):
+            await self._rouse(message)
             return
         assert isinstance(message, Lifecycle), f"{message!r} is not for the conductor"
         if message.command.name == "start":
@@ -93,20 +107,41 @@ class Conductor(Actor[Any]):
     # --- start --------------------------------------------------------------------
 
     async def _start(self, request: Lifecycle) -> None:
+        """Start by command."""
+        request.reply.reply(await self._begin(request.command))
+
+    async def _rouse(self, rouse: Rouse) -> None:
+        """Start only to flatten; the risk actor asks again for what did not come up."""
+        if rouse.again:
+            self._waits = False
+        if self._running or self._waits:
+            return
+        pause_seconds = self._not_before - trio.current_time()
+        if pause_seconds > 0:
+            self._waits = True
+            self.context.send_after(pause_seconds, Rouse(again=True))
+            return
+        command = Command("rouse", "start", {}, "kill switch", Role.ADMIN)
+        await self._begin(command, to_flatten=True)
+
+    async def _begin(
+        self, command: Command, *, to_flatten: bool = False
+    ) -> CommandAnswer:
         """Ask for INITIALIZING, bring the children up, tell the risk actor."""
-        wanted, cast = self._wanted(request.command)
+        wanted, cast = self._wanted(command)
         timeframe_ms = 0 if cast is None else cast.timeframe_ms
         answer: CommandAnswer = await self._risk().ask(
-            lambda reply: Begin(request.command, wanted, timeframe_ms, reply),
+            lambda reply: Begin(command, wanted, timeframe_ms, reply, to_flatten),
             ANSWER_SECONDS,
         )
         if answer.ok and cast is not None:
             unsettled = await self._risk().ask(Recover, RECOVERY_SECONDS)
             if unsettled:
+                self._not_before = trio.current_time() + ROUSE_SECONDS
                 self._risk().tell(BeginFailed(f"start failed: {unsettled}"))
             else:
                 await self._bring_up(cast)
-        request.reply.reply(answer)
+        return answer
 
     def _wanted(self, command: Command) -> tuple[Preset | str, Cast | None]:
         """Load what is to be started, or say why it cannot be."""
@@ -141,6 +176,7 @@ class Conductor(Actor[Any]):
             self._running.append(feed.name)
             ref.monitor(self._risk())
         except (RuntimeFault, EngineError) as error:
+            self._not_before = trio.current_time() + ROUSE_SECONDS
             self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
 

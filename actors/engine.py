@@ -28,7 +28,7 @@ import structlog
 import trio
 
 from actors.casting import Casting, Stage
-from actors.conductor import Conductor, Lifecycle
+from actors.conductor import Conductor, Lifecycle, Rouse
 from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
@@ -170,7 +170,11 @@ class Engine:
             position_changed=self._position_changed,
             reference=self._reference,
             root=self.root,
+            rouse=self._rouse,
         )
+
+    def _rouse(self) -> None:
+        self.root().ref("conductor").tell(Rouse())
 
     def _make_conductor(self) -> Conductor:
         stage = Stage(

@@ -28,14 +28,22 @@ from actors.domain.views import (
     EngineMetrics,
     Status,
     SymbolRow,
+    UnprotectedTime,
     WhyRow,
 )
 from actors.engine import Engine
 from actors.risk.commands import RULES
-from actors.risk.protection import stop_confirmed
 from actors.risk.requests import CommandRequest
 from actors.risk.state import Visible
-from actors.runtime import AskRefused, AskTimeout, ChildState, deepest, format_tree
+from actors.risk.unprotected import stop_confirmed
+from actors.runtime import (
+    AskRefused,
+    AskTimeout,
+    ChildState,
+    ReplyTo,
+    deepest,
+    format_tree,
+)
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
@@ -111,7 +119,22 @@ class Projections:
         sample = self._engine.monitor.last or self._engine.monitor.sample()
         health: dict[str, Any] = msgspec.to_builtins(sample)
         nodes = deepest(self._engine.root().tree(), 10)
-        return health | {"mailboxes": {node.name: node.depth for node in nodes}}
+        return health | {
+            "mailboxes": {node.name: node.depth for node in nodes},
+            "unprotected": msgspec.to_builtins(self.unprotected()),
+        }
+
+    def unprotected(self) -> UnprotectedTime:
+        """For how long positions were held without confirmed stops, market time."""
+        seen, now_ms = self._visible, self._engine.clock.now_ms()
+        open_ms = [
+            max(0, now_ms - position.gaps.since_ms)
+            for position in seen.positions.values()
+            if position.gaps.since_ms is not None
+        ]
+        total_ms = seen.unprotected_ms + sum(open_ms)
+        longest_ms = max([seen.unprotected_longest_ms, *open_ms])
+        return UnprotectedTime(len(open_ms), total_ms / 1000, longest_ms / 1000)
 
     def transitions(self, limit: int) -> tuple[Transition, ...]:
         """The newest transitions, oldest first."""
@@ -194,8 +217,15 @@ class Projections:
     def positions(self) -> tuple[PositionView, ...]:
         """Open positions, then the newest closed ones."""
         seen, mode = self._visible, self._engine.risk_state.mode
+        instruments = self._engine.risk_state.instruments
         opened = tuple(
-            ledger.view(p, mode, stop_confirmed=stop_confirmed(p, seen.orders))
+            ledger.view(
+                p,
+                mode,
+                stop_confirmed=stop_confirmed(
+                    p, seen.orders, instruments[p.symbol].lot_size
+                ),
+            )
             for p in seen.positions.values()
         )
         closed = tuple(
@@ -240,8 +270,8 @@ class Projections:
             message = f"unknown command {command.name!r}; known: {', '.join(RULES)}"
             now_ms = self._engine.wall.now_ms()
             return CommandAnswer(command.id, False, 400, message, now_ms)
-        if command.name in HALTING:  # before anything else is sent, at once
-            self._engine.halt.reason = f"{command.name} by {command.principal}"
+        if command.name in HALTING:
+            return await self._halt(command)
         if command.name in LIFECYCLE:
             return await self._engine.ask_conductor(command, LIFECYCLE_SECONDS)
         answer: CommandAnswer = await self._engine.risk_ref.ask(
@@ -249,3 +279,21 @@ class Projections:
             COMMAND_SECONDS,
         )
         return answer
+
+    async def _halt(self, command: Command) -> CommandAnswer:
+        """Halt before anything else is sent, then past all that waits.
+
+        Whatever becomes of the command, the halt stands until the risk actor says
+        that it did not trip, or a person releases it.
+        """
+        engine = self._engine
+        engine.halt.reason = f"{command.name} by {command.principal}"
+        reply: ReplyTo[CommandAnswer] = ReplyTo("risk", engine.dead_letters)
+        if not engine.risk_ref.tell_urgent(CommandRequest(command, reply)):
+            reply.lost("its urgent lane is full")
+        try:
+            return await reply.wait(COMMAND_SECONDS)
+        except (AskTimeout, AskRefused) as error:
+            text = f"nothing enters any more, but {error}; order it again"
+            now_ms = engine.wall.now_ms()
+            return CommandAnswer(command.id, False, 503, text, now_ms)

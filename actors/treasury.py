@@ -45,6 +45,7 @@ class Sources(msgspec.Struct, frozen=True):
     position_changed: Callable[[str, bool], None]
     reference: Callable[[str], Decimal | None]  # a price that no pipeline made
     root: Callable[[], Supervisor]
+    rouse: Callable[[], None]
 
 
 class Treasury:
@@ -104,6 +105,7 @@ class Treasury:
             publisher=sources.publisher,
             position_changed=sources.position_changed,
             look=self._look,
+            rouse=sources.rouse,
             reference=sources.reference,
         )
         self.risk = RiskActor(ports, sources.state)

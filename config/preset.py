@@ -18,6 +18,7 @@ PositiveDecimal = Annotated[Decimal, bounded(gt=0)]
 NonNegativeDecimal = Annotated[Decimal, bounded(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
+Steps = Annotated[tuple[Positive, ...], Meta(max_length=12)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Percent = Annotated[float, Meta(gt=0, le=100)]
 Count = Annotated[int, Meta(ge=1)]
@@ -232,13 +233,14 @@ class ScannerConfig(Group, frozen=True, kw_only=True):
 
 
 class ExecutionConfig(Group, frozen=True, kw_only=True):
-    """How orders are sent."""
+    """How orders are sent, and how soon a stop must be seen; else: flatten."""
 
     taker_fee_bps: NonNegativeDecimal = Decimal("7.5")
     maker_fee_bps: NonNegativeDecimal = Decimal("2.0")
     max_depth_fraction: Ratio = Decimal("0.25")
     entry_band_bps: PositiveDecimal = Decimal(30)  # worst price beyond the signal's
     slippage_bps: NonNegativeDecimal = Decimal(10)  # expected, for sizing
+    stop_confirm_seconds_max: Annotated[Decimal, bounded(gt=0, le=60)] = Decimal(5)
     size_skip_below: Ratio = Decimal("0.3")  # of the wanted size: skip the trade
 
 
@@ -254,9 +256,7 @@ class LevelRules(Group, frozen=True, kw_only=True):
     min_touches: Count = 2
     touch_tolerance: Positive = 0.002  # ratio of price
     strength_min: Fraction = 0.0
-    round_steps: Annotated[tuple[Positive, ...], Meta(max_length=12)] = (
-        *(0.01, 0.05, 0.1, 1.0, 5.0, 10.0),
-    )
+    round_steps: Steps = (0.01, 0.05, 0.1, 1.0, 5.0, 10.0)
     cascade_bps: Positive = 15.0
     cascade_min: Count = 2
     armed_atr: Positive = 1.0  # a symbol is armed within so many ATR of a level

@@ -48,6 +48,12 @@ class HaltArgs(_Args, frozen=True):
     reason: str = "no reason was given"
 
 
+class ResetArgs(_Args, frozen=True):
+    """The word that releases the kill switch; a reset from ERROR needs none."""
+
+    confirm: str = ""
+
+
 class CommandBody(_Args, frozen=True):
     """POST /command."""
 
@@ -67,7 +73,7 @@ COMMANDS: dict[str, type[_Args]] = {
     "panic_exit": NoArgs,
     "time_stop": NoArgs,
     "retry": NoArgs,
-    "reset": NoArgs,
+    "reset": ResetArgs,
 }
 HALTING = frozenset({"stop", "pause", "emergency_stop", "kill_switch", "panic_exit"})
 

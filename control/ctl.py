@@ -91,6 +91,17 @@ def kill(
 
 
 @ctl.command()
+def release(
+    confirm: Annotated[str, typer.Argument(help="The word RESET, typed.")],
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Release a latched kill switch; start begins anew."""
+    _command(url, "reset", {"confirm": confirm}, as_json=as_json)
+
+
+@ctl.command()
 def command(
     name: Annotated[str, typer.Argument(help="Any command of the contract.")],
     args: Annotated[str, typer.Option(help="Its arguments, a JSON object.")] = "{}",

@@ -37,6 +37,7 @@ from actors.domain.views import (
     Publisher,
     Status,
     SymbolRow,
+    UnprotectedTime,
     WhyRow,
 )
 from control.commands import COMMANDS
@@ -150,6 +151,9 @@ class InMemoryEngine:
 
     def resource_health(self) -> dict[str, Any]:
         return {"cpuPercent": 1.5, "mailboxes": {"risk": 0}}
+
+    def unprotected(self) -> UnprotectedTime:
+        return UnprotectedTime(0, 0.0, 0.0)
 
     def transitions(self, limit: int) -> tuple[Transition, ...]:
         return tuple(self._history)[-limit:]

@@ -23,7 +23,7 @@ class CrashPoint(StrEnum):
     RECOVERY_FETCHED = "recovery_fetched"
     RECOVERY_FILLED = "recovery_filled"  # missed fills applied, orders not settled
     RECOVERY_SETTLED = "recovery_settled"  # orders settled, positions not compared
-    KILL_CANCELLED = "kill_cancelled"  # entries cancelled, nothing flattened
-    KILL_FLATTENING = "kill_flattening"
+    KILL_CANCELLED = "kill_cancelled"  # no entry lives; what is held is not closed
+    KILL_FLATTENING = "kill_flattening"  # closes sent, flat not confirmed
     STOP_GATE_CLOSED = "stop_gate_closed"  # stop begun, children still up
     STOP_CHILDREN_DOWN = "stop_children_down"  # nothing flushed yet

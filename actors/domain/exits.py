@@ -230,31 +230,45 @@ def phase_after_stop_move(position: Position, rules: PositionConfig) -> TradePha
 def legs(
     quantity: Decimal,
     ladder: tuple[tuple[Decimal, Decimal], ...],
-    lot: Decimal,
-    quantity_min: Decimal,
-    notional_min: Decimal,
+    instrument: Instrument,
+    stop: Decimal,
 ) -> tuple[tuple[Decimal, Decimal], ...]:
     """Split a position into legal take-profit orders: (price, quantity).
 
-    Every leg and the remainder are tradable or zero: a leg that is too small joins
-    the next one, and a remainder that would be too small joins the last leg.
+    Every leg, and what is left after each leg, can be traded or is nothing: a leg that
+    is too small joins the next one; a leg that would leave too little takes it all.
+    What is left may have to trade at the stop or, of a short, at the target; the
+    lower price is the worst, as an exchange's minimum is one of price times quantity.
     """
 
     def legal(size: Decimal, price: Decimal) -> bool:
-        enough = size >= quantity_min and size * price >= notional_min
-        return enough and size > ZERO
+        return size > ZERO and tradable(size, price, instrument)
 
     planned: list[tuple[Decimal, Decimal]] = []
-    left, carried = quantity, ZERO
+    left, carried = floor_to(quantity, instrument.lot_size), ZERO
     for price, fraction in ladder:
         wanted = min(left, carried + quantity * fraction)
-        size = (wanted // lot) * lot
-        if legal(size, price):
-            planned.append((price, size))
-            left, carried = left - size, ZERO
-        else:
+        size = floor_to(wanted, instrument.lot_size)
+        if not legal(size, price):
             carried = wanted
-    if planned and left > ZERO and not legal(left, planned[-1][0]):
-        price, size = planned[-1]
-        planned[-1] = (price, size + left)
+            continue
+        if not legal(left - size, min(stop, price)):
+            size = left
+        planned.append((price, size))
+        left, carried = left - size, ZERO
     return tuple(planned)
+
+
+def tradable(size: Decimal, price: Decimal, instrument: Instrument) -> bool:
+    """Whether an order of that size at that price is large enough."""
+    enough = size >= instrument.quantity_min
+    return enough and size * price >= instrument.notional_min
+
+
+def orderable(quantity: Decimal, instrument: Instrument) -> Decimal:
+    """Give what of a quantity a reducing order can be for; zero: it is dust.
+
+    Its notional is the exchange's to judge: many take a small rest in a reduction.
+    """
+    whole = floor_to(quantity, instrument.lot_size)
+    return whole if whole >= instrument.quantity_min else ZERO

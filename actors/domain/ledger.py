@@ -24,6 +24,27 @@ ENDED = frozenset({TradePhase.CLOSED, TradePhase.DUST})
 GRAIN = Decimal("1e-12")
 
 
+class Gaps(msgspec.Struct, frozen=True):
+    """For how long what was held was not covered by stops that the exchange showed."""
+
+    since_ms: int | None = None  # of the gap that is open; None: covered
+    total_ms: int = 0  # of the gaps that have ended
+    longest_ms: int = 0  # of the gaps that have ended
+    alarmed: bool = False  # about the gap that is open
+
+    def begun(self, ts_ms: int) -> "Gaps":
+        """Open a gap."""
+        return msgspec.structs.replace(self, since_ms=ts_ms, alarmed=False)
+
+    def ended(self, ts_ms: int) -> "Gaps":
+        """End the open gap, if there is one."""
+        if self.since_ms is None:
+            return self
+        lasted_ms = max(0, ts_ms - self.since_ms)
+        longest_ms = max(self.longest_ms, lasted_ms)
+        return Gaps(None, self.total_ms + lasted_ms, longest_ms)
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """One position from its first fill to its end. Quantities are never negative."""
 
@@ -36,6 +57,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     phase: TradePhase = TradePhase.ENTRY
     entered: Decimal = ZERO  # quantity bought (or sold short) in all
     open: Decimal = ZERO  # quantity still held
+    over: Decimal = ZERO  # exits beyond all entries known so far; then nothing is open
+    dust: Decimal = ZERO  # held, not tradable, written off
     entry: Decimal = ZERO  # average entry price
     exit: Decimal = ZERO  # average exit price
     entry_value: Decimal = ZERO  # price times quantity of all entry fills
@@ -59,6 +82,13 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[Decimal, ...] = ()  # newest last
     entry_volume: Decimal = ZERO
     reason: str = ""
+    close_wanted: str = ""  # why it is being closed, until it is
+    gaps: Gaps = Gaps()
+
+    @property
+    def net(self) -> Decimal:
+        """What the fills add up to, signed, long positive."""
+        return (self.open - self.over) * self.side.sign
 
     @property
     def r_unit(self) -> Decimal:
@@ -97,14 +127,17 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def enter(position: Position, fill: Fill) -> Position:
-    """Apply one fill of the entry order."""
+    """Apply one fill that adds to the position, or makes good an exit before it."""
     assert fill.side is position.side, "an entry fill has the position's side"
+    assert not position.ended, "an ended position takes no fill"
     entered = position.entered + fill.quantity
     entry_value = position.entry_value + fill.price * fill.quantity
-    return msgspec.structs.replace(
+    made_good = min(fill.quantity, position.over)
+    changed = msgspec.structs.replace(
         position,
         entered=entered,
-        open=position.open + fill.quantity,
+        open=position.open + fill.quantity - made_good,
+        over=position.over - made_good,
         entry=entry_value / entered,
         entry_value=entry_value,
         fees=position.fees + fill.fee,
@@ -113,39 +146,65 @@ def enter(position: Position, fill: Fill) -> Position:
         best=fill.price,
         worst=fill.price,
     )
+    return _closed(changed, fill.ts_ms) if made_good else changed
 
 
 def reduce(position: Position, fill: Fill, reason: str) -> Position:
     """Apply one fill that closes part or all of the position.
 
-    A fill larger than what is held is a broken invariant (reduce-only never flips).
+    What exceeds all known entries is kept in `over`: an entry's fill may come later
+    than the exit it made possible. Who calls must say so where that happens.
     """
     assert fill.side is position.side.opposite, "an exit fill has the other side"
-    assert fill.quantity <= position.open, (
-        f"{fill.symbol}: exit of {fill.quantity} exceeds the open {position.open}"
-    )
-    left = position.open - fill.quantity
+    assert not position.ended, "an ended position takes no fill"
+    closed = min(fill.quantity, position.open)
+    exited = position.entered - position.open + position.over + fill.quantity
     exit_value = position.exit_value + fill.price * fill.quantity
-    if left == ZERO:
-        realized = (exit_value - position.entry_value) * position.side.sign
-    else:
-        gained = (fill.price - position.entry) * fill.quantity * position.side.sign
-        realized = position.realized + nearest_to(gained, GRAIN)
+    gained = (fill.price - position.entry) * closed * position.side.sign
     reduced = msgspec.structs.replace(
         position,
-        open=left,
-        exit=exit_value / (position.entered - left),
+        open=position.open - closed,
+        over=position.over + fill.quantity - closed,
+        exit=exit_value / exited,
         exit_value=exit_value,
-        realized=realized,
+        realized=position.realized + nearest_to(gained, GRAIN),
         fees=position.fees + fill.fee,
         updated_ms=fill.ts_ms,
         mark=fill.price,
         reason=reason,
     )
-    if left == ZERO:
-        ended = move(reduced, TradePhase.CLOSED)
-        return msgspec.structs.replace(ended, closed_ms=fill.ts_ms)
-    return reduced
+    return _closed(reduced, fill.ts_ms)
+
+
+def _closed(position: Position, ts_ms: int) -> Position:
+    """End a position of which nothing is left; its result is told to the last digit."""
+    if position.open or position.over:
+        return position
+    value = position.exit_value - position.entry_value
+    ended = move(position, TradePhase.CLOSED)
+    return msgspec.structs.replace(
+        ended, realized=value * position.side.sign, closed_ms=ts_ms
+    )
+
+
+def write_off(position: Position, ts_ms: int) -> Position:
+    """End a position whose rest cannot be traded: the rest's value is lost.
+
+    Its value is that at the newest price. On either side the result is what all fills
+    and a close at that price would have brought, less that value.
+    """
+    value = position.mark * position.open
+    result = position.exit_value + value - position.entry_value
+    ended = move(position, TradePhase.DUST)
+    return msgspec.structs.replace(
+        ended,
+        open=ZERO,
+        dust=position.open,
+        realized=result * position.side.sign - value,
+        updated_ms=ts_ms,
+        closed_ms=ts_ms,
+        reason="dust",
+    )
 
 
 def move(position: Position, phase: TradePhase) -> Position:

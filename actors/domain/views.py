@@ -73,6 +73,14 @@ class SymbolRow(msgspec.Struct, frozen=True, rename="camel"):
     data_faults: int
 
 
+class UnprotectedTime(msgspec.Struct, frozen=True, rename="camel"):
+    """How long positions of the account were without confirmed stops, market time."""
+
+    positions: int  # that are so now
+    seconds_total: float
+    seconds_max: float  # the longest gap
+
+
 class WhyRow(msgspec.Struct, frozen=True, rename="camel"):
     """One terminal reason of the why-not ledger."""
 
@@ -99,6 +107,9 @@ class EngineView(Protocol):
 
     def resource_health(self) -> dict[str, Any]:
         """Measured CPU, memory, disk, threads, descriptors, loop lag, mailboxes."""
+
+    def unprotected(self) -> UnprotectedTime:
+        """For how long positions were held without confirmed stops."""
 
     def transitions(self, limit: int) -> tuple[Transition, ...]:
         """The newest transitions, oldest first; the last 100 are at hand."""

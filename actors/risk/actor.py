@@ -7,6 +7,7 @@ to answer decides nothing. Fills and order updates are taken as they come.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,7 +29,7 @@ from actors.risk.desk import Desk, Ports
 from actors.risk.dispatch import Answered
 from actors.risk.entries import Entries
 from actors.risk.follower import Follower
-from actors.risk.killswitch import Kill
+from actors.risk.killswitch import Kill, World
 from actors.risk.life import Life
 from actors.risk.orders import OrderBook
 from actors.risk.positions import Positions
@@ -74,12 +75,14 @@ class RiskActor(Actor[Any]):
         self.protection = protection
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
-        self._kill = Kill(self.desk, orders, protection)
+        self.settlement = Settlement(
+            self.desk, orders, protection, self._apply, self._order_ended
+        )
+        look = partial(self.settlement.look, whole=True)
+        world = World(look, self.settlement.ignores)
+        self._kill = Kill(self.desk, orders, protection, world)
         self.commands = Commands(self.desk, orders, protection, self._kill)
         self._follower = Follower(self.desk, protection)
-        self.settlement = Settlement(
-            self.desk, orders, protection, self._fill, self._order_ended
-        )
         self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
@@ -128,6 +131,7 @@ class RiskActor(Actor[Any]):
         desk, state = self.desk, self.desk.state
         state.counts["cycles"] += 1
         self.desk.roll_day()
+        await self._positions.tend_all()
         await self._kill.check()
         signals: list[Signal] = []
         for symbol in sorted(self._step):
@@ -143,6 +147,18 @@ class RiskActor(Actor[Any]):
     # --- the exchange's word --------------------------------------------------------
 
     async def _fill(self, fill: Fill) -> None:
+        """Apply a fill, then give its position what it lacks."""
+        await self._apply(fill)
+        await self._positions.tend(fill.symbol)
+        self._ask_for_stops()
+        await self._confirm_kill()
+
+    def _ask_for_stops(self) -> None:
+        """Ask at once for a stop that may stand under an unprotected position."""
+        if self.protection.unprotected.unsure():
+            self.settlement.look_if_due(at_once=True)
+
+    async def _apply(self, fill: Fill) -> None:
         """Apply a fill exactly once, whatever its order's state."""
         known = await self._orders.recall(fill.client_id)
         if known is None:
@@ -154,7 +170,6 @@ class RiskActor(Actor[Any]):
         await self._positions.filled(record, fill)
         if not record.live:
             await self._order_ended(record)
-        await self._confirm_kill()
 
     def _foreign_fill(self, fill: Fill) -> None:
         """Note a fill that nobody here ordered, once."""
@@ -170,19 +185,27 @@ class RiskActor(Actor[Any]):
     async def _answered(self, late: Answered) -> None:
         """Take an answer that the exchange gave late."""
         record = await self._orders.answered(late)
-        if record is not None and not record.live:
+        if record is None:
+            return
+        if not record.live:
             await self._order_ended(record)
+        await self._positions.tend(record.request.symbol)
+        self._ask_for_stops()
+        await self._confirm_kill()
 
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
+        await self._positions.tend_all()
         self._life.told(truth)
-        await self._confirm_kill()
+        await self._kill.told(truth)
 
     async def _order_update(self, update: OrderUpdate) -> None:
         record = self._orders.apply_update(update)
         if record is not None and not record.live:
             await self._order_ended(record)
+        await self._positions.tend(update.symbol)
+        self._ask_for_stops()
         await self._confirm_kill()
 
     async def _confirm_kill(self) -> None:
@@ -244,3 +267,4 @@ class RiskActor(Actor[Any]):
         await self._kill.cancel_entries()
         for position in list(self.desk.book.positions.values()):
             await self.protection.close(position, "end_of_market")
+        await self._positions.tend_all()

@@ -59,7 +59,9 @@ class Book(msgspec.Struct, kw_only=True):
     opened_ms: int = 0  # when the account began
     filled_ms: int = 0  # time of the newest fill
     foreign: dict[str, None] = {}  # trade ids of fills that are not ours
-    dust: dict[str, Decimal] = {}  # symbol -> what cannot be traded, signed
+    dust: dict[str, DustLeft] = {}  # by symbol: what cannot be traded
+    unprotected_ms: int = 0  # of all gaps that have ended
+    unprotected_longest_ms: int = 0
 
     def apply(self, kind: Kind, body: Any) -> None:
         """Take one row's body into the book; kinds without a rule change nothing."""
@@ -70,6 +72,22 @@ class Book(msgspec.Struct, kw_only=True):
     def find(self, client_id: str) -> OrderRecord | None:
         """The order of that name, live or lately ended."""
         return self.orders.get(client_id) or self.ended.get(client_id)
+
+    def orders_of(self, position: Position) -> list[OrderRecord]:
+        """List the live orders that protect or close a position."""
+        return [
+            order
+            for order in self.orders.values()
+            if order.correlation == position.correlation and order.purpose != "entry"
+        ]
+
+    def entry_of(self, position: Position) -> list[OrderRecord]:
+        """List the live entries that may still add to a position."""
+        return [
+            order
+            for order in self.orders.values()
+            if order.correlation == position.correlation and order.purpose == "entry"
+        ]
 
     def _intent(self, record: OrderRecord) -> None:
         self.serial += 1
@@ -90,6 +108,11 @@ class Book(msgspec.Struct, kw_only=True):
         self.filled_ms = max(self.filled_ms, fill.ts_ms)
 
     def _position(self, position: Position) -> None:
+        before, gaps = self.positions.get(position.symbol), position.gaps
+        known = before is not None and before.id == position.id
+        counted_ms = before.gaps.total_ms if before and known else 0
+        self.unprotected_ms += gaps.total_ms - counted_ms
+        self.unprotected_longest_ms = max(self.unprotected_longest_ms, gaps.longest_ms)
         if not position.ended:
             self.positions[position.symbol] = position
             return
@@ -139,7 +162,7 @@ class Book(msgspec.Struct, kw_only=True):
     def _dust(self, fact: DustLeft) -> None:
         self.dust.pop(fact.symbol, None)
         if fact.quantity:
-            self.dust[fact.symbol] = fact.quantity
+            self.dust[fact.symbol] = fact
 
 
 def _trim(kept: dict[str, Any], count: int) -> None:

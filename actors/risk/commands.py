@@ -24,6 +24,8 @@ from config.errors import ConfigError
 from config.load import load_preset, preset_names
 
 MINUTE_MS = 60_000
+#: What a person types to release the kill switch.
+CONFIRMATION = "RESET"
 HALTABLE = RUNNING_PHASES | {Phase.ERROR}
 
 
@@ -96,6 +98,8 @@ class Commands:
         """Say why a command is not allowed now; empty when it is."""
         phase = self._desk.machine.phase
         phases = RULES[name].phases
+        if name == "start" and self._stranded():
+            return ""
         paused = phase is Phase.PAUSED or self._desk.state.pause_wanted
         if name == "resume" and phase in phases and not paused:
             return f"resume is not possible in {phase}: it is not paused"
@@ -104,6 +108,16 @@ class Commands:
         return (
             f"{name} is not possible in {phase}; it needs {' or '.join(sorted(phases))}"
         )
+
+    def _stranded(self) -> bool:
+        """Whether the kill switch is on where nothing runs that could flatten."""
+        state, phase = self._desk.state, self._desk.machine.phase
+        halted = phase in {Phase.ERROR, Phase.EMERGENCY}
+        return halted and state.book.kill is not None and not state.running
+
+    def rouse(self) -> None:
+        """Have what flattens brought up, if the kill switch needs it."""
+        self._kill.rouse()
 
     def states(self) -> tuple[CommandState, ...]:
         """Say for each command whether it is allowed now, and why not."""
@@ -164,22 +178,34 @@ class Commands:
         desk.account(GateChanged(paused=False))
         return f"retrying: {back}"
 
-    async def reset(self, _command: Command) -> str:
-        """Release a latched kill switch, or leave ERROR, to IDLE."""
+    async def reset(self, command: Command) -> str:
+        """Leave ERROR to IDLE, or release a latched kill switch by a typed word."""
         desk, state = self._desk, self._desk.state
-        if (
-            state.book.kill is not None
-            and state.book.kill.phase is not KillPhase.LATCHED
-        ):
-            msg = (
-                "reset refused: the kill switch is still flattening, "
-                f"{len(desk.book.positions)} positions open; wait for LATCHED"
-            )
-            raise Refusal(msg)
+        self._require_released(command)
         state.gate_open = False
         self._kill.release()
         desk.machine.move(Phase.IDLE, "reset requested")
         return "reset: IDLE; start begins anew"
+
+    def _require_released(self, command: Command) -> None:
+        """Refuse unless the kill switch is off, or latched and the word was typed."""
+        kill = self._desk.book.kill
+        if kill is None:
+            return
+        if kill.phase is not KillPhase.LATCHED:
+            msg = (
+                f"reset refused: the kill switch is {kill.phase}, "
+                f"{len(self._desk.book.positions)} positions open; wait for LATCHED"
+            )
+            raise Refusal(msg)
+        typed = command.args.get("confirm")
+        if typed != CONFIRMATION:
+            msg = (
+                f"reset refused: the kill switch is latched ({kill.reason}); releasing "
+                f'it takes the typed word: {{"confirm": "{CONFIRMATION}"}}, '
+                f"not {typed!r}"
+            )
+            raise Refusal(msg)
 
     async def reload(self, _command: Command) -> str:
         """Read every shipped preset again; they are applied at the next start."""
@@ -194,13 +220,21 @@ class Commands:
     async def kill_switch(self, command: Command) -> str:
         """Trip the kill switch."""
         reason = str(command.args.get("reason") or command.name)
-        kill, held = self._desk.book.kill, len(self._desk.book.positions)
-        if kill is not None:
-            return f"tripped already: {kill.phase}, {kill.reason}"
-        if not self._desk.machine.allows(Phase.EMERGENCY):
-            self._desk.ports.halt.reason = None
-            return f"nothing runs and nothing enters; {held} positions keep their stops"
+        desk, book = self._desk, self._desk.book
+        if book.kill is not None:
+            desk.ports.halt.reason = book.kill.reason
+            self._kill.rouse()
+            return f"tripped already: {book.kill.phase}, {book.kill.reason}"
+        at_rest = desk.machine.phase in {Phase.IDLE, Phase.STOPPED}
+        if at_rest and not book.positions and not book.orders:
+            desk.ports.halt.reason = None
+            return "nothing runs; by our book nothing is held and no order lives"
         await self._kill.trip(reason)
+        if at_rest:
+            return (
+                f"kill switch tripped: {reason}; the market is brought up to close "
+                f"{len(book.positions)} positions, then latched until reset"
+            )
         return f"kill switch tripped: {reason}; flattening, then latched until reset"
 
     async def panic_exit(self, _command: Command) -> str:

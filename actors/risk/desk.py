@@ -15,6 +15,7 @@ from actors.clockguard import ClockVerdict
 from actors.domain import ids, limits
 from actors.domain.crash_points import CrashPoint
 from actors.domain.freshness import Judgement
+from actors.domain.ledger import Position
 from actors.domain.limits import Day
 from actors.domain.messages import (
     Alert,
@@ -60,6 +61,8 @@ class Ports(msgspec.Struct, frozen=True):
     position_changed: Callable[[str, bool], None]
     #: Has the exchange asked for its truth; the answer comes as a Truth.
     look: Callable[[Look], None]
+    #: Has market and symbols brought up, to flatten where nothing runs.
+    rouse: Callable[[], None]
     #: A price of now that no signal is made from; None: UNKNOWN.
     reference: Callable[[str], Decimal | None] = lambda _symbol: None
     #: A simulated market's time is the exchange's, and its data is of now.
@@ -129,6 +132,10 @@ class Desk:
         self.book.apply(kind, body)
         self.state.changed.note(kind, body, seq)
         self.state.rows_since_snapshot += 1
+
+    def store(self, position: Position) -> None:
+        """Replace a position's record, and journal it."""
+        self.record(Kind.POSITION, position, position.symbol, position.correlation)
 
     def snapshot(self) -> None:
         """Journal the whole book: a replay begins here."""

@@ -34,6 +34,8 @@ class Doubts:
         asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
         surely_late_ms = record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
         self._alarm(record, asked_ms)
+        if record.purpose == "stop":  # it may live, but nobody may rely on it
+            self._desk.state.not_found.add(record.client_id)
         complete = truth.fills is not None and truth.positions is not None
         if asked_ms < surely_late_ms or not complete or record.filled:
             return None

@@ -1,37 +1,85 @@
 """The kill switch: cancel entries, flatten, and believe only the exchange.
 
-It trips on a loss against baselines that the engine never moves, or by a person. It
-says CONFIRMED_FLAT only after the exchange itself shows no position and no order of
-ours; a failed answer is no answer. It survives a restart. Only a person releases it.
+It trips on a loss against baselines that the engine never moves, or by a person. Its
+phases (KILL_MACHINE is the table) say what is still open, not what is being done:
+
+- ARMED: not tripped. The book holds no record of it.
+- CANCELLING: an entry of ours may still fill, also one that is SENDING or UNKNOWN.
+  What is held is being closed all the while: no close waits for a slow cancel.
+- FLATTENING: no entry lives; closes are under way, or flat is not confirmed yet.
+- CONFIRMED_FLAT: the exchange itself, asked after the last change and answering
+  whole, shows no order and no position. What cannot be traded is dust, and is said.
+- LATCHED: nothing is left to do. Only a person's typed reset releases it.
+
+An order or a position that is not ours is not touched: the kill switch stays in
+FLATTENING and says so, at once and then every ALARM_EVERY_MS, until it is gone or a
+person has said that it may be left alone. A position or an entry that turns up later
+leads back to CANCELLING. All of it is in the journal, and a restart goes on there.
 """
+
+from collections.abc import Callable
 
 import msgspec
 
 from actors.domain import limits
 from actors.domain.crash_points import CrashPoint
-from actors.domain.errors import ExchangeError
+from actors.domain.orders import ExchangePosition
 from actors.domain.phases import KILL_MACHINE, KillPhase, Phase, check
+from actors.domain.truth import Truth
 from actors.journal import Kind
 from actors.risk.desk import Desk
+from actors.risk.flatness import LeftAlone, shown_by
+from actors.risk.flattening import Flattening
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
-from actors.risk.records import KillChanged, KillSwitch
+from actors.risk.records import KillChanged, KillSwitch, OrderRecord
 from actors.runtime.crash import reached
+
+#: What stands in the way of flat is said again so often.
+ALARM_EVERY_MS = 60_000
+#: Without news the exchange is asked again so soon.
+ASK_EVERY_MS = 2_000
+#: Things that an alarm names.
+NAMED_MAX = 5
+#: Nothing is left to do in these, unless something turns up.
+RESTING = frozenset({KillPhase.CONFIRMED_FLAT, KillPhase.LATCHED})
+
+
+class World(msgspec.Struct, frozen=True):
+    """What the kill switch asks of others."""
+
+    #: Has the exchange asked for all of its truth; it comes to `told`.
+    look: Callable[[], None]
+    #: Whether a person has said of a foreign order or position to leave it alone.
+    left_alone: LeftAlone
 
 
 class Kill:
     """Trips, flattens, confirms, releases."""
 
-    def __init__(self, desk: Desk, orders: OrderBook, protection: Protection) -> None:
+    def __init__(
+        self, desk: Desk, orders: OrderBook, protection: Protection, world: World
+    ) -> None:
         self._desk = desk
         self._orders = orders
-        self._protection = protection
+        self._flattening = Flattening(desk, orders, protection)
+        self._world = world
+        self._asked_ms: int | None = None
+        self._asked_version = -1  # of the journal
+        self._foreign: tuple[str, ...] = ()  # seen at the exchange, not ours
+        self._told: tuple[str, ...] = ()  # of those, what was said
+        self._told_ms: int | None = None
+        kill = desk.book.kill
+        if kill is not None:  # a new incarnation halts before it does anything
+            desk.ports.halt.reason = kill.reason
+
+    # --- tripping ---------------------------------------------------------------------
 
     async def check(self) -> None:
-        """Trip when a loss limit is reached; go on flattening when tripped."""
+        """Trip when a loss limit is reached; go on when tripped."""
         state, book = self._desk.state, self._desk.book
         if book.kill is not None:
-            await self._flatten(book.kill)
+            await self._go_on()
             return
         if state.preset is None:
             return
@@ -40,85 +88,188 @@ class Kill:
             await self.trip(reason)
 
     async def trip(self, reason: str) -> None:
-        """Close the gate, cancel entries, start to flatten; latched from now on."""
+        """Close the gate, halt, and begin; where nothing runs, have it brought up."""
         desk, state = self._desk, self._desk.state
         if desk.book.kill is not None:
             return
         state.gate_open = state.pause_wanted = False
         desk.ports.halt.reason = reason
-        kill = KillSwitch(reason=reason, triggered_ms=desk.now_ms)
-        self._store(kill)
-        desk.machine.move(Phase.EMERGENCY, f"kill switch: {reason}")
+        check(KILL_MACHINE, KillPhase.ARMED, KillPhase.CANCELLING)
+        self._store(KillSwitch(reason=reason, triggered_ms=desk.now_ms))
+        if desk.machine.allows(Phase.EMERGENCY):
+            desk.machine.move(Phase.EMERGENCY, f"kill switch: {reason}")
         desk.alert(
             "critical",
             "internal",
             f"kill switch: {reason}",
-            "entries cancelled; every position is being closed",
+            "entries are cancelled and every position is closed",
         )
-        await self._flatten(kill)
+        self._told_ms = desk.now_ms
+        await self._go_on()
+        self.rouse()
+
+    def rouse(self) -> None:
+        """Have market and symbols brought up if nothing runs: closes need them."""
+        kill, desk = self._desk.book.kill, self._desk
+        runs = desk.state.running and desk.machine.phase is Phase.EMERGENCY
+        if kill is not None and kill.phase not in RESTING and not runs:
+            desk.ports.rouse()
+
+    # --- the way to flat --------------------------------------------------------------
+
+    async def _go_on(self) -> None:
+        """Take every step that the facts allow."""
+        if self._phase in RESTING and not self._turned_up():
+            self._latch()
+            return
+        if self._phase is KillPhase.FLATTENING and self._entries():
+            self._go(KillPhase.CANCELLING)
+        await self.cancel_entries()
+        await self._flattening.flatten()
+        if self._phase is KillPhase.CANCELLING and not self._entries():
+            reached(CrashPoint.KILL_CANCELLED)
+            self._go(KillPhase.FLATTENING)
+        reached(CrashPoint.KILL_FLATTENING)
+        if self._phase is KillPhase.FLATTENING and not self._left():
+            self._ask()
+        self._alarm()
+
+    def _turned_up(self) -> bool:
+        """Go back to work when something of ours lives again."""
+        left = [*self._flattening.held(), *self._entries()]
+        if left:
+            self._desk.alert(
+                "critical",
+                "exchange",
+                f"after the kill switch was {self._phase}: {self._told_of_ours()}",
+                "it is cancelled and closed",
+            )
+            self._go(KillPhase.CANCELLING)
+        return bool(left)
 
     async def cancel_entries(self) -> None:
-        """Ask for the cancel of every entry that may still fill."""
-        for record in self._desk.state.entries():
-            await self._orders.cancel(record)
+        """Ask for the cancel of all that may still fill and protects nothing.
 
-    async def _flatten(self, kill: KillSwitch) -> None:
-        """Close what is open; when nothing of ours is left, ask the exchange."""
-        book = self._desk.book
-        if kill.phase is KillPhase.LATCHED:
+        A cancel that was lost is asked for again by whoever sights the order.
+        """
+        for record in self._entries() + self._orphans():
+            if not record.cancel_wanted:
+                await self._orders.cancel(record)
+
+    def _entries(self) -> list[OrderRecord]:
+        return self._desk.state.entries()
+
+    def _orphans(self) -> list[OrderRecord]:
+        """List orders whose position has ended."""
+        held = {p.correlation for p in self._desk.book.positions.values()}
+        return [
+            record
+            for record in self._desk.book.orders.values()
+            if record.purpose != "entry" and record.correlation not in held
+        ]
+
+    def _left(self) -> bool:
+        """Whether by our own book anything is left: then there is nothing to ask."""
+        return bool(self._flattening.held() or self._desk.book.orders)
+
+    # --- the exchange's word ----------------------------------------------------------
+
+    def _ask(self) -> None:
+        """Have the exchange asked, once for every change and then in periods."""
+        desk = self._desk
+        changed = desk.state.changed.newest > self._asked_version
+        waited = self._asked_ms is None or desk.now_ms - self._asked_ms >= ASK_EVERY_MS
+        if changed or waited:
+            self._asked_ms = desk.now_ms
+            self._asked_version = desk.ports.journal.appended
+            self._world.look()
+
+    async def told(self, truth: Truth) -> None:
+        """Take the exchange's answers, after they have been settled.
+
+        Only what was asked after the last change, and answered whole, proves anything.
+        """
+        if self._desk.book.kill is None:
             return
-        if kill.phase is KillPhase.CANCELLING:
-            await self.cancel_entries()
-            reached(CrashPoint.KILL_CANCELLED)
-            kill = self._go(kill, KillPhase.FLATTENING)
-        for position in list(book.positions.values()):
-            await self._protection.close(position, "kill_switch")
-        reached(CrashPoint.KILL_FLATTENING)
-        if not book.positions and not book.orders and await self._exchange_is_flat():
-            self._go(self._go(kill, KillPhase.CONFIRMED_FLAT), KillPhase.LATCHED)
+        await self._go_on()
+        fresh = truth.look.version >= self._desk.state.changed.newest
+        if self._phase is not KillPhase.FLATTENING or not fresh:
+            return
+        shown = shown_by(truth, self._desk.state, self._world.left_alone)
+        if shown is None:
+            return
+        self._foreign = shown.in_the_way
+        if self._foreign:
+            self._alarm()
+        elif not self._left():
+            self._say_dust(shown.dust)
+            self._go(KillPhase.CONFIRMED_FLAT)
+            self._latch()
 
-    def _go(self, kill: KillSwitch, phase: KillPhase) -> KillSwitch:
+    def _latch(self) -> None:
+        if self._phase is KillPhase.CONFIRMED_FLAT:
+            self._go(KillPhase.LATCHED)
+
+    def _say_dust(self, dust: list[ExchangePosition]) -> None:
+        for held in dust:
+            self._desk.alert(
+                "warning",
+                "exchange",
+                f"dust of {held.quantity} is left: too small to be traded",
+                "it counts as flat",
+                held.symbol,
+            )
+
+    # --- saying so --------------------------------------------------------------------
+
+    def _alarm(self) -> None:
+        """Say what stands in the way: what is new at once, all of it every minute."""
+        desk = self._desk
+        new = self._foreign != self._told and bool(self._foreign)
+        late = self._told_ms is None or desk.now_ms - self._told_ms >= ALARM_EVERY_MS
+        if self._phase in RESTING or not (new or late):
+            return
+        self._told, self._told_ms = self._foreign, desk.now_ms
+        theirs = _named(self._foreign) or "nothing else"
+        desk.alert(
+            "critical",
+            "exchange",
+            f"kill switch {self._phase}, not flat: ours {self._told_of_ours()}; "
+            f"not ours: {theirs}",
+            "ours is cancelled and closed; what is not ours a person must end or "
+            "leave alone",
+        )
+
+    def _told_of_ours(self) -> str:
+        held = [f"{p.open} {p.symbol}" for p in self._flattening.held()]
+        live = [f"{o.purpose} {o.state}" for o in self._desk.book.orders.values()]
+        return _named((*held, *live)) or "nothing in our book, the exchange is asked"
+
+    @property
+    def _phase(self) -> KillPhase:
+        kill = self._desk.book.kill
+        return KillPhase.ARMED if kill is None else kill.phase
+
+    def _go(self, phase: KillPhase) -> None:
+        kill = self._desk.book.kill
+        assert kill is not None, "only a tripped kill switch goes on"
         check(KILL_MACHINE, kill.phase, phase)
-        changed = msgspec.structs.replace(kill, phase=phase)
-        self._store(changed)
-        return changed
-
-    async def _exchange_is_flat(self) -> bool:
-        """Ask the exchange itself; what it does not answer is not flat."""
-        exchange = self._desk.ports.exchange
-        try:
-            orders = await exchange.fetch_open_orders()
-            positions = await exchange.fetch_positions()
-        except (ExchangeError, OSError) as error:
-            self._desk.alert(
-                "error",
-                "exchange",
-                f"flat is not confirmed: {error}",
-                "asking again at the next bar",
-            )
-            return False
-        for order in orders:
-            await exchange.cancel(order.request.symbol, order.request.client_id)
-        for position in positions:
-            self._desk.alert(
-                "error",
-                "exchange",
-                f"the exchange holds {position.quantity} that we do not know",
-                "the kill switch is not latched; close it by hand",
-                position.symbol,
-            )
-        return not orders and not positions
+        self._store(msgspec.structs.replace(kill, phase=phase))
 
     def _store(self, kill: KillSwitch) -> None:
-        desk = self._desk
-        desk.account(KillChanged(kill))
+        self._desk.account(KillChanged(kill))
+        self._publish(kill, kill.phase)
+
+    def _publish(self, kill: KillSwitch, phase: KillPhase) -> None:
         fact = {
             "reason": kill.reason,
             "triggered_at": kill.triggered_ms,
-            "phase": kill.phase,
+            "phase": phase,
         }
-        desk.append(Kind.ALERT, {"kill_switch": fact})
-        desk.publish("alerts", "KILL_SWITCH", fact)
+        self._desk.append(Kind.ALERT, {"kill_switch": fact})
+        self._desk.publish("alerts", "KILL_SWITCH", fact)
+
+    # --- releasing --------------------------------------------------------------------
 
     def release(self) -> None:
         """Forget a confirmed kill and take today's equity as the new baseline.
@@ -128,9 +279,17 @@ class Kill:
         desk, kill = self._desk, self._desk.book.kill
         if kill is None:
             return
-        assert kill.phase is KillPhase.LATCHED, "only a flat account is released"
+        check(KILL_MACHINE, kill.phase, KillPhase.ARMED)
         desk.account(KillChanged(None))
+        self._publish(kill, KillPhase.ARMED)
         desk.ports.halt.reason = None
         desk.set_day(
             msgspec.structs.replace(desk.book.day, kill_baseline=desk.state.equity)
         )
+
+
+def _named(things: tuple[str, ...]) -> str:
+    """Name the first few things, and count the rest."""
+    more = len(things) - NAMED_MAX
+    named = ", ".join(things[:NAMED_MAX])
+    return f"{named} and {more} more" if more > 0 else named

@@ -3,7 +3,7 @@
 import structlog
 
 from actors.domain.crash_points import CrashPoint
-from actors.domain.phases import Phase
+from actors.domain.phases import KillPhase, Phase
 from actors.domain.truth import Truth
 from actors.risk.book import replay
 from actors.risk.commands import Commands
@@ -47,12 +47,13 @@ class Life:
         """Enter INITIALIZING, or say why not."""
         desk, state = self._desk, self._desk.state
         before = desk.machine.phase
-        refusal = self._commands.forbidden(request.command.name)
+        refusal = self._refusal(request)
         if refusal:
             message, ok = refusal, False
-        elif isinstance(request.preset, str):
-            message, ok = request.preset, False
         else:
+            assert not isinstance(request.preset, str), "that was a refusal"
+            if desk.machine.phase not in {Phase.IDLE, Phase.STOPPED}:
+                desk.machine.move(Phase.IDLE, "nothing runs: begins anew to flatten")
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
@@ -62,6 +63,20 @@ class Life:
         answer = self._commands.answer(request.command, before, message, ok=ok)
         await desk.ports.journal.commit()
         request.reply.reply(answer)
+
+    def _refusal(self, request: Begin) -> str:
+        """Say why a start is refused; empty when it is not."""
+        kill = self._desk.book.kill
+        done = kill is None or kill.phase is KillPhase.LATCHED
+        if request.to_flatten and done:
+            return "the kill switch has nothing to do any more"
+        refusal = self._commands.forbidden(request.command.name)
+        if not refusal and isinstance(request.preset, str):
+            refusal = request.preset
+            if request.to_flatten:
+                did = "nothing runs and nothing is closed; start by hand"
+                self._desk.alert("critical", "internal", refusal, did)
+        return refusal
 
     async def recover(self, request: Recover) -> None:
         """Hold our truth against the exchange's; `told` answers."""
@@ -80,9 +95,9 @@ class Life:
     async def began(self, began: Began) -> None:
         """Go to work, or on with the kill switch that was on."""
         desk, state, book = self._desk, self._desk.state, self._desk.book
-        if desk.machine.phase is not Phase.INITIALIZING:
-            return  # stopped or killed while the symbols came up
         state.running = True
+        if desk.machine.phase is not Phase.INITIALIZING:
+            return  # killed while the symbols came up
         if book.kill is not None:
             desk.machine.move(Phase.EMERGENCY, f"kill switch: {book.kill.reason}")
             return
@@ -96,8 +111,13 @@ class Life:
     async def begin_failed(self, failed: BeginFailed) -> None:
         """Go to ERROR: symbols, market or the exchange's truth could not be had."""
         desk = self._desk
-        desk.machine.move(Phase.ERROR, failed.reason)
-        desk.alert("error", "internal", failed.reason, "the engine did not start")
+        if desk.machine.allows(Phase.ERROR):  # not under the kill switch's EMERGENCY
+            desk.machine.move(Phase.ERROR, failed.reason)
+        did = "the engine did not start"
+        if desk.book.kill is not None:
+            did += "; the kill switch is on and cannot close anything yet"
+        desk.alert("critical", "internal", failed.reason, did)
+        self._commands.rouse()
 
     async def ended(self, ended: Ended) -> None:
         """Come to rest: STOPPED becomes IDLE, and the book is kept whole."""

@@ -194,31 +194,41 @@ class OrderBook:
         state = update.state
         if state in STANDING:
             if record.state not in UNSEEN:
-                return record
+                return self.shown(record)
             state = OrderState.PARTIAL if record.filled else OrderState.OPEN
+            return self.shown(
+                self.change(
+                    record, state, update.reason, exchange_id=update.exchange_id
+                )
+            )
         if state is OrderState.FILLED and record.unfilled > 0:
             self._desk.state.ask_soon.add(update.client_id)
             return None  # the fills say it themselves, when they come
         return self.change(record, state, update.reason, exchange_id=update.exchange_id)
+
+    def shown(self, record: OrderRecord) -> OrderRecord:
+        """Note that the exchange shows a stop: a taken one may never have rested."""
+        if record.seen or record.purpose != "stop":
+            return record
+        return self.change(record, record.state, record.outcome, seen=True)
 
     def apply_fill(self, record: OrderRecord, fill: Fill) -> OrderRecord | None:
         """Count a fill in its order, exactly once; None: it was counted before."""
         if fill.trade_id in record.trades:
             return None
         filled = record.filled + fill.quantity
-        if filled > record.request.quantity:
+        if filled > record.request.quantity:  # it happened: it is booked as well
             self._desk.halt_symbol(
                 fill.symbol,
                 f"fill {fill.trade_id} brings order {record.client_id} to {filled} "
                 f"of {record.request.quantity}",
             )
-            return None
         self._desk.record(Kind.FILL, fill, fill.symbol, record.correlation)
         # A late fill of an ended order changes what we hold, but revives no order.
         state = OrderState.PARTIAL if record.live else record.state
         if record.state is OrderState.CANCELLING:
             state = OrderState.CANCELLING
-        if filled == record.request.quantity:
+        if filled >= record.request.quantity:
             state = OrderState.FILLED
         return self.change(
             record,

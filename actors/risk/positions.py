@@ -9,11 +9,11 @@ from actors.domain.messages import WatchedBar
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
-from actors.journal import Kind, Stage
+from actors.journal import Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
-from actors.risk.records import OrderRecord
+from actors.risk.records import DustLeft, OrderRecord
 from actors.runtime.crash import reached
 
 
@@ -29,19 +29,59 @@ class Positions:
     # --- fills ------------------------------------------------------------------
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
-        """Book one fill of ours, then restore protection for what is held now."""
-        if record.purpose == "entry":
-            await self._entered(record, fill)
-        else:
-            await self._reduced(record, fill)
+        """Book one fill of ours, whatever it should have been: it has happened.
 
-    async def _entered(self, record: OrderRecord, fill: Fill) -> None:
+        Its side says what it does to what is held. One that should not be, as it
+        takes off more than there is or turns against its order, halts its symbol.
+        """
+        held = self._desk.book.positions.get(fill.symbol)
+        if held is None and record.purpose != "entry":
+            held = self._owing(record, fill)
+        adds = held is None or fill.side is held.side
+        turned = fill.side is not record.request.side or (
+            held is not None and held.correlation != record.correlation
+        )
+        late = held is not None and held.over > ZERO
+        if turned or (adds is not (record.purpose == "entry") and not late):
+            self._desk.halt_symbol(
+                fill.symbol,
+                f"fill {fill.trade_id} of {record.purpose} order {record.client_id} "
+                f"{'adds to' if adds else 'takes from'} what is held",
+            )
+        if held is not None and not adds:
+            await self._reduced(held, record, fill)
+        elif held is not None or record.correlation in self._desk.book.signals:
+            await self._entered(held, record, fill)
+        else:
+            self._desk.halt_symbol(
+                fill.symbol, f"fill {fill.trade_id} of an entry without its signal"
+            )
+
+    async def tend(self, symbol: str) -> None:
+        """Give a position what it lacks, or end what nothing can trade any more."""
+        await self._protection.tend(symbol)
+        position = self._desk.book.positions.get(symbol)
+        if position is not None and await self._protection.closing.is_dust(position):
+            await self._write_off(position)
+
+    async def tend_all(self) -> None:
+        """Tend every position."""
+        for symbol in list(self._desk.book.positions):
+            await self.tend(symbol)
+
+    async def _entered(
+        self, held: Position | None, record: OrderRecord, fill: Fill
+    ) -> None:
         desk, state = self._desk, self._desk.state
-        position = state.book.positions.get(fill.symbol)
-        opening = position is None
-        position = ledger.enter(position or self._opened(record, fill), fill)
-        desk.spend(ZERO, fill.fee)
-        self._protection.store(position)
+        opening = held is None
+        before = held or self._opened(record, fill)
+        position = ledger.enter(before, fill)
+        desk.spend(position.realized - before.realized, fill.fee)
+        if position.ended:
+            await self._close(position)
+            return
+        position = self._protection.unprotected.measured(position, fill.ts_ms)
+        desk.store(position)
         reached(CrashPoint.FILL_APPLIED)
         if opening:
             late = record.state is OrderState.CANCELLED
@@ -52,7 +92,6 @@ class Positions:
             desk.publish("positions", "POSITION_OPEN", self._protection.view(position))
             desk.lead("position opened", fill.symbol)
         reached(CrashPoint.ENTRY_FILLED)
-        await self._protection.protect(position)
 
     def _opened(self, record: OrderRecord, fill: Fill) -> Position:
         signal = self._desk.book.signals[record.correlation]
@@ -60,7 +99,7 @@ class Positions:
             id=ids.position_id(record.correlation),
             correlation=record.correlation,
             symbol=fill.symbol,
-            side=signal.side,
+            side=fill.side,
             kind=signal.kind,
             level=signal.level,
             stop=signal.stop,
@@ -71,6 +110,27 @@ class Positions:
             atr=signal.atr,
         )
 
+    def _owing(self, record: OrderRecord, fill: Fill) -> Position:
+        """Begin with an exit: its entry's fill is late, or will never be."""
+        entered_at = msgspec.structs.replace(fill, side=fill.side.opposite)
+        if record.correlation in self._desk.book.signals:
+            begun = self._opened(record, entered_at)
+            return msgspec.structs.replace(begun, id=ids.position_id(record.client_id))
+        return Position(
+            id=ids.position_id(record.client_id),
+            correlation=record.correlation,
+            symbol=fill.symbol,
+            side=entered_at.side,
+            kind=record.purpose,
+            level=None,
+            stop=fill.price,
+            initial_stop=fill.price,
+            targets=(),
+            opened_ms=fill.ts_ms,
+            updated_ms=fill.ts_ms,
+            atr=ZERO,
+        )
+
     async def entry_ended(self, record: OrderRecord) -> None:
         """Set out the take-profit ladder once the entry's final size is known."""
         self._desk.lead("entry order ended", record.request.symbol)
@@ -78,21 +138,21 @@ class Positions:
         if position is None or position.correlation != record.correlation:
             return
         if position.phase is TradePhase.ENTRY:
-            position = ledger.move(position, TradePhase.RUNNING)
-            self._protection.store(position)
-        await self._protection.take_profits(position)
+            self._desk.store(ledger.move(position, TradePhase.RUNNING))
+        await self.tend(position.symbol)
+        running = self._desk.book.positions.get(position.symbol)
+        if running is not None and not running.close_wanted:
+            await self._protection.closing.take_profits(running)
 
-    async def _reduced(self, record: OrderRecord, fill: Fill) -> None:
-        desk, state = self._desk, self._desk.state
-        held = state.book.positions.get(fill.symbol)
-        if held is None or held.correlation != record.correlation:
-            desk.halt_symbol(
-                fill.symbol, f"fill {fill.trade_id} reduces no position of ours"
-            )
-            return
-        before = held.realized
+    async def _reduced(self, held: Position, record: OrderRecord, fill: Fill) -> None:
+        desk, before = self._desk, held.realized
         position = ledger.reduce(held, fill, self._exit_reason(record, held))
         desk.spend(position.realized - before, fill.fee)
+        if position.over:
+            desk.halt_symbol(
+                fill.symbol,
+                f"fill {fill.trade_id} takes off {position.over} more than was held",
+            )
         if position.ended:
             await self._close(position)
             return
@@ -102,7 +162,7 @@ class Positions:
             )
             if position.phase is not TradePhase.PARTIAL_CLOSED:
                 position = ledger.move(position, TradePhase.PARTIAL_CLOSED)
-        self._protection.store(position)
+        desk.store(position)
         if record.purpose.startswith("target"):
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))
         desk.publish("positions", "POSITION_UPDATE", self._protection.view(position))
@@ -122,19 +182,39 @@ class Positions:
     async def _close(self, position: Position) -> None:
         """Book an ended position and clear what is left of its orders."""
         desk, state = self._desk, self._desk.state
+        gaps = position.gaps.ended(position.updated_ms)
+        position = msgspec.structs.replace(position, gaps=gaps)
+        self._protection.forget(position)
         symbol = position.symbol
         self._forming.pop(symbol, None)
         state.counts["trades"] += 1
-        desk.record(Kind.POSITION, position, symbol, position.correlation)
+        desk.store(position)
         day = limits.closed(desk.book.day, position.r_of(position.pnl_usd))
         desk.set_day(day)
         desk.checkpoint(Stage.CLOSED, symbol, position.correlation)
         desk.publish("positions", "POSITION_CLOSE", self._protection.view(position))
         desk.ports.position_changed(symbol, False)
-        for record in self._protection.orders_of(position):
-            await self._orders.cancel(record)
-        await self._protection.cancel_entry(position)
+        await self._protection.closing.cancel_all(position)
+        await self._protection.closing.cancel_entry(position)
         desk.lead(f"position closed: {position.reason}", symbol)
+
+    async def _write_off(self, position: Position) -> None:
+        """End a position whose rest nothing can trade; the rest stays in the book."""
+        desk, symbol = self._desk, position.symbol
+        ended = ledger.write_off(position, desk.now_ms)
+        loss = position.realized - ended.realized
+        known = desk.book.dust.get(symbol) or DustLeft(symbol, ZERO)
+        quantity = known.quantity + ended.dust * position.side.sign
+        desk.account(DustLeft(symbol, quantity, known.loss + loss), symbol)
+        desk.spend(-loss, ZERO)
+        desk.alert(
+            "warning",
+            "exchange",
+            f"{ended.dust} is left and too little to be traded",
+            f"written off as dust at a loss of {loss:.4f}",
+            symbol,
+        )
+        await self._close(ended)
 
     # --- bars ---------------------------------------------------------------------
 
@@ -151,16 +231,16 @@ class Positions:
         whole = bar if forming is None else _merged(forming, bar)
         if bar.ts_ms % self._desk.state.timeframe_ms:
             self._forming[bar.symbol] = whole
-            self._protection.store(msgspec.structs.replace(position, mark=bar.close))
-            return
-        if position.phase is not TradePhase.ENTRY:
+            self._desk.store(msgspec.structs.replace(position, mark=bar.close))
+        elif position.open and position.phase is not TradePhase.ENTRY:
             await self._manage(position, whole)
+        await self.tend(bar.symbol)
 
     async def _manage(self, position: Position, bar: WatchedBar) -> None:
         rules = self._desk.preset.position_config
         instrument = self._desk.state.instruments[position.symbol]
         plan = exits.manage(position, bar, rules, instrument)
-        self._protection.store(plan.position)
+        self._desk.store(plan.position)
         if plan.exit_reason is not None:
             await self._protection.close(plan.position, plan.exit_reason)
         elif plan.stop is not None:

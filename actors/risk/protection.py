@@ -1,11 +1,18 @@
-"""The orders around a position: its stop, its take-profits, its close.
+"""The stop at the exchange under every position, and the close when there is none.
 
-The rule: a position has a reduce-only stop at the exchange for all of its size, or it
-is being closed. A new stop is placed before the old one is dropped, so that a refused
-replacement leaves the old one standing.
+The rule: within `stop_confirm_seconds_max` of its first fill a position has stops for
+all of its size that the exchange shows, or it is being closed. Nothing is hoped for:
+a stop that was refused, is in doubt or was only accepted is no stop. One in doubt that
+a look at the exchange has not shown gets a second one at its side: both only reduce,
+and when the one is confirmed the other is cancelled. A replacement is placed first and
+the old stop dropped when the new one is confirmed; only where an exchange allows but
+one stop does the old one go first, and that gap is measured.
+
+`tend` looks at what there is and does the next thing that is missing. It is asked
+whenever something came, and needs to remember nothing of what it was about to do.
 """
 
-from collections.abc import Mapping
+from collections import Counter
 from decimal import Decimal
 
 import msgspec
@@ -16,11 +23,19 @@ from actors.domain.ledger import Position
 from actors.domain.messages import PositionView
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
-from actors.journal import Kind
+from actors.risk.closing import Closing
 from actors.risk.desk import Desk
-from actors.risk.orders import STANDING, OrderBook
+from actors.risk.orders import STANDING, UNSEEN, OrderBook
 from actors.risk.records import OrderRecord
+from actors.risk.unprotected import Unprotected, confirmed, stop_confirmed
 from actors.runtime.crash import reached
+
+#: What the exchange has refused is not asked for again before.
+AGAIN_MS = 1_000
+#: Stops of one position that the exchange took away, before it is not trusted.
+GONE_MAX = 5
+#: Stops of one position on their way at once: exchanges count them.
+ON_THEIR_WAY_MAX = 2
 
 
 class Protection:
@@ -29,33 +44,135 @@ class Protection:
     def __init__(self, desk: Desk, orders: OrderBook) -> None:
         self._desk = desk
         self._orders = orders
+        self.closing = Closing(desk, orders)
+        self.unprotected = Unprotected(desk)
+        self._tried_ms: dict[str, int] = {}  # position id -> its newest close
+        self._refused_ms: dict[str, int] = {}  # position id -> its newest refused stop
+        self._gone: Counter[str] = Counter()  # position id -> stops taken away
 
-    async def protect(self, position: Position) -> None:
-        """Place a stop for all that is held, then drop the one it replaces."""
-        old = self._stops(position)
+    # --- what is missing ---------------------------------------------------------
+
+    async def tend(self, symbol: str) -> None:
+        """Do the next thing that a position lacks."""
+        held = self._desk.book.positions.get(symbol)
+        if held is None:
+            return
+        position = self.unprotected.look(held)
+        if self.closing.under_way(position):
+            return
+        if position.over:  # nothing may take off still more
+            await self.closing.cancel_all(position)
+        late = self.unprotected.overdue(position)
+        reason = position.close_wanted or ("stop_unconfirmed" if late else "")
+        if reason and self._may(self._tried_ms, position):
+            await self.close(position, reason)
+        elif self._may(self._refused_ms, position):
+            await self._arm(position)
+
+    def _may(self, tried_ms: dict[str, int], position: Position) -> bool:
+        now_ms = self._desk.now_ms
+        return now_ms - tried_ms.get(position.id, now_ms - AGAIN_MS) >= AGAIN_MS
+
+    async def restore(self) -> None:
+        """Protect what was found without a stop."""
+        for symbol in list(self._desk.book.positions):
+            await self.tend(symbol)
+
+    async def ended_order(self, record: OrderRecord) -> None:
+        """React to the end of an order that protected or closed a position."""
+        self._desk.state.not_found.discard(record.client_id)
+        position = self._desk.book.positions.get(record.request.symbol)
+        if position is None or position.correlation != record.correlation:
+            return
+        if record.purpose == "close":  # first a stop, then the next try
+            self._tried_ms[position.id] = self._desk.now_ms
+        if record.purpose == "stop" and record.state is OrderState.REFUSED:
+            await self._stop_refused(position, record)
+        if record.purpose == "stop" and not record.cancel_wanted:
+            self._gone[position.id] += record.state is OrderState.CANCELLED
+        if self._gone[position.id] > GONE_MAX:
+            await self.close(position, "stop_unconfirmed")
+        await self.tend(position.symbol)
+
+    # --- the stop ------------------------------------------------------------------
+
+    async def _arm(self, position: Position) -> None:
+        """Have one stop for all that is held, and no other."""
+        stops = [o for o in self._stops(position) if not o.cancel_wanted]
+        needed = self._orderable(position)
+        lost = self._desk.state.not_found
+        stop = next((o for o in stops if _fits(o, position.stop, needed, lost)), None)
+        if stop is None:
+            await self._place(position, stops)
+        elif confirmed(stop):
+            await self._drop([o for o in stops if o is not stop])
+        else:
+            self._desk.state.ask_soon.add(stop.client_id)
+
+    def _stops(self, position: Position) -> list[OrderRecord]:
+        """List the live stops, newest first."""
+        orders = reversed(self._desk.book.orders_of(position))
+        return [order for order in orders if order.purpose == "stop"]
+
+    async def _drop(self, old: list[OrderRecord]) -> None:
+        if old:
+            reached(CrashPoint.STOP_REPLACED)
+        for record in old:
+            await self._orders.cancel(record)
+
+    async def _place(self, position: Position, old: list[OrderRecord]) -> None:
+        """Place a stop for all that is held."""
+        quantity = self._orderable(position)
+        if not quantity or self.closing.hopeless(position) or self._must_wait(position):
+            return
+        if self._stops(position) and not self._overlap:
+            await self._drop(old)  # it ends, and then there is none: placed again
+            return
         request = OrderRequest(
             client_id="",
             symbol=position.symbol,
             side=position.side.opposite,
             kind=OrderKind.STOP_MARKET,
-            quantity=position.open,
+            quantity=quantity,
             stop_price=position.stop,
             reduce_only=True,
         )
-        planned = self._plan(position, request, "stop", "protective stop")
+        planned = self.closing.plan(position, request, "stop", "protective stop")
         sent = await self._orders.send(planned)
         if sent.state is OrderState.REFUSED:
-            await self._stop_refused(position, sent, old)
-            return
-        reached(CrashPoint.STOP_REPLACED)
-        for record in old:
-            await self._orders.cancel(record)
+            await self._stop_refused(position, sent)
 
-    async def _stop_refused(
-        self, position: Position, refused: OrderRecord, old: list[OrderRecord]
-    ) -> None:
+    def _orderable(self, position: Position) -> Decimal:
+        instrument = self._desk.state.instruments[position.symbol]
+        return exits.orderable(position.open, instrument)
+
+    @property
+    def _overlap(self) -> bool:
+        return self._desk.ports.exchange.capabilities.stops_overlap
+
+    def _must_wait(self, position: Position) -> bool:
+        """Whether enough is on its way: one stop more would be replaced at once.
+
+        Of the pieces that fill in one moment the first gets its stop, the last one the
+        stop for all of them; those between wait for either.
+        """
+        coming = [
+            order
+            for order in self._stops(position)
+            if not (confirmed(order) or order.cancel_wanted)
+        ]
+        moment = any(o.created_ms == self._desk.now_ms for o in coming)
+        more = moment and bool(self._desk.book.entry_of(position))
+        return more or len(coming) >= ON_THEIR_WAY_MAX
+
+    async def _stop_refused(self, position: Position, refused: OrderRecord) -> None:
         """Fall back on an old stop that holds all that is held, or close."""
-        whole = [o for o in old if o.request.quantity - o.filled >= position.open]
+        self._refused_ms[position.id] = self._desk.now_ms
+        whole = [
+            order
+            for order in self._stops(position)
+            if confirmed(order) and order.unfilled >= self._orderable(position)
+        ]
         self._desk.alert(
             "error",
             "exchange",
@@ -66,80 +183,10 @@ class Protection:
         if not whole:
             await self.close(position, "stop_refused")
             return
-        standing = whole[-1].request.stop_price
+        standing = whole[0].request.stop_price
         assert standing is not None, "a stop has its price"
         if standing != position.stop:  # the book says what stands at the exchange
-            self.store(msgspec.structs.replace(position, stop=standing))
-
-    def _stops(self, position: Position) -> list[OrderRecord]:
-        return [o for o in self.orders_of(position) if o.purpose == "stop"]
-
-    def orders_of(self, position: Position) -> list[OrderRecord]:
-        """List the live orders that protect or close a position."""
-        return [
-            order
-            for order in self._desk.book.orders.values()
-            if order.correlation == position.correlation and order.purpose != "entry"
-        ]
-
-    async def ended_order(self, record: OrderRecord) -> None:
-        """React to the end of an order that protected or closed a position."""
-        position = self._desk.book.positions.get(record.request.symbol)
-        if position is None or position.correlation != record.correlation:
-            return
-        if record.state in {OrderState.CANCELLED, OrderState.REFUSED}:
-            await self._protect_if_bare(position)
-
-    async def restore(self) -> None:
-        """Protect what a crash left without a stop."""
-        for position in list(self._desk.book.positions.values()):
-            await self._protect_if_bare(position)
-
-    async def _protect_if_bare(self, position: Position) -> None:
-        if not self._closing(position) and not self._stops(position):
-            await self.protect(position)
-
-    def _closing(self, position: Position) -> bool:
-        return any(order.purpose == "close" for order in self.orders_of(position))
-
-    async def _cancel_targets(self, position: Position) -> None:
-        for record in self.orders_of(position):
-            if record.purpose.startswith("target"):
-                await self._orders.cancel(record)
-
-    async def cancel_entry(self, position: Position) -> None:
-        """Let what is left of the entry not fill any more."""
-        for record in list(self._desk.book.orders.values()):
-            entry = record.purpose == "entry"
-            if entry and record.correlation == position.correlation:
-                await self._orders.cancel(record)
-
-    async def take_profits(self, position: Position) -> None:
-        """Set out the take-profit ladder for the entry's final size."""
-        await self._cancel_targets(position)  # of a smaller entry, before
-        instrument = self._desk.state.instruments[position.symbol]
-        ladder = exits.legs(
-            position.open,
-            position.targets,
-            instrument.lot_size,
-            instrument.quantity_min,
-            instrument.notional_min,
-        )
-        planned = []
-        for number, (price, quantity) in enumerate(ladder, start=1):
-            request = OrderRequest(
-                client_id="",
-                symbol=position.symbol,
-                side=position.side.opposite,
-                kind=OrderKind.LIMIT,
-                quantity=quantity,
-                limit_price=price,
-                reduce_only=True,
-            )
-            purpose = f"target_{number}"
-            planned.append(self._plan(position, request, purpose, "take profit"))
-        if planned:
-            await self._orders.send_all(planned)
+            self._desk.store(msgspec.structs.replace(position, stop=standing))
 
     async def move_stop(self, position: Position, stop: Decimal) -> None:
         """Move a stop in the position's favour; it never moves the other way."""
@@ -151,68 +198,69 @@ class Protection:
             msgspec.structs.replace(position, stop=stop),
             exits.phase_after_stop_move(position, rules),
         )
-        self.store(moved)
+        desk.store(moved)
         change = {
             "position_id": position.id,
             "old_sl": position.stop,
             "new_sl": stop,
         }
         desk.publish("positions", "STOP_MOVED", change)
-        await self.protect(moved)
+        await self.tend(position.symbol)
+
+    # --- the close -------------------------------------------------------------------
 
     async def close(self, position: Position, reason: str) -> None:
-        """Close at market, reduce-only; the stop stays until the close has filled."""
-        if self._closing(position):
+        """Close at market, reduce-only; the stop stays until the close has filled.
+
+        The wish stays until the position has ended: a close that is refused, or ends
+        unfilled, leaves the position with a stop and is tried again.
+        """
+        position = self.closing.want(position, reason)
+        await self.closing.cancel_targets(position)
+        await self.closing.cancel_entry(position)
+        waits = not self._may(self._tried_ms, position) or self.closing.waits(position)
+        if self.closing.under_way(position) or waits:
             return
-        await self._cancel_targets(position)
-        await self.cancel_entry(position)
-        request = OrderRequest(
-            client_id="",
-            symbol=position.symbol,
-            side=position.side.opposite,
-            kind=OrderKind.MARKET,
-            quantity=position.open,
-            reduce_only=True,
+        self._tried_ms[position.id] = self._desk.now_ms
+        sent = await self.closing.send(position, position.close_wanted)
+        if sent is None or sent.state is not OrderState.REFUSED:
+            return
+        self._desk.alert(
+            "error",
+            "exchange",
+            f"close of {position.open} was refused: {sent.outcome}",
+            "a stop stands or is placed; the close is tried again",
+            position.symbol,
         )
-        planned = self._plan(position, request, "close", reason)
-        sent = await self._orders.send(planned)
-        if sent.state is OrderState.REFUSED:
-            self._desk.alert(
-                "error",
-                "exchange",
-                f"close of {position.open} was refused: {sent.outcome}",
-                "the stop stays; the next bar tries again",
-                position.symbol,
-            )
+        await self._arm(position)
 
-    def _plan(
-        self, position: Position, request: OrderRequest, purpose: str, reason: str
-    ) -> OrderRecord:
-        return self._orders.plan(
-            request, correlation=position.correlation, purpose=purpose, reason=reason
-        )
-
-    def store(self, position: Position) -> None:
-        """Replace a position's record, and journal it."""
-        self._desk.record(
-            Kind.POSITION, position, position.symbol, position.correlation
-        )
+    def forget(self, position: Position) -> None:
+        """Keep nothing of a position that has ended."""
+        self._tried_ms.pop(position.id, None)
+        self._refused_ms.pop(position.id, None)
+        del self._gone[position.id]
+        self.unprotected.forget(position)
 
     def view(self, position: Position) -> PositionView:
         """Show a position to the world."""
         return ledger.view(
             position,
             self._desk.state.mode,
-            stop_confirmed=stop_confirmed(position, self._desk.book.orders),
+            stop_confirmed=stop_confirmed(
+                position,
+                self._desk.book.orders,
+                self._desk.state.instruments[position.symbol].lot_size,
+            ),
         )
 
 
-def stop_confirmed(position: Position, orders: Mapping[str, OrderRecord]) -> bool:
-    """Whether the exchange has confirmed a stop for all of the position."""
-    return any(
-        order.purpose == "stop"
-        and order.correlation == position.correlation
-        and order.state in STANDING
-        and order.unfilled >= position.open
-        for order in orders.values()
+def _fits(
+    order: OrderRecord, price: Decimal, quantity: Decimal, lost: set[str]
+) -> bool:
+    """Whether a stop stands, or may be on its way, where it should and for all."""
+    coming = order.state in UNSEEN and order.client_id not in lost
+    return (
+        (order.state in STANDING or coming)
+        and order.request.stop_price == price
+        and order.unfilled >= quantity
     )

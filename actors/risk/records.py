@@ -27,6 +27,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal = ZERO
     fees: Decimal = ZERO
     trades: tuple[str, ...] = ()  # ids of the fills that are in `filled`
+    seen: bool = False  # a stop that the exchange has shown, not only taken
     cancel_wanted: bool = False  # it must not fill any more than it has
     risk_usd: Decimal = ZERO  # worst case of an entry
     notional: Decimal = ZERO  # worst case of an entry
@@ -45,7 +46,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unfilled(self) -> Decimal:
         """What may still fill."""
-        return self.request.quantity - self.filled
+        return max(ZERO, self.request.quantity - self.filled)
 
     def view(self) -> OrderView:
         """Show the order to the world."""
@@ -67,12 +68,23 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Effort(msgspec.Struct, frozen=True):
+    """What the kill switch has tried to close in one symbol, and what it tries next."""
+
+    failures: int = 0  # closes that were refused, vanished or stuck
+    in_a_row: int = 0
+    piece: Decimal | None = None  # the most that one close asks for; None: all
+    not_before_ms: int = 0  # exchange time
+    judged: str = ""  # the client id of the newest close that is counted
+
+
 class KillSwitch(msgspec.Struct, frozen=True):
     """A tripped kill switch; it stays until a person resets it."""
 
     reason: str
     triggered_ms: int
     phase: KillPhase = KillPhase.CANCELLING
+    efforts: dict[str, Effort] = {}  # by symbol
 
 
 class AccountFact(msgspec.Struct, frozen=True, tag=True):
@@ -134,6 +146,7 @@ class DustLeft(AccountFact, frozen=True):
 
     symbol: str
     quantity: Decimal
+    loss: Decimal = ZERO  # booked for it here; the exchange knows nothing of it
 
 
 AccountChange = (

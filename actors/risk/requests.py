@@ -17,13 +17,15 @@ class CommandRequest(msgspec.Struct, frozen=True):
 class Begin(msgspec.Struct, frozen=True):
     """Enter INITIALIZING with this preset, or be told why there is none.
 
-    The answer says whether the table allows it.
+    The answer says whether the table allows it. `to_flatten`: only if the kill switch
+    still has something to do.
     """
 
     command: Command
     preset: Preset | str
     timeframe_ms: int
     reply: ReplyTo[CommandAnswer]
+    to_flatten: bool = False
 
 
 class Recover(msgspec.Struct, frozen=True):

@@ -64,10 +64,11 @@ class Settlement:
 
     # --- when to look -----------------------------------------------------------------
 
-    def look_if_due(self) -> None:
+    def look_if_due(self, *, at_once: bool = False) -> None:
         """Look when a period has passed, sooner while something is in doubt."""
         now_ms = self._desk.now_ms
         every_ms = DOUBT_EVERY_MS if self._in_doubt() else ORDERS_EVERY_MS
+        every_ms = 1 if at_once else every_ms
         if not self._looking and now_ms - self._looked_ms >= every_ms:
             self.look(whole=now_ms - self._all_ms >= ALL_EVERY_MS)
 
@@ -173,6 +174,7 @@ class Settlement:
             record = self._orders.change(
                 record, state, "sighted", exchange_id=order.exchange_id
             )
+        record = self._orders.shown(record)
         if not record.cancel_wanted:
             return
         if record.state is OrderState.CANCELLING:  # the cancel was lost on its way
@@ -215,15 +217,14 @@ class Settlement:
     def _judge_positions(self, truth: Truth, seen: set[Key]) -> None:
         assert truth.positions is not None, "there is something to judge"
         theirs = {held.symbol: held.quantity for held in truth.positions}
-        held = self._desk.book.positions.values()
-        ours = {p.symbol: p.open * p.side.sign for p in held}
+        ours = {p.symbol: p.net for p in self._desk.book.positions.values()}
         for symbol in sorted({*theirs, *ours}):
             changed = self._desk.state.changed.symbols.get(symbol, 0)
             if changed > truth.look.version:
                 continue  # a fill has come since: the next look tells
             mine, other = ours.get(symbol, ZERO), theirs.get(symbol, ZERO)
-            dust = self._desk.book.dust.get(symbol, ZERO)
-            if mine + dust != other:
+            dust = self._desk.book.dust.get(symbol)
+            if mine + (dust.quantity if dust else ZERO) != other:
                 words = (str(mine), str(other))
                 self._differs(DifferenceKind.POSITION, symbol, symbol, words, seen)
 
@@ -236,13 +237,15 @@ class Settlement:
         desk = self._desk
         if truth.fills is None or desk.state.changed.newest_fill > truth.look.version:
             return
-        ours = desk.book.cash
+        written_off = sum((d.loss for d in desk.book.dust.values()), ZERO)
+        ours = desk.book.cash + written_off
         if abs(balance - ours) <= BALANCE_SLACK_USD:
             return
         words = (f"{ours:.2f}", f"{balance:.2f}")
         found = self._differs(DifferenceKind.BALANCE, "", "", words, seen)
         if found.seen >= SIGHTINGS:
-            desk.adjust_cash(balance, f"balance {words[0]} -> {words[1]}")
+            reason = f"balance {words[0]} -> {words[1]}"
+            desk.adjust_cash(balance - written_off, reason)
             desk.alert(
                 "warning",
                 "exchange",
@@ -251,6 +254,11 @@ class Settlement:
             )
 
     # --- differences ------------------------------------------------------------------
+
+    def ignores(self, kind: DifferenceKind, symbol: str, subject: str) -> bool:
+        """Whether a person has said to leave a difference alone."""
+        known = self.differences.get((kind, symbol, subject))
+        return known is not None and known.policy is Policy.IGNORE
 
     def _differs(
         self,

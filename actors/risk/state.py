@@ -17,13 +17,13 @@ from actors.domain.ledger import Position
 from actors.domain.limits import Account, Day, Holding
 from actors.domain.messages import Alert, Transition
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderState
+from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import LEADING_STAGES, Phase
 from actors.domain.views import WhyRow
 from actors.journal import Kind
 from actors.risk.book import Book
 from actors.risk.machine import GlobalMachine
-from actors.risk.records import KillSwitch, OrderRecord
+from actors.risk.records import KillChanged, KillSwitch, OrderRecord
 from config.preset import Preset
 
 if TYPE_CHECKING:
@@ -44,9 +44,12 @@ class Changes:
         self.orders: dict[str, int] = {}  # by client id, longest unchanged first
         self.symbols: dict[str, int] = {}  # by symbol: its newest fill
         self.newest_fill = 0
+        self.newest = 0  # of any order, fill or step of the kill switch
 
     def note(self, kind: Kind, body: Any, seq: int) -> None:
         """Note a journalled change."""
+        if isinstance(body, OrderRecord | Fill | KillChanged):
+            self.newest = seq
         if isinstance(body, OrderRecord):
             self.orders.pop(body.client_id, None)
             self.orders[body.client_id] = seq
@@ -68,6 +71,8 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     day: Day
     kill: KillSwitch | None
     halted: dict[str, str]
+    unprotected_ms: int  # of all gaps that have ended
+    unprotected_longest_ms: int
 
 
 class RiskState:
@@ -97,6 +102,7 @@ class RiskState:
         self.outbox: Outbox | None = None  # made by the first desk: it reads this
         self.changed = Changes()
         self.rows_since_snapshot = 0
+        self.not_found: set[str] = set()  # stops in doubt that a look has not shown
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 
     def look(self) -> Visible:
@@ -113,6 +119,8 @@ class RiskState:
             day=book.day,
             kill=book.kill,
             halted=dict(book.halted),
+            unprotected_ms=book.unprotected_ms,
+            unprotected_longest_ms=book.unprotected_longest_ms,
         )
 
     @property

@@ -64,6 +64,7 @@ def test_smart_targets_stand_beyond_the_entry_nearest_first(
     st.integers(0, 500),
     fractions,
     st.lists(st.integers(1, 5_000), min_size=6, max_size=6),
+    st.integers(1, 5_000),
 )
 def test_every_leg_and_the_remainder_can_be_traded(
     lot: Decimal,
@@ -72,23 +73,30 @@ def test_every_leg_and_the_remainder_can_be_traded(
     notional_min: int,
     percents: list[int],
     prices: list[int],
+    stop: int,
 ) -> None:
     size, minimum = size_lots * lot, minimum_lots * lot
     ladder = tuple(
         (Decimal(price), Decimal(percent) / 100)
         for price, percent in zip(prices, percents, strict=False)
     )
-    planned_legs = exits.legs(size, ladder, lot, minimum, Decimal(notional_min))
+    market = msgspec.structs.replace(
+        instrument(),
+        lot_size=lot,
+        quantity_min=minimum,
+        notional_min=Decimal(notional_min),
+    )
+    planned_legs = exits.legs(size, ladder, market, Decimal(stop))
+    left = size
     for price, quantity in planned_legs:
         assert quantity >= minimum
         assert quantity > ZERO
         assert quantity * price >= notional_min
         assert quantity % lot == ZERO
-    left = size - sum((quantity for _, quantity in planned_legs), ZERO)
-    assert ZERO <= left <= size
-    if planned_legs and left:
-        assert left >= minimum
-        assert left * planned_legs[-1][0] >= notional_min
+        left -= quantity
+        assert left >= ZERO
+        assert not left or left >= minimum
+        assert not left or left * min(price, stop) >= notional_min
 
 
 bars = st.tuples(

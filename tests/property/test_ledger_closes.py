@@ -1,8 +1,11 @@
 """Whatever the fills, a closed position's book has no residual: not a digit."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from random import Random
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +96,56 @@ def test_what_was_booked_on_the_way_adds_up_in_the_account(
         account += state.realized - before
         before = state.realized
     assert Fraction(account) == 10_000 + cash(bought + sold)
+
+
+@given(st.sampled_from(Side), entries, cuts, prices, st.randoms())
+def test_in_whatever_order_the_fills_come_they_add_up(
+    side: Side,
+    ins: list[tuple[int, Decimal, Decimal]],
+    outs: list[tuple[int, Decimal, Decimal]],
+    last: Decimal,
+    order: Random,
+) -> None:
+    bought = opened(side, ins)
+    held = sum((one.quantity for one in bought), Decimal(0))
+    sold = exits(side, held, outs, last)
+    fills = [*bought, *sold]
+    order.shuffle(fills)
+    position, net = planned(side), Decimal(0)
+    for number, one in enumerate(fills, start=1):
+        if position.ended:
+            return  # what came until now was a whole trade
+        book = ledger.enter if one.side is side else sold_for("exit")
+        position = book(position, one)
+        net += one.quantity * one.side.sign
+        assert position.net == net
+        assert not (position.open and position.over)
+        if position.ended:
+            assert net == 0
+            assert Fraction(position.realized) == cash(fills[:number])
+
+
+def sold_for(reason: str) -> Callable[[Position, Fill], Position]:
+    return lambda position, one: ledger.reduce(position, one, reason)
+
+
+@given(st.sampled_from(Side), entries, cuts, prices)
+def test_a_write_off_costs_the_value_of_what_is_left(
+    side: Side,
+    ins: list[tuple[int, Decimal, Decimal]],
+    outs: list[tuple[int, Decimal, Decimal]],
+    last: Decimal,
+) -> None:
+    bought = opened(side, ins)
+    held = sum((one.quantity for one in bought), Decimal(0))
+    *sold, rest = exits(side, held, outs, last)
+    left = booked(planned(side), bought, sold)[-1]
+    done = ledger.write_off(left, left.updated_ms)
+    assert done.dust == rest.quantity
+    value = Fraction(left.mark) * Fraction(left.open)
+    at_the_mark = msgspec.structs.replace(rest, price=left.mark)
+    closed = cash([*bought, *sold, at_the_mark])
+    assert Fraction(done.realized) == closed - value
 
 
 @given(st.sampled_from(Side), entries, cuts, prices)

@@ -53,7 +53,10 @@ async def person(stage: Stage, random: Random) -> None:
             name = "start"
         elif phase is P.EMERGENCY:
             name = "reset"
-        given = {"preset": stage.engine.setup.preset} if name == "start" else {}
+        given = {
+            "start": {"preset": stage.engine.setup.preset},
+            "reset": {"confirm": "RESET"},
+        }.get(name, {})
         if stage.engine.market_over.is_set():
             return
         await stage.command(name, **given)

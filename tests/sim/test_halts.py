@@ -42,14 +42,14 @@ async def test_a_drawdown_trips_flattens_and_latches_when_the_exchange_is_flat(
         bars["volume"][7:] = 0.0
     world.preset = preset(**TIGHT, **LARGE)
     async with living(world, tmp_path) as stage:
-        stage.venue.fetch_faults = 3
         await stage.until(lambda: stage.state.book.kill is not None)
+        stage.venue.fetch_faults = 3
         assert stage.machine.phase is Phase.EMERGENCY
         assert stage.state.book.kill.phase == "FLATTENING"
-        refused = await stage.command("reset")
+        refused = await stage.command("reset", confirm="RESET")
         assert not refused.ok
-        assert "flattening" in refused.message
-        await stage.until(lambda: stage.state.book.kill.confirmed_flat)
+        assert "is FLATTENING" in refused.message
+        await stage.until(lambda: stage.state.book.kill.phase == "LATCHED")
         assert stage.venue.fetch_faults == 0
         assert not stage.venue.state.positions
         trades = await ended(stage)
@@ -57,8 +57,12 @@ async def test_a_drawdown_trips_flattens_and_latches_when_the_exchange_is_flat(
         intents = await stage.bodies(Kind.INTENT)
         assert sum(row["reason"] == "kill_switch" for row in intents) == 1
         phases = [fact["phase"] for fact in stage.published("KILL_SWITCH")]
-        assert phases == ["FLATTENING", "LATCHED"]
-        assert (await stage.command("reset")).ok
+        steps = ["CANCELLING", "FLATTENING", "CONFIRMED_FLAT", "LATCHED"]
+        assert phases == steps
+        refused = await stage.command("reset")
+        assert not refused.ok
+        assert '{"confirm": "RESET"}' in refused.message
+        assert (await stage.command("reset", confirm="RESET")).ok
         assert stage.machine.phase is Phase.IDLE
         assert stage.state.book.kill is None
         assert stage.machine.illegal_transitions == 0
@@ -88,7 +92,7 @@ async def test_a_person_trips_it_and_entries_in_flight_are_cancelled(
         await stage.bar(6)
         assert stage.machine.phase is Phase.EXECUTION
         assert (await stage.command("kill_switch", reason="drill")).ok
-        await stage.until(lambda: stage.state.book.kill.confirmed_flat)
+        await stage.until(lambda: stage.state.book.kill.phase == "LATCHED")
         assert await reasons(stage, "failed") in (["expired"], ["user"])
         assert [trade["reason"] for trade in await ended(stage)] == ["kill_switch"]
         assert not stage.state.book.orders

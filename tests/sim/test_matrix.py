@@ -87,8 +87,8 @@ def broken(phase: Phase, *then_names: str) -> Scene:
 
 async def killed_and_reset(stage: Stage) -> None:
     await then(P.MANAGING, "kill_switch")(stage)
-    await stage.until(lambda: stage.state.book.kill.confirmed_flat)
-    assert (await stage.command("reset")).ok
+    await stage.until(lambda: stage.state.book.kill.phase == "LATCHED")
+    assert (await stage.command("reset", confirm="RESET")).ok
 
 
 async def killed_at_the_start(stage: Stage) -> None:

@@ -305,11 +305,17 @@ class _Facts:
 
 @asynccontextmanager
 async def living(
-    world: World, where: Path, *, start: bool = True, account: bool = False
+    world: World,
+    where: Path,
+    *,
+    start: bool = True,
+    account: bool = False,
+    journal: bool = False,
 ) -> AsyncIterator[Stage]:
     """Run the engine in a world; leaving the block ends it in order.
 
-    `account`: the exchange is on a file in `where` and outlives the block.
+    `account`: the exchange is on a file in `where` and outlives the block; `journal`:
+    so is the engine's book.
     """
     path = where / "scripted.json"
     path.write_bytes(dump_preset(world.preset))
@@ -342,7 +348,7 @@ async def living(
         seed=world.seed,
         equity_usd=world.equity,
         paper=world.paper,
-        journal_path=None,
+        journal_path=where / "journal.sqlite" if journal else None,
         resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
         supervision=world.supervision,
         preset=str(path),

@@ -38,7 +38,7 @@ COMMANDS = {
     "resume": None,
     "reload": None,
     "retry": None,
-    "reset": None,
+    "reset": {"confirm": "RESET"},
     "time-stop": None,
     "panic-exit": None,
     "kill-switch": {"reason": "a test"},

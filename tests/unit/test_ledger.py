@@ -74,14 +74,41 @@ def test_the_last_fill_closes() -> None:
     assert done.unrealized_usd == 0
 
 
-def test_an_exit_larger_than_what_is_held_is_a_broken_promise() -> None:
-    with pytest.raises(AssertionError, match="exit of 11 exceeds the open 10"):
-        ledger.reduce(running(), fill(Side.SHORT, 11, 98), "stop")
+@pytest.mark.parametrize("side", Side)
+def test_an_exit_larger_than_what_is_held_is_booked_and_owed(side: Side) -> None:
+    owing = ledger.reduce(running(side), fill(side.opposite, 11, 98, 1), "stop")
+    assert not owing.ended
+    assert (owing.open, owing.over, owing.net) == (0, 1, -side.sign)
+    assert (owing.exit, owing.fees) == (98, 1)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_entry_that_comes_after_its_exit_closes_to_the_last_digit(
+    side: Side,
+) -> None:
+    owing = ledger.reduce(running(side), fill(side.opposite, 13, 98), "stop")
+    part = ledger.enter(owing, fill(side, 1, 101))
+    assert (part.open, part.over, part.ended) == (0, 2, False)
+    done = ledger.enter(part, fill(side, 2, 102))
+    assert (done.phase, done.open, done.over) == (TradePhase.CLOSED, 0, 0)
+    assert done.realized == (13 * 98 - 1000 - 101 - 204) * side.sign
+    beyond = ledger.enter(part, fill(side, 5, 102))
+    assert (beyond.open, beyond.over, beyond.net) == (3, 0, 3 * side.sign)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_dust_is_written_off_at_its_value_and_nothing_is_left_over(side: Side) -> None:
+    rest = ledger.reduce(running(side), fill(side.opposite, 9, 103, 1), "target_1")
+    done = ledger.write_off(rest, OPENED_MS + 9)
+    assert (done.phase, done.open, done.dust) == (TradePhase.DUST, 0, 1)
+    assert (done.reason, done.closed_ms, done.ended) == ("dust", OPENED_MS + 9, True)
+    closed_at_the_mark = 10 * 3 * side.sign
+    assert done.realized == closed_at_the_mark - 103
 
 
 def test_a_closed_position_takes_no_more_exits() -> None:
     done = ledger.reduce(running(), fill(Side.SHORT, 10, 98), "stop")
-    with pytest.raises(AssertionError, match="exceeds the open 0"):
+    with pytest.raises(AssertionError, match="an ended position takes no fill"):
         ledger.reduce(done, fill(Side.SHORT, 1, 98), "stop")
 
 

@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from actors.domain import exits
 from actors.domain.orders import Side
 from config.preset import PositionConfig, TakeProfit, TargetMode
+from tests.presets import instrument
 from tests.trades import rules
 
 D = Decimal
@@ -119,9 +121,19 @@ def test_a_short_has_no_target_below_zero() -> None:
 
 
 def legs(
-    quantity: str, ladder: Ladder, minimum: str = "0.1", notional: str = "5"
+    quantity: str,
+    ladder: Ladder,
+    minimum: str = "0.1",
+    notional: str = "5",
+    stop: str = "98",
 ) -> Ladder:
-    return exits.legs(D(quantity), ladder, D("0.1"), D(minimum), D(notional))
+    rules = msgspec.structs.replace(
+        instrument(),
+        lot_size=D("0.1"),
+        quantity_min=D(minimum),
+        notional_min=D(notional),
+    )
+    return exits.legs(D(quantity), ladder, rules, D(stop))
 
 
 TWO = ((D(103), D("0.4")), (D(106), D("0.35")))
@@ -144,6 +156,40 @@ def test_a_leg_that_is_too_small_joins_the_next() -> None:
 def test_a_remainder_that_is_too_small_joins_the_last_leg() -> None:
     ladder = ((D(103), D("0.5")), (D(106), D("0.46")))
     assert legs("10", ladder, "1") == ((D(103), D(5)), (D(106), D(5)))
+
+
+def test_a_remainder_is_judged_at_the_stop_where_it_may_have_to_go() -> None:
+    """One left at 106 is worth 106, but only 90 at the stop, and 100 is asked."""
+    ladder = ((D(106), D("0.9")),)
+    assert legs("10", ladder, notional="100", stop="90") == ((D(106), D(10)),)
+    assert legs("10", ladder, notional="90", stop="90") == ((D(106), D(9)),)
+
+
+def test_what_is_left_between_two_legs_can_be_stopped_out_as_well() -> None:
+    """After the first leg 1.5 are left: 150 at the target, 135 at the stop."""
+    ladder = ((D(100), D("0.85")), (D(106), D("0.15")))
+    assert legs("10", ladder, notional="140", stop="90") == ((D(100), D(10)),)
+    assert legs("10", ladder, notional="135", stop="90") == (
+        (D(100), D("8.5")),
+        (D(106), D("1.5")),
+    )
+
+
+def test_the_rest_of_a_short_is_judged_at_the_target_below_its_stop() -> None:
+    ladder = ((D(90), D("0.9")),)
+    assert legs("10", ladder, notional="95", stop="102") == ((D(90), D(10)),)
+
+
+def test_what_is_less_than_a_lot_is_in_no_leg() -> None:
+    assert legs("10.05", ((D(103), D(1)),)) == ((D(103), D(10)),)
+
+
+def test_a_reducing_order_is_for_whole_lots_above_the_minimum() -> None:
+    rules = msgspec.structs.replace(
+        instrument(), lot_size=D("0.1"), quantity_min=D("0.5")
+    )
+    assert exits.orderable(D("0.57"), rules) == D("0.5")
+    assert exits.orderable(D("0.49"), rules) == 0
 
 
 def test_a_position_too_small_to_split_has_no_legs() -> None:

@@ -68,6 +68,13 @@ def test_a_viewer_s_command_is_3_and_no_token_is_2(engine: EngineProcess) -> Non
     assert ctl(engine, "stop", BREAKOUT_TOKEN="").returncode == 2
 
 
+def test_release_gives_the_typed_word_to_the_engine(engine: EngineProcess) -> None:
+    assert ctl(engine, "release").returncode == 2
+    refused = ctl(engine, "release", "RESET")
+    assert refused.returncode == 3
+    assert "reset is not possible in IDLE" in refused.stderr
+
+
 def test_nobody_there_is_4() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert breakout("ctl", "status", "--url", url).returncode == 4

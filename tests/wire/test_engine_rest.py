@@ -283,8 +283,9 @@ async def test_the_kill_switch_latches_until_reset(engine: EngineProcess) -> Non
     assert "a test of it" in killed.json["message"]
     await settled(engine, "EMERGENCY")
     assert (await engine.post("/api/engine/start", START)).status == 400
+    typed = {"confirm": "RESET"}
     with trio.fail_after(20):
-        while (await engine.post("/api/engine/reset")).status != 200:  # noqa: ASYNC110 - it latches at a bar
+        while (await engine.post("/api/engine/reset", typed)).status != 200:  # noqa: ASYNC110 - it latches at a bar
             await trio.sleep(0.05)
     await settled(engine, "IDLE")
     async with trading(engine):

@@ -1,0 +1,150 @@
+"""The orders that take a position off: take-profits, the close, and the end as dust."""
+
+from decimal import Decimal
+
+import msgspec
+
+from actors.domain import exits
+from actors.domain.ledger import Position
+from actors.domain.orders import OrderKind, OrderRequest, OrderState
+from actors.risk.desk import Desk
+from actors.risk.orders import OrderBook
+from actors.risk.records import Effort, OrderRecord
+
+
+class Closing:
+    """Sends what closes a position, whole or in parts; all of it is reduce-only."""
+
+    def __init__(self, desk: Desk, orders: OrderBook) -> None:
+        self._desk = desk
+        self._orders = orders
+
+    def plan(
+        self, position: Position, request: OrderRequest, purpose: str, reason: str
+    ) -> OrderRecord:
+        """Plan one reducing order; none is for more than what is held."""
+        assert request.reduce_only, f"{purpose} must only reduce"
+        assert request.quantity <= max(position.open, position.over), purpose
+        return self._orders.plan(
+            request, correlation=position.correlation, purpose=purpose, reason=reason
+        )
+
+    def under_way(self, position: Position) -> bool:
+        """Whether a close is in flight."""
+        orders = self._desk.book.orders_of(position)
+        return any(order.purpose == "close" for order in orders)
+
+    async def send(self, position: Position, reason: str) -> OrderRecord | None:
+        """Close at market; None: no order can be for so little."""
+        instrument = self._desk.state.instruments[position.symbol]
+        side = position.side if position.over else position.side.opposite
+        whole = max(position.open, position.over)
+        quantity = exits.orderable(self._piece(position, whole), instrument)
+        if not quantity:
+            return None
+        request = OrderRequest(
+            client_id="",
+            symbol=position.symbol,
+            side=side,
+            kind=OrderKind.MARKET,
+            quantity=quantity,
+            reduce_only=True,
+        )
+        return await self._orders.send(self.plan(position, request, "close", reason))
+
+    def waits(self, position: Position) -> bool:
+        """Whether the kill switch lets some time pass after a close that failed."""
+        return self._desk.now_ms < self._effort(position).not_before_ms
+
+    def _effort(self, position: Position) -> Effort:
+        kill = self._desk.book.kill
+        efforts = {} if kill is None else kill.efforts
+        return efforts.get(position.symbol, Effort())
+
+    def _piece(self, position: Position, whole: Decimal) -> Decimal:
+        """Ask for no more at once than the exchange takes, and leave no dust."""
+        piece = self._effort(position).piece
+        if piece is None or piece >= whole:
+            return whole
+        instrument = self._desk.state.instruments[position.symbol]
+        return piece if exits.orderable(whole - piece, instrument) else whole
+
+    async def take_profits(self, position: Position) -> None:
+        """Set out the take-profit ladder for the entry's final size."""
+        await self.cancel_targets(position)  # of a smaller entry, before
+        instrument = self._desk.state.instruments[position.symbol]
+        ladder = exits.legs(position.open, position.targets, instrument, position.stop)
+        planned = []
+        for number, (price, quantity) in enumerate(ladder, start=1):
+            request = OrderRequest(
+                client_id="",
+                symbol=position.symbol,
+                side=position.side.opposite,
+                kind=OrderKind.LIMIT,
+                quantity=quantity,
+                limit_price=price,
+                reduce_only=True,
+            )
+            purpose = f"target_{number}"
+            planned.append(self.plan(position, request, purpose, "take profit"))
+        if planned:
+            await self._orders.send_all(planned)
+
+    async def cancel_targets(self, position: Position) -> None:
+        """Take the ladder away."""
+        for record in self._desk.book.orders_of(position):
+            if record.purpose.startswith("target") and not record.cancel_wanted:
+                await self._orders.cancel(record)
+
+    async def cancel_entry(self, position: Position) -> None:
+        """Let what is left of the entry not fill any more."""
+        for record in self._desk.book.entry_of(position):
+            if not record.cancel_wanted:
+                await self._orders.cancel(record)
+
+    async def cancel_all(self, position: Position) -> None:
+        """Cancel whatever still protects or closes a position."""
+        for record in self._desk.book.orders_of(position):
+            if not record.cancel_wanted:
+                await self._orders.cancel(record)
+
+    async def is_dust(self, position: Position) -> bool:
+        """Whether nothing will ever trade what is left, nor any live order of ours.
+
+        A stop that stands from when there was more may still close the rest, so it is
+        left alone, unless a close is wanted: then what is left is let go.
+        """
+        book = self._desk.book
+        instrument = self._desk.state.instruments[position.symbol]
+        if not position.open or book.entry_of(position):
+            return False
+        orderable = bool(exits.orderable(position.open, instrument))
+        if orderable and not self.hopeless(position):
+            return False
+        live = book.orders_of(position)
+        if live and (position.close_wanted or position.open < instrument.lot_size):
+            await self.cancel_all(position)
+            live = book.orders_of(position)
+        return not live
+
+    def hopeless(self, position: Position) -> bool:
+        """Whether the exchange will not close what is below its least notional."""
+        instrument = self._desk.state.instruments[position.symbol]
+        enough = exits.tradable(position.open, position.mark, instrument)
+        if enough or not position.close_wanted:
+            return False
+        return any(
+            order.correlation == position.correlation
+            and order.purpose == "close"
+            and order.state is OrderState.REFUSED
+            and order.request.quantity <= position.open
+            for order in self._desk.book.ended.values()
+        )
+
+    def want(self, position: Position, reason: str) -> Position:
+        """Keep why a position is being closed, until it is: a restart goes on."""
+        if position.close_wanted:
+            return position
+        wanted = msgspec.structs.replace(position, close_wanted=reason)
+        self._desk.store(wanted)
+        return wanted

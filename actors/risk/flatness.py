@@ -1,0 +1,62 @@
+"""What the exchange still shows of an account that should be flat.
+
+Everything it shows stands in the way, ours or not, save for two things: what a person
+has said to leave alone, and dust, which nobody can trade and which is said.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from actors.domain.money import floor_to
+from actors.domain.orders import ExchangePosition, OpenOrder
+from actors.domain.truth import DifferenceKind, Truth
+from actors.risk.state import RiskState
+
+#: Whether a person has said of a difference (kind, symbol, subject) to leave it alone.
+LeftAlone = Callable[[DifferenceKind, str, str], bool]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What the exchange shows."""
+
+    in_the_way: tuple[str, ...]  # in words for people
+    dust: list[ExchangePosition]
+
+
+def shown_by(truth: Truth, state: RiskState, left_alone: LeftAlone) -> Shown | None:
+    """Read a truth; None: it is not whole, so it proves nothing."""
+    orders, positions = truth.open_orders, truth.positions
+    if orders is None or positions is None or truth.fills is None:
+        return None
+    dust = [held for held in positions if _is_dust(held, state)]
+    large = [held for held in positions if held not in dust]
+    return Shown((*_orders(orders, left_alone), *_held(large, left_alone)), dust)
+
+
+def _orders(orders: tuple[OpenOrder, ...], left_alone: LeftAlone) -> Iterator[str]:
+    for order in orders:
+        request = order.request
+        name, symbol = request.client_id, request.symbol
+        if not left_alone(DifferenceKind.FOREIGN_ORDER, symbol, name):
+            said = f"{request.side} {request.kind} {request.quantity}"
+            yield f"order {name} in {symbol}: {said}"
+
+
+def _held(positions: list[ExchangePosition], left_alone: LeftAlone) -> Iterator[str]:
+    for held in positions:
+        symbol = held.symbol
+        if not left_alone(DifferenceKind.POSITION, symbol, symbol):
+            yield f"position {held.quantity} in {symbol}"
+
+
+def _is_dust(held: ExchangePosition, state: RiskState) -> bool:
+    """Whether nobody could trade what is held, or our book says that it is dust."""
+    known = state.book.dust.get(held.symbol)
+    if known is not None and held.quantity == known.quantity:
+        return True
+    instrument = state.instruments.get(held.symbol)
+    if instrument is None:
+        return False  # of a market that we do not know: not ours to call small
+    lots = floor_to(abs(held.quantity), instrument.lot_size)
+    return lots < instrument.quantity_min

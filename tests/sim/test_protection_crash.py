@@ -1,0 +1,131 @@
+"""What a crash left without a stop, or half closed, is seen to after the restart."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from actors.domain.crash_points import CrashPoint
+from actors.domain.orders import (
+    OrderKind,
+    OrderRequest,
+    Outcome,
+    Refused,
+)
+from actors.domain.phases import Phase
+from actors.engine import Engine, open_engine
+from actors.feed import Pace
+from actors.runtime.crash import arm, disarm
+from actors.setup import EngineSetup
+from actors.watchdog import ResourceLimits
+from config.load import dump_preset
+from tests.sim.script import leave, signal
+from tests.sim.world import A, B, Stage, World, _Facts
+
+
+class Killed(BaseException):
+    """The process is gone: nobody may catch this and tidy up."""
+
+
+@asynccontextmanager
+async def life(world: World, where: Path) -> AsyncIterator[Stage]:
+    """Run the engine on a journal and a paper account that outlive it."""
+    path = where / "scripted.json"
+    path.write_bytes(dump_preset(world.preset))
+    facts = _Facts()
+    setup = EngineSetup(
+        engine_id="sim",
+        session="s-sim",
+        market=world,
+        strategy=world.strategy,
+        pace=world.pace,
+        seed=world.seed,
+        equity_usd=world.equity,
+        paper=world.paper,
+        journal_path=where / "journal.sqlite",
+        resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
+        supervision=world.supervision,
+        preset=str(path),
+    )
+
+    def attach(_engine: Engine) -> tuple[_Facts, tuple[()]]:
+        return facts, ()
+
+    async with open_engine(setup, attach) as engine:
+        stage = Stage(world, engine, facts.kept)
+        assert (await stage.command("start", preset=str(path))).ok
+        yield stage
+
+
+@pytest.mark.parametrize(
+    ("point", "passing"),
+    [
+        (CrashPoint.ENTRY_FILLED, 1),
+        (CrashPoint.ENTRY_FILLED, 2),
+        (CrashPoint.INTENT_COMMITTED, 2),
+    ],
+)
+async def test_what_a_crash_left_bare_has_its_stop_after_the_restart(
+    tmp_path: Path, point: CrashPoint, passing: int
+) -> None:
+    def world() -> World:
+        made = World({(A, 4): signal(), (B, 4): signal()}, bars=3_000)
+        made.pace = Pace(speed=6_000.0)  # a real clock: files are read in threads
+        return made
+
+    def die() -> None:
+        raise Killed
+
+    arm(point, die, passing=passing)
+    with pytest.raises((Killed, BaseExceptionGroup)):
+        async with life(world(), tmp_path) as stage:
+            await stage.over()
+    disarm()
+    async with life(world(), tmp_path) as stage:
+        await stage.until(lambda: stage.machine.phase is Phase.MANAGING)
+        exchange = stage.engine.exchange
+        held = await exchange.fetch_positions()
+        assert {one.symbol for one in held} == {A, B}
+        with trio.fail_after(60):
+            await stage.bar(2)
+        resting = await exchange.fetch_open_orders()
+        for one in held:
+            stops = [
+                order.request
+                for order in resting
+                if order.request.symbol == one.symbol
+                and order.request.kind is OrderKind.STOP_MARKET
+            ]
+            assert [stop.quantity for stop in stops] == [abs(one.quantity)]
+            assert stage.state.book.positions[one.symbol].net == one.quantity
+        assert all(view.stop_confirmed for view in stage.view.positions())
+        assert not stage.state.book.halted
+        assert stage.view.unprotected().seconds_total > 0
+
+
+async def test_a_wish_to_close_outlives_the_process(tmp_path: Path) -> None:
+    def world() -> World:
+        made = World({(A, 4): signal(), (A, 9): leave()}, bars=3_000)
+        made.pace = Pace(speed=6_000.0)
+        return made
+
+    async with life(world(), tmp_path) as stage:
+        place = stage.engine.exchange.place
+
+        async def busy(request: OrderRequest) -> Outcome:
+            close = request.kind is OrderKind.MARKET and request.reduce_only
+            return Refused("busy") if close else await place(request)
+
+        stage.engine.exchange.place = busy  # type: ignore[method-assign]  # the fault
+        await stage.bar(12)
+        wanted = stage.state.book.positions[A].close_wanted
+        assert wanted == "opposite"
+        assert stage.view.positions()[0].stop_confirmed
+    async with life(world(), tmp_path) as stage:
+        await stage.until(lambda: A not in stage.state.book.positions)
+        await stage.until(lambda: stage.view.positions()[0].phase == "CLOSED")
+        assert stage.state.book.closed[-1].reason == "opposite"
+        assert not await stage.engine.exchange.fetch_positions()
