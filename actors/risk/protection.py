@@ -12,7 +12,6 @@ one stop does the old one go first, and that gap is measured.
 whenever something came, and needs to remember nothing of what it was about to do.
 """
 
-from collections import Counter
 from decimal import Decimal
 
 import msgspec
@@ -32,8 +31,9 @@ from actors.runtime.crash import reached
 
 #: What the exchange has refused is not asked for again before.
 AGAIN_MS = 1_000
-#: Stops of one position that the exchange took away, before it is not trusted.
-GONE_MAX = 5
+#: Stops of one position that the exchange takes away within so long, before it is not
+#: trusted: the position is closed, and no more are placed in a row.
+GONE_MAX, GONE_WITHIN_MS = 3, 60_000
 #: Stops of one position on their way at once: exchanges count them.
 ON_THEIR_WAY_MAX = 2
 
@@ -48,7 +48,7 @@ class Protection:
         self.unprotected = Unprotected(desk)
         self._tried_ms: dict[str, int] = {}  # position id -> its newest close
         self._refused_ms: dict[str, int] = {}  # position id -> its newest refused stop
-        self._gone: Counter[str] = Counter()  # position id -> stops taken away
+        self._gone_ms: dict[str, list[int]] = {}  # position id -> stops taken away
 
     # --- what is missing ---------------------------------------------------------
 
@@ -88,11 +88,20 @@ class Protection:
             self._tried_ms[position.id] = self._desk.now_ms
         if record.purpose == "stop" and record.state is OrderState.REFUSED:
             await self._stop_refused(position, record)
-        if record.purpose == "stop" and not record.cancel_wanted:
-            self._gone[position.id] += record.state is OrderState.CANCELLED
-        if self._gone[position.id] > GONE_MAX:
-            await self.close(position, "stop_unconfirmed")
+        taken = record.purpose == "stop" and not record.cancel_wanted
+        if taken and record.state is OrderState.CANCELLED:
+            await self._taken_away(position)
         await self.tend(position.symbol)
+
+    async def _taken_away(self, position: Position) -> None:
+        """Count a stop that the exchange cancelled: it may do so with each."""
+        now_ms = self._desk.now_ms
+        earlier = self._gone_ms.get(position.id, [])
+        recent = [one for one in earlier if now_ms - one < GONE_WITHIN_MS]
+        self._gone_ms[position.id] = [*recent, now_ms]
+        if len(recent) >= GONE_MAX:
+            self._refused_ms[position.id] = now_ms
+            await self.close(position, "stop_unconfirmed")
 
     # --- the stop ------------------------------------------------------------------
 
@@ -238,7 +247,7 @@ class Protection:
         """Keep nothing of a position that has ended."""
         self._tried_ms.pop(position.id, None)
         self._refused_ms.pop(position.id, None)
-        del self._gone[position.id]
+        self._gone_ms.pop(position.id, None)
         self.unprotected.forget(position)
 
     def view(self, position: Position) -> PositionView:

@@ -18,7 +18,7 @@ def no_stop() -> None:
         """Do as if."""
 
     made: Any = Protection
-    made.protect = nothing
+    made.tend = nothing
 
 
 def send_at_once() -> None:

@@ -108,9 +108,9 @@ def _positions(case: Case, intents: Intents) -> Iterator[Found]:
     for fill in case.truth.fills:
         at_exchange[fill.symbol] += fill.side.sign * fill.quantity
     book = case.report.book
-    believed = {s: p.side.sign * p.open for s, p in book.positions.items()}
-    for symbol, size in book.dust.items():
-        believed[symbol] = believed.get(symbol, ZERO) + size
+    believed = {s: p.net for s, p in book.positions.items()}
+    for symbol, left in book.dust.items():
+        believed[symbol] = believed.get(symbol, ZERO) + left.quantity
     for symbol in sorted({*held, *believed, *at_exchange}):
         has, sums = held.get(symbol, ZERO), at_exchange[symbol]
         if sums != has:

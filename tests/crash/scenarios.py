@@ -81,6 +81,7 @@ _ONLY: dict[CrashPoint, tuple[set[str], str]] = {
     _P.STOP_GATE_CLOSED: ({"stopping"}, "nothing stops in this phase"),
     _P.STOP_CHILDREN_DOWN: ({"stopping"}, "nothing stops in this phase"),
     _P.RECOVERY_REPLAYED: ({"recovering"}, _OVER),
+    _P.STOP_REPLACED: ({"managing", "paused"}, "no stop is moved in this phase"),
     _P.SNAPSHOT_APPENDED: ({"stopping"}, _FULL),
     _P.CANCEL_SENT: (
         set(SCENARIOS) - {"entering", "recovering"},

@@ -182,5 +182,21 @@ async def test_an_exchange_that_takes_every_stop_away_is_not_trusted(
         await stage.bar(8)
         (trade,) = await closed(stage)
         assert trade.reason == "stop_unconfirmed"
-        assert 3 < len(stage.venue.placed_as("stop_market")) < 10
+        assert len(stage.venue.placed_as("stop_market")) == 4
         await assert_sound(stage)
+
+
+async def test_a_position_that_a_person_closed_by_hand_starts_no_storm_of_orders(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World({(A, 4): signal()}), tmp_path) as stage:
+        await stage.bar(6)
+        held, before = stage.state.book.positions[A], len(stage.venue.placed)
+        stage.venue._account._move(A, -held.net, Decimal(100))
+        (stop,) = standing(stage)
+        await stage.venue.cancel(A, stop.client_id)
+        await stage.bar(16)
+        assert "position" in stage.state.book.halted[A]
+        assert len(stage.venue.placed) - before < 10 * 8  # of ten bars
+        assert not stage.venue.state.positions  # reductions never open one
+        assert len(alarms(stage)) >= 1
