@@ -34,12 +34,7 @@ from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
-from actors.journal import (
-    Journal,
-    Kind,
-    SessionEnded,
-    open_journal,
-)
+from actors.journal import Journal, Kind, SessionEnded, open_journal
 from actors.latency import Latency
 from actors.risk.account import open_book
 from actors.risk.actor import RiskActor

@@ -161,7 +161,9 @@ def test_a_stop_in_flight_is_no_execution_of_an_entry() -> None:
 def test_what_has_ended_is_bounded_and_the_oldest_goes() -> None:
     book = state().book
     for number in range(ENDED_KEPT + 5):
-        request = OrderRequest(f"bx-{number}", SYMBOL, Side.LONG, OrderKind.MARKET, D(1))
+        request = OrderRequest(
+            f"bx-{number}", SYMBOL, Side.LONG, OrderKind.MARKET, D(1)
+        )
         ended = order(request=request, state=OrderState.CANCELLED)
         book.apply(Kind.ORDER, ended)
         book.apply(Kind.POSITION, running(phase=TradePhase.CLOSED))
