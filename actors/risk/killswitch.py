@@ -105,6 +105,7 @@ class Kill:
             "entries are cancelled and every position is closed",
         )
         self._told_ms = desk.now_ms
+        await desk.ports.journal.commit()  # a restart in the middle must go on with it
         await self._go_on()
         self.rouse()
 
