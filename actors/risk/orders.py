@@ -230,7 +230,7 @@ class OrderBook:
             state = OrderState.CANCELLING
         if filled >= record.request.quantity:
             state = OrderState.FILLED
-        return self.change(
+        record = self.change(
             record,
             state,
             record.outcome,
@@ -239,6 +239,8 @@ class OrderBook:
             filled_ms=fill.ts_ms,
             trades=(*record.trades, fill.trade_id),
         )
+        reached(CrashPoint.FILL_APPLIED)
+        return record
 
     async def recall(self, client_id: str) -> OrderRecord | None:
         """Find an order by its name, in the book or in the whole journal."""

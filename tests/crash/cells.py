@@ -15,7 +15,7 @@ from tests.crash.oracle import Case, Found, judge
 from tests.crash.scenarios import BARS, PRELUDE, SCENARIOS, Scenario, world_of
 
 RANDOM_KILLS_PER_RUN = 5
-RANDOM_SECONDS_MAX = 0.15
+RANDOM_SECONDS_MAX = 0.3  # from the fork on; trading begins after a fifth of it
 RANDOM_PASSING_MAX = 6
 RANDOM_SPEED = 60 / 0.003  # a bar each 3 ms, so that a kill may fall anywhere in it
 #: Whoever learns of these has learnt of the kill switch.
@@ -203,6 +203,7 @@ def _judged(
         report=last.report,
         preset=world.preset,
         equity=world.equity,
+        instruments={one.symbol: one for one in world.describe().instruments},
         kill_wanted=past.kill_wanted,
         seen=past.seen + last.seen,
     )

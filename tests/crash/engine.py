@@ -28,7 +28,9 @@ from actors.domain.messages import (
 )
 from actors.engine import Engine, open_engine
 from actors.feed import Pace
+from actors.journal import writer
 from actors.projections import Projections
+from actors.risk import desk
 from actors.risk.book import Book
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import MarketClock
@@ -42,6 +44,8 @@ from tests.crash.scenarios import Scenario, world_of
 from tests.sim.world import MINUTE_MS, START_MS
 
 LIFE_SECONDS_MAX = 6
+SNAPSHOT_ROWS = 15
+PAGES_LOGGED_MAX = 20
 #: Bars that a life has to come to rest, or to pass its point.
 REST_BARS = 9
 
@@ -247,11 +251,19 @@ def report(engine: Engine) -> Report:
     return Report(book=state.book, phase=phase, settled=state.settled)
 
 
+def tighten() -> None:
+    """Let come within a few bars what otherwise takes hours: folds and snapshots."""
+    bounds: Any = (desk, writer)
+    bounds[0].SNAPSHOT_ROWS = SNAPSHOT_ROWS
+    bounds[1].PAGES_LOGGED_MAX = PAGES_LOGGED_MAX
+
+
 def run_engine(
     life: Life, scenario: Scenario, socket: Path, journal: Path, pipe: int
 ) -> None:
     """Be the engine's process."""
     signal.alarm(LIFE_SECONDS_MAX)
+    tighten()
     if life.mutant:
         MUTANTS[life.mutant]()
     stage = Stage(life, scenario, pipe)

@@ -28,6 +28,8 @@ from actors.domain.orders import (
 )
 from actors.exchange.paper import PaperExchange
 from actors.runtime.clock import MarketClock
+from tests.crash.pieces import PiecewiseExchange
+from tests.crash.scenarios import Scenario
 from tests.crash.truth import Accepted, Bare, Truth
 from tests.crash.wire import (
     METHODS,
@@ -55,11 +57,12 @@ DOWN_PATHS = {"stop": 0.94, "target": 1.30}  # how far A goes while the engine i
 class Hall:
     """The exchange, its market, and what it saw."""
 
-    def __init__(self, world: World, journal: Path) -> None:
+    def __init__(self, world: World, journal: Path, *, pieces: bool = False) -> None:
         self._world = world
         self._journal = journal
         self.clock = MarketClock(START_MS)
-        self.paper = PaperExchange(
+        made = PiecewiseExchange if pieces else PaperExchange
+        self.paper = made(
             world.describe().instruments, world.paper, self.clock, world.equity
         )
         self.paper.connect(self._hear)
@@ -271,11 +274,13 @@ def _is_ours(client_id: str) -> bool:
     return client_id.startswith("bx")
 
 
-def run_exchange(world: World, journal: Path, listening: socket) -> None:
+def run_exchange(
+    scenario: Scenario, world: World, journal: Path, listening: socket
+) -> None:
     """Be the exchange's process, until the harness goes away."""
 
     async def main() -> None:
-        hall = Hall(world, journal)
+        hall = Hall(world, journal, pieces=scenario.pieces)
         door = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         await trio.serve_listeners(hall.serve, [door])
 

@@ -1,21 +1,22 @@
 """Judges what is left after crashes: the journal, the engine's belief, the truth."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, OrderState
-from actors.domain.phases import LIVE_ORDER_STATES
+from actors.domain.orders import Fill
 from actors.journal import Kind, Row
 from actors.risk.book import BODIES, empty_book
 from actors.risk.records import OrderRecord
 from config.preset import Preset
 from tests.crash.engine import Report, Seen
+from tests.crash.limits import Replay, Sendings
 from tests.crash.truth import Truth
 from tests.sim.world import MINUTE_MS
 
@@ -39,6 +40,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     report: Report | None
     preset: Preset
     equity: Decimal
+    instruments: Mapping[str, Instrument]
     kill_wanted: bool = False  # a kill switch had been confirmed before a crash
     seen: list[Seen] = []  # what all lives published
 
@@ -135,6 +137,24 @@ def _protection(case: Case) -> Iterator[Found]:
             yield Found("without a stop", f"{bare.symbol} for {seconds:.1f} s")
 
 
+def _limits(case: Case) -> Iterator[Found]:
+    """No moment, in the journal's order, passes a limit at its worst case."""
+    risk = case.preset.risk
+    most = risk.max_concurrent_positions
+    if case.truth.busiest > most:
+        yield Found("limit: positions", f"exchange saw {case.truth.busiest} of {most}")
+    for symbol in case.truth.crowded:
+        yield Found("two live entries", f"exchange saw them in {symbol}")
+    every_row = Replay(case.preset, case.equity)
+    every_send = Sendings(case.preset, case.instruments)
+    found: dict[str, str] = {}
+    for row in case.rows:
+        for rule, facts in (*every_row.take(row), *every_send.take(row)):
+            found.setdefault(rule, f"row {row.seq}: {facts}")
+    for rule, facts in found.items():
+        yield Found(rule, facts)
+
+
 def _fills(case: Case, intents: Intents) -> Iterator[Found]:
     """Every fill of ours is in the journal, once, and no other is."""
     told = {f.trade_id for f in case.truth.fills if intents.owns(f.client_id)}
@@ -183,85 +203,3 @@ def _published(case: Case) -> Iterator[Found]:
         yield Found(
             "published, not journalled", f"{seen.topic} {seen.name} {seen.state}"
         )
-
-
-# --- limits ------------------------------------------------------------------------
-
-
-def _limits(case: Case) -> Iterator[Found]:
-    """No moment, in the journal's order, passes a limit at its worst case."""
-    risk = case.preset.risk
-    most = risk.max_concurrent_positions
-    if case.truth.busiest > most:
-        yield Found("limit: positions", f"exchange saw {case.truth.busiest} of {most}")
-    for symbol in case.truth.crowded:
-        yield Found("two live entries", f"exchange saw them in {symbol}")
-    replay = Replay(case.preset, case.equity)
-    found: dict[str, str] = {}
-    for row in case.rows:
-        for rule, facts in replay.take(row):
-            found.setdefault(rule, f"row {row.seq}: {facts}")
-    for rule, facts in found.items():
-        yield Found(rule, facts)
-
-
-class Replay:
-    """Exposure as the journal alone gives it: fills and live entries at worst."""
-
-    def __init__(self, preset: Preset, equity: Decimal) -> None:
-        self._risk = preset.risk
-        self._equity = equity
-        self._entries: dict[str, Any] = {}  # live, by client id
-        self._held: dict[str, Decimal] = defaultdict(lambda: ZERO)  # signed
-        self._price: dict[str, Decimal] = {}
-
-    def take(self, row: Row) -> list[tuple[str, str]]:
-        """Apply one row; what it breaks."""
-        if row.kind in {Kind.INTENT, Kind.ORDER}:
-            order = body(row)
-            client_id = order["request"]["client_id"]
-            if order["purpose"] != "entry":
-                return []
-            if OrderState(order["state"]) in LIVE_ORDER_STATES:
-                self._entries[client_id] = order
-            else:
-                self._entries.pop(client_id, None)
-        elif row.kind is Kind.FILL:
-            fill = row.decode(Fill)
-            self._held[fill.symbol] += fill.side.sign * fill.quantity
-            self._price[fill.symbol] = fill.price
-            return []  # the order's own row follows in the same transaction
-        else:
-            return []
-        return list(self._broken())
-
-    def _broken(self) -> Iterator[tuple[str, str]]:
-        risk = self._risk
-        busy = Counter(order["request"]["symbol"] for order in self._entries.values())
-        for symbol, entries in busy.items():
-            if entries > 1:
-                yield "two live entries", f"{entries} in {symbol}"
-        held = {symbol: size for symbol, size in self._held.items() if size}
-        names = {*held, *busy}
-        if len(names) > risk.max_concurrent_positions:
-            yield "limit: positions", ", ".join(sorted(names))
-        room = self._equity * risk.max_same_direction_notional_ratio * Decimal("1.05")
-        for side, sign in (("long", 1), ("short", -1)):
-            notional = sum(
-                (abs(q) * self._price[s] for s, q in held.items() if q * sign > 0), ZERO
-            ) + sum(
-                (
-                    _rest(o)
-                    for o in self._entries.values()
-                    if o["request"]["side"] == side
-                ),
-                ZERO,
-            )
-            if notional > room:
-                yield "limit: same direction", f"{side} {notional:.0f} of {room:.0f}"
-
-
-def _rest(order: Any) -> Decimal:
-    """The notional that an entry may still fill, at its worst."""
-    filled = Decimal(order["filled"]) / Decimal(order["request"]["quantity"])
-    return Decimal(order["notional"]) * (1 - filled)
