@@ -11,8 +11,10 @@ from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill
+from actors.domain.phases import KillPhase
 from actors.journal import Kind, Row
 from actors.risk.book import BODIES, empty_book
+from actors.risk.orders import UNSEEN
 from actors.risk.records import OrderRecord
 from config.preset import Preset
 from tests.crash.engine import Report, Seen
@@ -70,6 +72,7 @@ def judge(case: Case) -> list[Found]:
         _limits(case),
         _fills(case, intents),
         _kill(case),
+        _at_rest(case),
         _replay(case),
         _published(case),
     )
@@ -171,9 +174,36 @@ def _fills(case: Case, intents: Intents) -> Iterator[Found]:
 
 
 def _kill(case: Case) -> Iterator[Found]:
-    """A kill switch that was confirmed is on until a person releases it."""
-    if case.kill_wanted and case.report is not None and case.report.book.kill is None:
+    """A confirmed kill switch is on, and done unless a person is in its way."""
+    if not case.kill_wanted or case.report is None:
+        return
+    kill = case.report.book.kill
+    if kill is None:
         yield Found("kill switch forgotten", f"phase {case.report.phase}")
+    elif kill.phase is not KillPhase.LATCHED and not _touched(case.truth):
+        yield Found("kill switch not done", f"{kill.phase}, and nothing is in its way")
+
+
+def _at_rest(case: Case) -> Iterator[Found]:
+    """Minutes after the last start nothing is in doubt, nor halted for nothing."""
+    if case.report is None:
+        return
+    if not case.report.settled:
+        yield Found("not settled", f"phase {case.report.phase}")
+    touched = _touched(case.truth)
+    for symbol, reason in case.report.book.halted.items():
+        if symbol not in touched:
+            yield Found("halted for nothing", f"{symbol}: {reason}")
+    for order in case.report.book.orders.values():
+        if order.state in UNSEEN:
+            yield Found("still in doubt", f"{order.purpose} {order.client_id}")
+
+
+def _touched(truth: Truth) -> set[str]:
+    """Symbols in which a person has traded or left an order."""
+    orders = {(o.request.client_id, o.request.symbol) for o in truth.live}
+    fills = {(fill.client_id, fill.symbol) for fill in truth.fills}
+    return {symbol for name, symbol in orders | fills if name.startswith("person")}
 
 
 def _replay(case: Case) -> Iterator[Found]:

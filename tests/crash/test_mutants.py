@@ -25,6 +25,16 @@ SHOWN = {
     ),
     "forget_kill": ("emergency", CrashPoint.KILL_FLATTENING, "kill switch forgotten"),
     "send_again": ("entering", CrashPoint.STOP_SENT, "two live entries"),
+    "count_filled_only": (
+        "protecting",
+        CrashPoint.STOP_SENT,
+        "sent beyond max_positions",
+    ),
+    "trust_doubtful_stops": (
+        "managing",
+        CrashPoint.INTENT_COMMITTED,
+        "without a stop",
+    ),
 }
 
 
