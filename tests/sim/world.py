@@ -168,6 +168,7 @@ class World:
         self.supervision = SupervisionGroup()
         self.equity = Decimal(100_000)
         self.seed = 1
+        self.venue: type[Venue] = Venue
 
     def meet(self, symbol: str, number: int) -> None:
         """Raise where the script wants a failure."""
@@ -321,7 +322,7 @@ async def living(
     async def open_venue(
         market: MarketDescription, clock: MarketClock
     ) -> AsyncIterator[Venue]:
-        yield Venue(market.instruments, world.paper, clock, world.equity)
+        yield world.venue(market.instruments, world.paper, clock, world.equity)
 
     setup = EngineSetup(
         engine_id="sim",
