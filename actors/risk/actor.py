@@ -136,7 +136,7 @@ class RiskActor(Actor[Any]):
         self._step.clear()
         if signals:
             await self._entries.consider(signals)
-        self.settlement.look_if_due()
+        self.settlement.looks.look_if_due()
         desk.snapshot_if_due()
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
 
@@ -144,9 +144,12 @@ class RiskActor(Actor[Any]):
 
     async def _fill(self, fill: Fill) -> None:
         """Apply a fill exactly once, whatever its order's state."""
+        if fill.trade_id in self.desk.book.foreign:
+            return
         known = await self._orders.recall(fill.client_id)
-        if known is None:
-            self._foreign_fill(fill)
+        objection = self._positions.objection(known, fill)
+        if known is None or objection is not None:
+            self._not_applied(fill, objection)
             return
         record = self._orders.apply_fill(known, fill)
         if record is None:
@@ -156,15 +159,13 @@ class RiskActor(Actor[Any]):
             await self._order_ended(record)
         await self._confirm_kill()
 
-    def _foreign_fill(self, fill: Fill) -> None:
-        """Note a fill that nobody here ordered, once."""
-        if fill.trade_id in self.desk.book.foreign:
-            return
+    def _not_applied(self, fill: Fill, objection: str | None) -> None:
+        """Note, once, a fill that nobody here ordered or that cannot be."""
         self.desk.account(ForeignFill(fill.trade_id), fill.symbol)
         self.desk.halt_symbol(
             fill.symbol,
             f"foreign fill {fill.trade_id}: {fill.side} {fill.quantity} at "
-            f"{fill.price} belongs to no order of ours",
+            f"{fill.price} {objection}",
         )
 
     async def _answered(self, late: Answered) -> None:

@@ -68,7 +68,7 @@ class Life:
         self._desk.state.settled = False
         self._recovering = request.reply
         self._orders.doubt_all("the engine ended while it was sent")
-        self._settlement.look(whole=True)
+        self._settlement.looks.look(whole=True)
 
     def told(self, truth: Truth) -> None:
         """Answer who waits for the recovery: settled, or what the exchange left out."""
@@ -124,4 +124,4 @@ class Life:
             desk.machine.move(Phase.ERROR, reason)
         desk.alert("critical", "internal", reason, "entries refused; retry")
         self._orders.doubt_all("crashed while it was sent")
-        self._settlement.look(whole=True)
+        self._settlement.looks.look(whole=True)

@@ -14,6 +14,7 @@ import trio
 from actors.domain import ids
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import IllegalTransition
+from actors.domain.messages import Signal
 from actors.domain.orders import (
     Fill,
     OrderRequest,
@@ -25,9 +26,9 @@ from actors.domain.orders import (
 )
 from actors.domain.phases import ORDER_MACHINE, check
 from actors.journal import Kind
-from actors.risk.desk import Desk
+from actors.risk.desk import Decision, Desk
 from actors.risk.dispatch import Act, Answered
-from actors.risk.records import OrderRecord
+from actors.risk.records import OrderRecord, SignalSized
 from actors.runtime.crash import reached
 
 #: The exchange has confirmed these.
@@ -191,6 +192,10 @@ class OrderBook:
         if record is None:
             return None
         state = update.state
+        if update.filled_quantity > record.filled and state not in STANDING:
+            # It has ended with fills that are not here: until then it may be more.
+            self._desk.state.ask_soon.add(update.client_id)
+            return None
         if state in STANDING:
             if record.state not in UNSEEN:
                 return record
@@ -217,7 +222,7 @@ class OrderBook:
         state = OrderState.PARTIAL if record.live else record.state
         if record.state is OrderState.CANCELLING:
             state = OrderState.CANCELLING
-        if filled == record.request.quantity:
+        if filled == record.request.quantity and record.state is not OrderState.REFUSED:
             state = OrderState.FILLED
         return self.change(
             record,
@@ -238,9 +243,22 @@ class OrderBook:
         if row is None:
             return None
         record = row.decode(OrderRecord)
+        await self._recall_signal(record)
         # It is at hand again, by a row that says so: a replay must know it too.
         self._desk.record(Kind.ORDER, record, record.request.symbol, record.correlation)
         return record
+
+    async def _recall_signal(self, record: OrderRecord) -> None:
+        """Find the signal of an entry: what it still fills needs its stop."""
+        desk, correlation = self._desk, record.correlation
+        if record.purpose != "entry" or correlation in desk.book.signals:
+            return
+        reader = desk.ports.journal.read
+        for row in await reader.rows(Kind.DECISION, correlation=correlation):
+            finding = row.decode(Decision).finding
+            if isinstance(finding, Signal):
+                desk.account(SignalSized(finding), record.request.symbol)
+                return
 
     def change(
         self, record: OrderRecord, state: OrderState, outcome: str, **facts: object

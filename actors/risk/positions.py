@@ -28,6 +28,30 @@ class Positions:
 
     # --- fills ------------------------------------------------------------------
 
+    def objection(self, record: OrderRecord | None, fill: Fill) -> str | None:
+        """Say why a fill cannot be booked; None when it can.
+
+        Whatever an exchange tells, the book stays whole: what cannot be is noted, its
+        symbol waits for a person, and the positions show by how much they differ.
+        """
+        if record is None:
+            return "belongs to no order of ours"
+        for name, amount in (("quantity", fill.quantity), ("price", fill.price)):
+            if not (amount.is_finite() and amount > ZERO):
+                return f"has the {name} {amount}"
+        request, held = record.request, self._desk.book.positions.get(fill.symbol)
+        if (fill.symbol, fill.side) != (request.symbol, request.side):
+            return (
+                f"is not of order {record.client_id}: {request.side} {request.symbol}"
+            )
+        if fill.trade_id in record.trades or record.purpose != "entry":
+            return None
+        if record.correlation not in self._desk.book.signals:
+            return f"is of order {record.client_id}, whose signal is not known any more"
+        if held is not None and held.side is not fill.side:
+            return f"is against the {held.side} position that is held"
+        return None
+
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """Book one fill of ours, then restore protection for what is held now."""
         if record.purpose == "entry":

@@ -9,6 +9,7 @@ from actors.domain.messages import OrderView, Signal
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderRequest, OrderState
 from actors.domain.phases import LIVE_ORDER_STATES, KillPhase
+from actors.domain.truth import Difference, Policy
 
 
 class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +137,15 @@ class DustLeft(AccountFact, frozen=True):
     quantity: Decimal
 
 
+class DifferenceSettled(AccountFact, frozen=True):
+    """What a person, or the engine, has decided about a difference."""
+
+    difference: Difference
+    policy: Policy
+    by: str
+    offset: Decimal = ZERO  # of a position that is ignored: theirs less ours, signed
+
+
 AccountChange = (
     AccountOpened
     | Money
@@ -145,4 +155,5 @@ AccountChange = (
     | GateChanged
     | ForeignFill
     | DustLeft
+    | DifferenceSettled
 )

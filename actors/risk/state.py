@@ -97,6 +97,7 @@ class RiskState:
         self.outbox: Outbox | None = None  # made by the first desk: it reads this
         self.changed = Changes()
         self.rows_since_snapshot = 0
+        self.differing: dict[str, str] = {}  # symbol -> in what it differs from theirs
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 
     def look(self) -> Visible:
@@ -181,7 +182,7 @@ class RiskState:
     def no_entries(self, symbol: str) -> str | None:
         """Say why a symbol takes no entries at all; None when it does."""
         why = self.book.halted.get(symbol) or self.unavailable.get(symbol)
-        return why or self._doubtful(symbol)
+        return why or self.differing.get(symbol) or self._doubtful(symbol)
 
     def _doubtful(self, symbol: str) -> str | None:
         for order in self.book.orders.values():

@@ -343,5 +343,3 @@ def _entries(venue: FaultyVenue, stage: Stage) -> list[str]:
         if record is not None and record.purpose == "entry":
             by_signal[record.correlation] += 1
     return [f"{c}: {n} entries" for c, n in by_signal.items() if n > 1]
-
-

@@ -1,17 +1,14 @@
 """Every fault of an exchange ends in the right position, with the right orders."""
 
 import os
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
 from trio.testing import MockClock
 
-from actors.domain.orders import OrderState
 from tests.sim.faulty import (
     MENU,
-    Always,
     Fault,
     FaultyVenue,
     Nth,
