@@ -31,6 +31,7 @@ from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill
 from actors.risk.life import Life
 from actors.risk.orders import OrderBook
+from actors.risk.policies import Policies
 from actors.risk.positions import Positions
 from actors.risk.protection import Protection
 from actors.risk.records import ForeignFill, OrderRecord
@@ -75,11 +76,16 @@ class RiskActor(Actor[Any]):
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
         self._kill = Kill(self.desk, orders, protection)
-        self.commands = Commands(self.desk, orders, protection, self._kill)
-        self._follower = Follower(self.desk, protection)
         self.settlement = Settlement(
             self.desk, orders, protection, self._fill, self._order_ended
         )
+        self.policies = Policies(
+            self.desk, orders, self._positions, self.settlement, self._fill
+        )
+        self.commands = Commands(
+            self.desk, orders, protection, self._kill, self.policies
+        )
+        self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
@@ -177,7 +183,7 @@ class RiskActor(Actor[Any]):
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
-        self._life.told(truth)
+        await self._life.told(truth)
         await self._confirm_kill()
 
     async def _order_update(self, update: OrderUpdate) -> None:
@@ -192,6 +198,8 @@ class RiskActor(Actor[Any]):
             await self._kill.check()
 
     async def _order_ended(self, record: OrderRecord) -> None:
+        if record.outcome == "reduce_only":
+            self.settlement.nothing_to_reduce(record)
         if record.purpose != "entry":
             await self.protection.ended_order(record)
         elif record.filled > 0:

@@ -121,6 +121,11 @@ class Differences:
         }
 
 
+def plain(amount: Decimal) -> str:
+    """Tell an amount in one way only: 2 and 2.000 are the same."""
+    return f"{amount.normalize():f}"
+
+
 def _same(known: Difference, found: Difference) -> bool:
     """Whether two looks saw the same; of money only the gap counts: it moves."""
     if found.kind is not DifferenceKind.BALANCE:

@@ -160,12 +160,13 @@ class OrderBook:
         if ticket.outcome is not None:
             self._cancel_settled(record.client_id, ticket.outcome)
 
-    async def cancel_stray(self, record: OrderRecord) -> None:
-        """Cancel at the exchange what is an ended order here."""
+    async def cancel_stray(self, request: OrderRequest) -> Outcome | None:
+        """Cancel at the exchange what is no live order here; None: no answer yet."""
         with trio.CancelScope(shield=True):
             dispatcher = self._desk.ports.dispatcher
-            ticket = await dispatcher.submit(Act.CANCEL, record.request)
+            ticket = await dispatcher.submit(Act.CANCEL, request)
         await dispatcher.answers([ticket])
+        return ticket.outcome
 
     def _cancel_settled(self, client_id: str, outcome: Outcome) -> None:
         """Take the answer to a cancel: only a sighting of the order is a fact.

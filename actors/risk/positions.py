@@ -17,6 +17,10 @@ from actors.risk.records import OrderRecord
 from actors.runtime.crash import reached
 
 
+#: The purpose of an order that closes what is not ours, as a person has ordered.
+FLATTEN = "flatten"
+
+
 class Positions:
     """Keeps every position protected, managed and booked."""
 
@@ -39,13 +43,16 @@ class Positions:
         for name, amount in (("quantity", fill.quantity), ("price", fill.price)):
             if not (amount.is_finite() and amount > ZERO):
                 return f"has the {name} {amount}"
-        request, held = record.request, self._desk.book.positions.get(fill.symbol)
+        request = record.request
         if (fill.symbol, fill.side) != (request.symbol, request.side):
-            return (
-                f"is not of order {record.client_id}: {request.side} {request.symbol}"
-            )
+            return f"is not of order {record.client_id}: {request.side} {request.symbol}"
         if fill.trade_id in record.trades or record.purpose != "entry":
             return None
+        return self._no_entry(record, fill)
+
+    def _no_entry(self, record: OrderRecord, fill: Fill) -> str | None:
+        """Say why a fill of an entry opens or adds to nothing."""
+        held = self._desk.book.positions.get(fill.symbol)
         if record.correlation not in self._desk.book.signals:
             return f"is of order {record.client_id}, whose signal is not known any more"
         if held is not None and held.side is not fill.side:
@@ -54,6 +61,9 @@ class Positions:
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """Book one fill of ours, then restore protection for what is held now."""
+        if record.purpose == FLATTEN:  # of what was never ours
+            self._desk.spend(ZERO, fill.fee)
+            return
         if record.purpose == "entry":
             await self._entered(record, fill)
         else:
@@ -130,6 +140,30 @@ class Positions:
         if record.purpose.startswith("target"):
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))
         desk.publish("positions", "POSITION_UPDATE", self._protection.view(position))
+
+    async def adjust(self, fill: Fill, begun: Position | None) -> None:
+        """Book what has happened without us; `begun` is what it opens, if it does."""
+        desk, symbol = self._desk, fill.symbol
+        held = desk.book.positions.get(symbol)
+        desk.record(Kind.FILL, fill, symbol)
+        if held is not None and fill.side is held.side.opposite:
+            left = ledger.reduce(held, fill, "adopted")
+            desk.spend(left.realized - held.realized, fill.fee)
+            if left.ended:
+                await self._close(left)
+                return
+        else:
+            known = held or begun
+            assert known is not None, "what opens a position begins it"
+            left = ledger.enter(known, fill)
+        if held is None:
+            left = ledger.move(left, TradePhase.RUNNING)
+            desk.ports.position_changed(symbol, True)
+        self._protection.store(left)
+        kind = "POSITION_OPEN" if held is None else "POSITION_UPDATE"
+        desk.publish("positions", kind, self._protection.view(left))
+        desk.lead("position adopted", symbol)
+        await self._protection.protect(left)
 
     def _exit_reason(self, record: OrderRecord, position: Position) -> str:
         """Say why a fill reduced a position, in the words of reports."""

@@ -96,6 +96,8 @@ class Protection:
             await self._protect_if_bare(position)
 
     async def _protect_if_bare(self, position: Position) -> None:
+        if position.symbol in self._desk.state.not_held:
+            return  # a stop would be cancelled at once, without end
         if not self._closing(position) and not self._stops(position):
             await self.protect(position)
 

@@ -21,7 +21,7 @@ from actors.domain.orders import (
 )
 from actors.domain.truth import DifferenceKind, Look, Policy, Truth
 from actors.risk.desk import Desk
-from actors.risk.differences import SIGHTINGS, Differences
+from actors.risk.differences import SIGHTINGS, Differences, plain
 from actors.risk.doubts import Doubts
 from actors.risk.looks import Looks
 from actors.risk.orders import UNSEEN, OrderBook
@@ -134,7 +134,7 @@ class Settlement:
                 "it is cancelled; its fills are applied",
                 record.request.symbol,
             )
-            await self._orders.cancel_stray(record)
+            await self._orders.cancel_stray(record.request)
             return
         if record.state in UNSEEN:
             state = OrderState.PARTIAL if record.filled else OrderState.OPEN
@@ -156,7 +156,7 @@ class Settlement:
         if word.filled_quantity > record.filled:
             self._desk.state.ask_soon.add(record.client_id)
             if truth.fills is not None:  # else they are not missing: nobody has told
-                words = (str(record.filled), str(word.filled_quantity))
+                words = (plain(record.filled), plain(word.filled_quantity))
                 symbol, kind = record.request.symbol, DifferenceKind.FILLS_MISSING
                 self.differences.note(kind, symbol, record.client_id, words)
             return  # ended only when its fills are here
@@ -187,12 +187,24 @@ class Settlement:
                 continue  # a fill has come since: the next look tells
             other = theirs[symbol].quantity if symbol in theirs else ZERO
             expected = book.expected(symbol)
-            words = (str(expected), str(other))
+            if other * book.ours(symbol) > ZERO:
+                self._desk.state.not_held.discard(symbol)
+            else:
+                self._desk.state.not_held.add(symbol)
+            words = (plain(expected), plain(other))
             if expected != other and not self._lapsed(symbol, other):
                 self.differences.note(kind, symbol, symbol, words)
             elif self.differences.ignores(kind, symbol, symbol):
-                words = (str(book.ours(symbol)), str(other))
+                words = (plain(book.ours(symbol)), plain(other))
                 self.differences.note(kind, symbol, symbol, words, Policy.IGNORE)
+
+    def nothing_to_reduce(self, record: OrderRecord) -> None:
+        """Hear that an order of ours found nothing to reduce: ask, and place no other.
+
+        Each would be cancelled as this one was, as fast as they travel.
+        """
+        self._desk.state.not_held.add(record.request.symbol)
+        self._desk.state.ask_soon.add(record.client_id)
 
     def _lapsed(self, symbol: str, other: Decimal) -> bool:
         """Whether what a person let be is no longer there; then that is forgotten."""

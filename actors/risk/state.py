@@ -97,6 +97,8 @@ class RiskState:
         self.outbox: Outbox | None = None  # made by the first desk: it reads this
         self.changed = Changes()
         self.rows_since_snapshot = 0
+        #: Symbols in which the exchange has nothing that our orders could reduce.
+        self.not_held: set[str] = set()
         self.differing: dict[str, str] = {}  # symbol -> in what it differs from theirs
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 

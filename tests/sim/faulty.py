@@ -1,4 +1,4 @@
-"""The exchange's fault menu: what can go wrong with each call, and a venue that does it.
+"""The fault menu: what can go wrong with each call, and a venue that does it.
 
 A `Plan` says which fault strikes a call. Everything else is the paper exchange, so
 what is true there stays known, and `disagreements` can hold the engine's book to it.
@@ -281,7 +281,7 @@ async def _answered(fault: Fault | None, outcome: Outcome) -> Outcome:
     return outcome
 
 
-# --- the judge -------------------------------------------------------------------------
+# --- the judge ---------------------------------------------------------------------
 
 
 def disagreements(stage: Stage) -> list[str]:
