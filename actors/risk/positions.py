@@ -45,7 +45,9 @@ class Positions:
                 return f"has the {name} {amount}"
         request = record.request
         if (fill.symbol, fill.side) != (request.symbol, request.side):
-            return f"is not of order {record.client_id}: {request.side} {request.symbol}"
+            return (
+                f"is not of order {record.client_id}: {request.side} {request.symbol}"
+            )
         if fill.trade_id in record.trades or record.purpose != "entry":
             return None
         return self._no_entry(record, fill)

@@ -241,7 +241,9 @@ async def test_settling_needs_the_symbol_typed_again_and_a_policy_that_fits(
         adopting = await settle(stage, row, Policy.ADOPT)
         assert not adopting.ok
         assert "flatten" in adopting.message
-        assert (await stage.command("settle", symbol=A, policy="adopt", confirm=A)).ok is False
+        assert (
+            await stage.command("settle", symbol=A, policy="adopt", confirm=A)
+        ).ok is False
         audited = [body["result"] for body in await stage.bodies(Kind.AUDIT)]
         assert sum(text.startswith("refused: settle") for text in audited) == 3
 
