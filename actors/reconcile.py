@@ -88,10 +88,9 @@ def _sound(answer: T) -> T:
     """Refuse an answer with a quantity that is no number: it says nothing."""
     parts = answer if isinstance(answer, tuple) else (answer,)
     for part in parts:
-        if isinstance(part, ExchangePosition):
-            part = part.quantity
-        if isinstance(part, Decimal) and not part.is_finite():
-            msg = f"{part} is no amount"
+        amount = part.quantity if isinstance(part, ExchangePosition) else part
+        if isinstance(amount, Decimal) and not amount.is_finite():
+            msg = f"{amount} is no amount"
             raise ValueError(msg)
     return answer
 

@@ -117,7 +117,7 @@ class Adoption:
             risk = state.equity * state.preset.risk.risk_per_trade / fill.quantity
             stop = fill.price - sign * min(max(risk, low), high)
         stop = nearest_to(stop, tick)
-        if not (ZERO < stop and (fill.price - stop) * sign > ZERO):
+        if not (stop > ZERO and (fill.price - stop) * sign > ZERO):
             msg = f"settle: stop {stop} is not behind the entry {fill.price}"
             raise Refusal(msg)
         return stop
@@ -127,7 +127,7 @@ class Adoption:
     ) -> Fill:
         """Make the fill that explains a difference."""
         now_ms = self._desk.now_ms
-        return Fill(name, name, symbol, side, quantity, price, ZERO, False, now_ms)  # noqa: FBT003 - taker
+        return Fill(name, name, symbol, side, quantity, price, ZERO, False, now_ms)
 
 
 def _price(value: Any) -> Decimal:

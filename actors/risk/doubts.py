@@ -10,7 +10,7 @@ UNKNOWN.
 from actors.domain.orders import OrderState
 from actors.domain.truth import Truth
 from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
+from actors.risk.orders import UNSEEN, OrderBook
 from actors.risk.records import OrderRecord
 
 SAYS_APART_MS = 2_000
@@ -34,7 +34,6 @@ class Doubts:
         """
         asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
         surely_late_ms = record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
-        self._alarm(record, asked_ms)
         complete = truth.fills is not None and not record.filled
         if asked_ms < surely_late_ms or not complete:
             return None
@@ -89,11 +88,15 @@ class Doubts:
         )
         return self._orders.change(record, state, why)
 
-    def _alarm(self, record: OrderRecord, asked_ms: int) -> None:
-        """Alarm once about an order that is UNKNOWN for too long."""
-        late = asked_ms - record.created_ms >= ALARM_MS
-        if not late or record.client_id in self._alarmed:
-            return
+    def alarm(self) -> None:
+        """Alarm once about each order that is UNKNOWN for too long."""
+        since_ms = self._desk.now_ms - ALARM_MS
+        for record in self._desk.book.orders.values():
+            known = record.state not in UNSEEN or record.client_id in self._alarmed
+            if not known and record.created_ms <= since_ms:
+                self._alarm(record)
+
+    def _alarm(self, record: OrderRecord) -> None:
         self._alarmed.add(record.client_id)
         self._desk.alert(
             "critical",

@@ -16,7 +16,6 @@ from actors.risk.protection import Protection
 from actors.risk.records import OrderRecord
 from actors.runtime.crash import reached
 
-
 #: The purpose of an order that closes what is not ours, as a person has ordered.
 FLATTEN = "flatten"
 

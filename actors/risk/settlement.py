@@ -72,6 +72,7 @@ class Settlement:
         if truth.balance is not None:
             self._judge_balance(truth.balance, truth)
         self.differences.end(_able(truth))
+        self._doubts.alarm()
         await self._protection.restore()
         if truth.whole and truth.look.balance:
             self._desk.state.settled = True

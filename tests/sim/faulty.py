@@ -44,7 +44,7 @@ class Fault(StrEnum):
 
     LOST = "lost"  # never arrives, nobody answers
     ANSWER_LOST = "answer_lost"  # done, and the line broke
-    SLOW = "slow"  # done, and the answer comes later than anybody waits
+    SLOW = "answer_late"  # done, and the answer comes later than anybody waits
     SERVER_ERROR = "server_error"  # done, and a 5XX answer
     LATE = "late"  # done within the deadline, unseen before, and the line broke
     REFUSED = "refused"
@@ -145,16 +145,20 @@ class FaultyVenue(Venue):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.plan: Plan = Well()
+        self.heals_ms = 2**62  # all is well from then on
         self.executed: Counter[str] = Counter()  # placements that it took, by id
         self._placed_ms: dict[str, int] = {}
         self._hidden_ms: dict[str, int] = {}  # not found before
         self._before: dict[str, Any] = {}  # the last good answer of each fetch
         self._held: list[ExchangeUpdate] = []
 
+    def _strike(self, call: str) -> Fault | None:
+        return self.plan.strike(call) if self.now_ms < self.heals_ms else None
+
     # --- requests ---------------------------------------------------------------------
 
     async def place(self, request: OrderRequest) -> Outcome:
-        fault = self.plan.strike("place")
+        fault = self._strike("place")
         if fault in {F.LOST, F.REFUSED, F.UNLISTED}:
             self.placed.append(request)
             return _unexecuted(fault)
@@ -175,7 +179,7 @@ class FaultyVenue(Venue):
         self._schedule(symbol, self._market(symbol))
 
     async def cancel(self, symbol: str, client_id: str) -> Outcome:
-        fault = self.plan.strike("cancel")
+        fault = self._strike("cancel")
         if fault in {F.LOST, F.UNLISTED}:
             return _unexecuted(fault)
         return await _answered(fault, await super().cancel(symbol, client_id))
@@ -183,7 +187,7 @@ class FaultyVenue(Venue):
     # --- fetches ----------------------------------------------------------------------
 
     async def fetch_order(self, symbol: str, client_id: str) -> OrderUpdate | None:
-        fault = self.plan.strike("fetch_order")
+        fault = self._strike("fetch_order")
         placed_ms = self._placed_ms.get(client_id, -UNFOUND_MS)
         young = self.now_ms - placed_ms < UNFOUND_MS
         if self._unseen(client_id) or (fault is F.NOT_FOUND and young):
@@ -191,21 +195,21 @@ class FaultyVenue(Venue):
         return await self._had(fault, "order", super().fetch_order(symbol, client_id))
 
     async def fetch_open_orders(self) -> tuple[OpenOrder, ...]:
-        fault = self.plan.strike("fetch_open_orders")
+        fault = self._strike("fetch_open_orders")
         found = await self._had(fault, "open", super().fetch_open_orders())
         seen = tuple(o for o in found if not self._unseen(o.request.client_id))
         return seen[: len(seen) // 2] if fault is F.PAGE else seen
 
     async def fetch_fills(self, since_ms: int) -> tuple[Fill, ...]:
-        fault = self.plan.strike("fetch_fills")
+        fault = self._strike("fetch_fills")
         return await self._had(fault, "fills", super().fetch_fills(since_ms))
 
     async def fetch_positions(self) -> tuple[ExchangePosition, ...]:
-        fault = self.plan.strike("fetch_positions")
+        fault = self._strike("fetch_positions")
         return await self._had(fault, "positions", super().fetch_positions())
 
     async def fetch_balance(self) -> Any:
-        fault = self.plan.strike("fetch_balance")
+        fault = self._strike("fetch_balance")
         return await self._had(fault, "balance", super().fetch_balance())
 
     def _unseen(self, client_id: str) -> bool:
@@ -231,7 +235,7 @@ class FaultyVenue(Venue):
         super().connect(lambda update: self._stream(sink, update))
 
     def _stream(self, sink: UpdateSink, update: ExchangeUpdate) -> None:
-        fault = self.plan.strike("tell")
+        fault = self._strike("tell")
         if fault is F.DELAYED:
             self._held.append(update)
             return

@@ -93,7 +93,9 @@ async def test_a_crash_while_a_stop_is_sent_leaves_the_position_not_unnoticed(
     async with living(trading(), tmp_path) as stage:
         stage.venue.instead = breaks(1, is_stop)
         await crashed(stage)
-        states = {order.purpose: order.state for order in stage.state.book.orders.values()}
+        states = {
+            order.purpose: order.state for order in stage.state.book.orders.values()
+        }
         assert states["stop"] is OrderState.UNKNOWN
         alerts = [alert.message for alert in stage.view.alerts()]
         assert any("answer unknown" in message for message in alerts)

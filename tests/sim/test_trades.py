@@ -322,7 +322,9 @@ async def test_an_unknown_answer_keeps_the_risk_reserved_and_is_not_sent_again(
         )
         stage.venue.say(seen)
         await stage.until(
-            lambda: next(iter(stage.state.book.orders.values())).state is OrderState.OPEN
+            lambda: (
+                next(iter(stage.state.book.orders.values())).state is OrderState.OPEN
+            )
         )
 
 
