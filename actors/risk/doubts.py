@@ -37,6 +37,9 @@ class Doubts:
         complete = truth.fills is not None and not record.filled
         if asked_ms < surely_late_ms or not complete:
             return None
+        if record.state is OrderState.SENDING:  # whoever waited for it is gone
+            self._orders.doubt(record, "no answer came")
+            return None
         if not self._position_unchanged(record.request.symbol, truth):
             self.sighted(record.client_id)  # something has moved it: this, perhaps
             return None
