@@ -70,9 +70,8 @@ class RiskActor(Actor[Any]):
         super().__init__()
         self.desk = Desk(ports, state)
         orders = OrderBook(self.desk)
-        protection = Protection(self.desk, orders)
         self._orders = orders
-        self.protection = protection
+        self.protection = protection = Protection(self.desk, orders)
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
         self._kill = Kill(self.desk, orders, protection)

@@ -182,6 +182,8 @@ class FaultyVenue(Venue):
         fault = self._strike("cancel")
         if fault in {F.LOST, F.UNLISTED}:
             return _unexecuted(fault)
+        if self._unseen(client_id):  # it has not arrived yet
+            return Refused(f"no live order {client_id} of {symbol}")
         return await _answered(fault, await super().cancel(symbol, client_id))
 
     # --- fetches ----------------------------------------------------------------------
