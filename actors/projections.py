@@ -25,6 +25,7 @@ from actors.domain.messages import (
 from actors.domain.phases import SymbolPhase
 from actors.domain.views import (
     CommandState,
+    DifferenceRow,
     EngineMetrics,
     Status,
     SymbolRow,
@@ -47,6 +48,8 @@ from actors.runtime import (
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
+#: The exchange is asked; its answers take their time.
+LOOK_SECONDS = 15.0
 HALTING = frozenset({"kill_switch", "emergency_stop"})
 LIFECYCLE = frozenset({"start", *ENDING})
 
@@ -243,6 +246,10 @@ class Projections:
         """The newest alerts, newest first."""
         return tuple(reversed(self._engine.risk_state.alerts))
 
+    def differences(self) -> tuple[DifferenceRow, ...]:
+        """In what our book and the exchange differ, as of the newest look."""
+        return self._engine.risk.policies.rows()
+
     def tree(self) -> str:
         """The tree of actors, one line each."""
         return format_tree(self._engine.root().tree())
@@ -276,7 +283,7 @@ class Projections:
             return await self._engine.ask_conductor(command, LIFECYCLE_SECONDS)
         answer: CommandAnswer = await self._engine.risk_ref.ask(
             lambda reply: CommandRequest(command, reply),
-            COMMAND_SECONDS,
+            LOOK_SECONDS if command.name == "reconcile" else COMMAND_SECONDS,
         )
         return answer
 

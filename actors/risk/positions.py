@@ -9,12 +9,15 @@ from actors.domain.messages import WatchedBar
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
-from actors.journal import Stage
+from actors.journal import Kind, Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
 from actors.risk.records import DustLeft, OrderRecord
 from actors.runtime.crash import reached
+
+#: The purpose of an order that closes what is not ours, as a person has ordered.
+FLATTEN = "flatten"
 
 
 class Positions:
@@ -28,12 +31,30 @@ class Positions:
 
     # --- fills ------------------------------------------------------------------
 
+    def objection(self, record: OrderRecord | None, fill: Fill) -> str | None:
+        """Say why a fill cannot be booked; None when it can.
+
+        Whatever an exchange tells, the book stays whole: what cannot be is noted, its
+        symbol waits for a person, and the positions show by how much they differ.
+        """
+        if record is None:
+            return "belongs to no order of ours"
+        for name, amount in (("quantity", fill.quantity), ("price", fill.price)):
+            if not (amount.is_finite() and amount > ZERO):
+                return f"has the {name} {amount}"
+        if fill.symbol != record.request.symbol:
+            return f"is not of order {record.client_id}: {record.request.symbol}"
+        return None
+
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """Book one fill of ours, whatever it should have been: it has happened.
 
         Its side says what it does to what is held. One that should not be, as it
         takes off more than there is or turns against its order, halts its symbol.
         """
+        if record.purpose == FLATTEN:  # of what was never ours
+            self._desk.spend(ZERO, fill.fee)
+            return
         held = self._desk.book.positions.get(fill.symbol)
         if held is None and record.purpose != "entry":
             held = self._owing(record, fill)
@@ -73,6 +94,7 @@ class Positions:
         self, held: Position | None, record: OrderRecord, fill: Fill
     ) -> None:
         desk, state = self._desk, self._desk.state
+        state.not_held.discard(fill.symbol)  # now there is something to reduce
         opening = held is None
         before = held or self._opened(record, fill)
         position = ledger.enter(before, fill)
@@ -166,6 +188,30 @@ class Positions:
         if record.purpose.startswith("target"):
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))
         desk.publish("positions", "POSITION_UPDATE", self._protection.view(position))
+
+    async def adjust(self, fill: Fill, begun: Position | None) -> None:
+        """Book what has happened without us; `begun` is what it opens, if it does."""
+        desk, symbol = self._desk, fill.symbol
+        held = desk.book.positions.get(symbol)
+        desk.record(Kind.FILL, fill, symbol)
+        if held is not None and fill.side is held.side.opposite:
+            left = ledger.reduce(held, fill, "adopted")
+            desk.spend(left.realized - held.realized, fill.fee)
+            if left.ended:
+                await self._close(left)
+                return
+        else:
+            known = held or begun
+            assert known is not None, "what opens a position begins it"
+            left = ledger.enter(known, fill)
+        if held is None:
+            left = ledger.move(left, TradePhase.RUNNING)
+            desk.ports.position_changed(symbol, True)
+        desk.store(left)
+        kind = "POSITION_OPEN" if held is None else "POSITION_UPDATE"
+        desk.publish("positions", kind, self._protection.view(left))
+        desk.lead("position adopted", symbol)
+        await self.tend(symbol)
 
     def _exit_reason(self, record: OrderRecord, position: Position) -> str:
         """Say why a fill reduced a position, in the words of reports."""
