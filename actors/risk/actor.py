@@ -46,6 +46,7 @@ from actors.risk.requests import (
 )
 from actors.risk.settlement import Settlement
 from actors.risk.state import RiskState
+from actors.risk.watching import Watching
 from actors.runtime import Actor, ChildState, Down
 
 log = structlog.get_logger(component="risk")
@@ -93,7 +94,7 @@ class RiskActor(Actor[Any]):
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             Findings: self._found,
             StepClosed: self._step_closed,
-            WatchedBar: self._positions.bar,
+            WatchedBar: Watching(self.desk, protection, self._positions.tend).bar,
             Fill: self._fill,
             OrderUpdate: self._order_update,
             Answered: self._answered,
@@ -158,9 +159,9 @@ class RiskActor(Actor[Any]):
         self._ask_for_stops()
         await self._confirm_kill()
 
-    def _ask_for_stops(self) -> None:
+    def _ask_for_stops(self, *, accepted: bool = False) -> None:
         """Ask at once for a stop that may stand under an unprotected position."""
-        if self.protection.unprotected.unsure():
+        if self.protection.unprotected.unsure(accepted=accepted):
             self.settlement.looks.look_if_due(at_once=True)
 
     async def _apply(self, fill: Fill) -> None:
@@ -203,6 +204,7 @@ class RiskActor(Actor[Any]):
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
         await self._positions.tend_all()
+        self._ask_for_stops(accepted=True)  # who had to ask for fills was not told
         await self._life.told(truth)
         await self._kill.told(truth)
 

@@ -22,14 +22,17 @@ class Looks:
         self._differences = differences
         self._looking = False
         self._looked_ms = self._positions_ms = self._all_ms = -ALL_EVERY_MS
+        self._hurried_ms = -1
         self._fills_ms: int | None = None  # up to when they are known; None: a start
 
     def look_if_due(self, *, at_once: bool = False) -> None:
         """Look when a period has passed, sooner while something is in doubt."""
         now_ms = self._desk.now_ms
         every_ms = DOUBT_EVERY_MS if self.in_doubt() else ORDERS_EVERY_MS
-        every_ms = 1 if at_once else every_ms
+        if at_once and now_ms > self._hurried_ms:  # once in a moment: no endless asking
+            every_ms = 0
         if not self._looking and now_ms - self._looked_ms >= every_ms:
+            self._hurried_ms = now_ms if at_once else self._hurried_ms
             due = now_ms - self._all_ms >= ALL_EVERY_MS
             self.look(whole=due or not self._desk.state.settled)
 

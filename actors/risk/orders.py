@@ -154,12 +154,9 @@ class OrderBook:
         state = OrderState.CANCELLING if standing else record.state
         if standing or not record.cancel_wanted:
             record = self.change(record, state, record.outcome, cancel_wanted=True)
-        with trio.CancelScope(shield=True):
-            dispatcher = self._desk.ports.dispatcher
-            ticket = await dispatcher.submit(Act.CANCEL, record.request)
-        await dispatcher.answers([ticket])
-        if ticket.outcome is not None:
-            self._cancel_settled(record.client_id, ticket.outcome)
+        outcome = await self.cancel_stray(record.request)
+        if outcome is not None:
+            self._cancel_settled(record.client_id, outcome)
 
     async def cancel_stray(self, request: OrderRequest) -> Outcome | None:
         """Cancel at the exchange what is no live order here; None: no answer yet."""
@@ -202,11 +199,8 @@ class OrderBook:
             if record.state not in UNSEEN:
                 return self.shown(record)
             state = OrderState.PARTIAL if record.filled else OrderState.OPEN
-            return self.shown(
-                self.change(
-                    record, state, update.reason, exchange_id=update.exchange_id
-                )
-            )
+            told = {"exchange_id": update.exchange_id}
+            return self.shown(self.change(record, state, update.reason, **told))
         if state is OrderState.FILLED and record.unfilled > 0:
             self._desk.state.ask_soon.add(update.client_id)
             return None  # the fills say it themselves, when they come

@@ -2,10 +2,9 @@
 
 import msgspec
 
-from actors.domain import exits, ids, ledger, limits
+from actors.domain import ids, ledger, limits
 from actors.domain.crash_points import CrashPoint
 from actors.domain.ledger import Position
-from actors.domain.messages import WatchedBar
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
@@ -27,7 +26,6 @@ class Positions:
         self._desk = desk
         self._orders = orders
         self._protection = protection
-        self._forming: dict[str, WatchedBar] = {}  # finer bars on their way to one
 
     # --- fills ------------------------------------------------------------------
 
@@ -204,6 +202,7 @@ class Positions:
             known = held or begun
             assert known is not None, "what opens a position begins it"
             left = ledger.enter(known, fill)
+        desk.state.not_held.discard(symbol)
         if held is None:
             left = ledger.move(left, TradePhase.RUNNING)
             desk.ports.position_changed(symbol, True)
@@ -232,7 +231,6 @@ class Positions:
         position = msgspec.structs.replace(position, gaps=gaps)
         self._protection.forget(position)
         symbol = position.symbol
-        self._forming.pop(symbol, None)
         state.counts["trades"] += 1
         desk.store(position)
         day = limits.closed(desk.book.day, position.r_of(position.pnl_usd))
@@ -262,39 +260,6 @@ class Positions:
         )
         await self._close(ended)
 
-    # --- bars ---------------------------------------------------------------------
-
-    async def bar(self, bar: WatchedBar) -> None:
-        """Manage the symbol's position by one closed bar of the pipeline's timeframe.
-
-        Finer bars only move the mark until they complete one.
-        """
-        position = self._desk.book.positions.get(bar.symbol)
-        if position is None:
-            self._forming.pop(bar.symbol, None)
-            return
-        forming = self._forming.pop(bar.symbol, None)
-        whole = bar if forming is None else _merged(forming, bar)
-        if bar.ts_ms % self._desk.state.timeframe_ms:
-            self._forming[bar.symbol] = whole
-            self._desk.store(msgspec.structs.replace(position, mark=bar.close))
-        elif position.open and position.phase is not TradePhase.ENTRY:
-            await self._manage(position, whole)
-        await self.tend(bar.symbol)
-
-    async def _manage(self, position: Position, bar: WatchedBar) -> None:
-        rules = self._desk.preset.position_config
-        instrument = self._desk.state.instruments[position.symbol]
-        plan = exits.manage(position, bar, rules, instrument)
-        self._desk.store(plan.position)
-        if plan.exit_reason is not None:
-            await self._protection.close(plan.position, plan.exit_reason)
-        elif plan.stop is not None:
-            await self._protection.move_stop(plan.position, plan.stop)
-        self._desk.publish(
-            "positions", "POSITION_UPDATE", self._protection.view(plan.position)
-        )
-
 
 def _profit(position: Position, fill: Fill) -> dict[str, object]:
     gained = (fill.price - position.entry) * fill.quantity * position.side.sign
@@ -303,16 +268,3 @@ def _profit(position: Position, fill: Fill) -> dict[str, object]:
         "pnl": gained - fill.fee,
         "pnlR": position.r_of(gained - fill.fee),
     }
-
-
-def _merged(first: WatchedBar, then: WatchedBar) -> WatchedBar:
-    """Join two consecutive bars into one."""
-    return WatchedBar(
-        symbol=then.symbol,
-        ts_ms=then.ts_ms,
-        open=first.open,
-        high=max(first.high, then.high),
-        low=min(first.low, then.low),
-        close=then.close,
-        volume=first.volume + then.volume,
-    )

@@ -189,10 +189,11 @@ class Settlement:
                 continue  # a fill has come since: the next look tells
             other = theirs[symbol].quantity if symbol in theirs else ZERO
             expected = book.expected(symbol)
-            if other * book.ours(symbol) > ZERO:
-                self._desk.state.not_held.discard(symbol)
-            else:
+            ours = book.ours(symbol)
+            if ours and other * ours <= ZERO:
                 self._desk.state.not_held.add(symbol)
+            else:
+                self._desk.state.not_held.discard(symbol)
             words = (plain(expected), plain(other))
             if expected != other and not self._lapsed(symbol, other):
                 self.differences.note(kind, symbol, symbol, words)
