@@ -61,7 +61,7 @@ from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
-from actors.treasury import Sources, Treasury
+from actors.treasury import Sources, Treasury, open_sends
 from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
@@ -282,12 +282,15 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
         await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
-        async with run_supervisor(
-            engine.tree(extra),
-            random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
-            reports=engine.crashed,
-            dead_letters=engine.dead_letters,
-        ) as supervisor:
+        async with (
+            open_sends() as engine.treasury.sends,
+            run_supervisor(
+                engine.tree(extra),
+                random=Random(setup.seed),  # noqa: S311 - jitter, not a secret
+                reports=engine.crashed,
+                dead_letters=engine.dead_letters,
+            ) as supervisor,
+        ):
             engine.supervisor = supervisor
             yield engine
         # Only now have all actors said their last, and only an end in order is told.

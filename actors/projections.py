@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from actors.conductor import ENDING
 from actors.domain import ledger
 from actors.domain.findings import LevelView
 from actors.domain.messages import (
@@ -25,6 +24,7 @@ from actors.domain.messages import (
 from actors.domain.phases import SymbolPhase
 from actors.domain.views import (
     CommandState,
+    DifferenceRow,
     EngineMetrics,
     Status,
     SymbolRow,
@@ -32,23 +32,10 @@ from actors.domain.views import (
     WhyRow,
 )
 from actors.engine import Engine
-from actors.risk.commands import RULES
-from actors.risk.requests import CommandRequest
+from actors.handover import hand_over
 from actors.risk.state import Visible
 from actors.risk.unprotected import stop_confirmed
-from actors.runtime import (
-    AskRefused,
-    AskTimeout,
-    ChildState,
-    ReplyTo,
-    deepest,
-    format_tree,
-)
-
-COMMAND_SECONDS = 2.0
-LIFECYCLE_SECONDS = 15.0
-HALTING = frozenset({"kill_switch", "emergency_stop"})
-LIFECYCLE = frozenset({"start", *ENDING})
+from actors.runtime import ChildState, deepest, format_tree
 
 
 def iso(ms: int) -> str:
@@ -243,6 +230,10 @@ class Projections:
         """The newest alerts, newest first."""
         return tuple(reversed(self._engine.risk_state.alerts))
 
+    def differences(self) -> tuple[DifferenceRow, ...]:
+        """In what our book and the exchange differ, as of the newest look."""
+        return self._engine.risk.policies.rows()
+
     def tree(self) -> str:
         """The tree of actors, one line each."""
         return format_tree(self._engine.root().tree())
@@ -259,41 +250,4 @@ class Projections:
 
     async def command(self, command: Command) -> CommandAnswer:
         """Hand over a command and wait for its end; 503 when nobody can take it."""
-        try:
-            return await self._hand_over(command)
-        except (AskTimeout, AskRefused) as error:
-            now_ms = self._engine.wall.now_ms()
-            return CommandAnswer(command.id, False, 503, str(error), now_ms)
-
-    async def _hand_over(self, command: Command) -> CommandAnswer:
-        if command.name not in RULES:
-            message = f"unknown command {command.name!r}; known: {', '.join(RULES)}"
-            now_ms = self._engine.wall.now_ms()
-            return CommandAnswer(command.id, False, 400, message, now_ms)
-        if command.name in HALTING:
-            return await self._halt(command)
-        if command.name in LIFECYCLE:
-            return await self._engine.ask_conductor(command, LIFECYCLE_SECONDS)
-        answer: CommandAnswer = await self._engine.risk_ref.ask(
-            lambda reply: CommandRequest(command, reply),
-            COMMAND_SECONDS,
-        )
-        return answer
-
-    async def _halt(self, command: Command) -> CommandAnswer:
-        """Halt before anything else is sent, then past all that waits.
-
-        Whatever becomes of the command, the halt stands until the risk actor says
-        that it did not trip, or a person releases it.
-        """
-        engine = self._engine
-        engine.halt.reason = f"{command.name} by {command.principal}"
-        reply: ReplyTo[CommandAnswer] = ReplyTo("risk", engine.dead_letters)
-        if not engine.risk_ref.tell_urgent(CommandRequest(command, reply)):
-            reply.lost("its urgent lane is full")
-        try:
-            return await reply.wait(COMMAND_SECONDS)
-        except (AskTimeout, AskRefused) as error:
-            text = f"nothing enters any more, but {error}; order it again"
-            now_ms = engine.wall.now_ms()
-            return CommandAnswer(command.id, False, 503, text, now_ms)
+        return await hand_over(self._engine, command)

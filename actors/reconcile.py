@@ -5,12 +5,12 @@ answer: it leaves its part of the truth None, never empty.
 """
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import trio
 
-from actors.domain.errors import ExchangeError
-from actors.domain.orders import OpenOrder, OrderUpdate
+from actors.domain.orders import ExchangePosition, OpenOrder, OrderUpdate
 from actors.domain.truth import Look, Truth
 from actors.exchange.port import ExchangePort
 from actors.runtime import Actor, ActorRef, Latch
@@ -45,8 +45,8 @@ class Reconciler(Actor[Look]):
         async def had(name: str, fetch: Callable[[], Awaitable[T]]) -> T | None:
             try:
                 with trio.fail_after(FETCH_SECONDS_MAX):
-                    return await fetch()
-            except (ExchangeError, trio.TooSlowError, OSError) as error:
+                    return _sound(await fetch())
+            except Exception as error:  # noqa: BLE001 - whatever an adapter raises, it has not answered
                 problems.append(f"{name}: {type(error).__name__} {error}")
                 return None
 
@@ -80,6 +80,17 @@ class Reconciler(Actor[Look]):
             if known is not None:
                 words.append((client_id, known[0]))
         return tuple(words)
+
+
+def _sound(answer: T) -> T:
+    """Refuse an answer with a quantity that is no number: it says nothing."""
+    parts = answer if isinstance(answer, tuple) else (answer,)
+    for part in parts:
+        amount = part.quantity if isinstance(part, ExchangePosition) else part
+        if isinstance(amount, Decimal) and not amount.is_finite():
+            msg = f"{amount} is no amount"
+            raise ValueError(msg)
+    return answer
 
 
 async def _word(

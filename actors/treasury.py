@@ -1,10 +1,12 @@
 """The money group: who decides, who carries, who asks; they fall and rise together."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+import trio
 
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
@@ -55,6 +57,7 @@ class Treasury:
         self.halt = halt
         self.in_hand = in_hand  # what a simulated market waits for
         self.sources: Sources  # set before the tree is drawn
+        self.sends: trio.Nursery  # set before the tree runs, and outlives it
         self._dispatcher: Dispatcher
         self.risk: RiskActor  # the present incarnation
 
@@ -79,7 +82,9 @@ class Treasury:
 
     def _make_dispatch(self) -> Service:
         exchange = self.sources.exchange
-        self._dispatcher = Dispatcher(exchange, self.halt, self._answered_late)
+        self._dispatcher = Dispatcher(
+            exchange, self.halt, self._answered_late, self.sends
+        )
         return Service(self._dispatcher.run)
 
     def _answered_late(self, late: Answered) -> None:
@@ -110,3 +115,16 @@ class Treasury:
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk
+
+
+@asynccontextmanager
+async def open_sends() -> AsyncIterator[trio.Nursery]:
+    """Let sends that are under way end after everything else has; 10 s at most."""
+    failure = None
+    async with trio.open_nursery() as nursery:
+        try:
+            yield nursery
+        except Exception as fault:  # noqa: BLE001 - goes on, without a group around it
+            failure = fault
+    if failure is not None:
+        raise failure

@@ -71,6 +71,7 @@ def read_routes(queries: Queries, ends: Endpoints) -> list[BaseRoute]:
         ends.read("/api/symbols/{symbol:path}", queries.symbol),
         ends.read("/api/positions", queries.positions),
         ends.read("/api/orders", queries.orders),
+        ends.read("/api/reconcile", queries.differences),
         ends.read("/api/why", queries.why),
         ends.read("/api/scanner/funnel", queries.funnel),
         ends.read("/api/charts/levels/{symbol:path}", queries.levels),

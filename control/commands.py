@@ -54,6 +54,16 @@ class ResetArgs(_Args, frozen=True):
     confirm: str = ""
 
 
+class SettleArgs(_Args, frozen=True):
+    """What to do about a difference; `id` is the one that the preview showed."""
+
+    symbol: str
+    policy: str
+    confirm: str  # the symbol again
+    id: str | None = None
+    stop: str | float | None = None  # of a position that is adopted
+
+
 class CommandBody(_Args, frozen=True):
     """POST /command."""
 
@@ -72,6 +82,8 @@ COMMANDS: dict[str, type[_Args]] = {
     "kill_switch": HaltArgs,
     "panic_exit": NoArgs,
     "time_stop": NoArgs,
+    "reconcile": NoArgs,
+    "settle": SettleArgs,
     "retry": NoArgs,
     "reset": ResetArgs,
 }

@@ -90,6 +90,10 @@ class Queries:
         """The newest alerts, newest first."""
         return {"items": [wire.row(alert) for alert in self._engine.alerts()]}
 
+    def differences(self, _: Request) -> dict[str, Any]:
+        """In what our book and the exchange differ, and what may be done about it."""
+        return {"items": self._engine.differences()}
+
     def diagnostics(self, _: Request) -> dict[str, Any]:
         """The tree of actors as lines to read."""
         return {"tree": self._engine.tree().splitlines()}

@@ -33,6 +33,7 @@ from actors.domain.phases import (
 )
 from actors.domain.views import (
     CommandState,
+    DifferenceRow,
     EngineMetrics,
     Publisher,
     Status,
@@ -183,6 +184,9 @@ class InMemoryEngine:
 
     def alerts(self) -> tuple[Alert, ...]:
         return tuple(reversed(self._alerts))
+
+    def differences(self) -> tuple[DifferenceRow, ...]:
+        return ()
 
     def tree(self) -> str:
         return "engine [group running]\n  risk [actor running]"

@@ -28,6 +28,18 @@ def position_id(correlation: str) -> str:
     return f"p-{correlation.removeprefix('c-')}"
 
 
+def difference_id(*said: str) -> str:
+    """Name a difference by its kind, its subject and what either side says."""
+    return f"d-{_digest(*said, size=6)}"
+
+
+def adjustment_id(
+    account: int, symbol: str, ours: str, theirs: str, serial: int
+) -> str:
+    """Name what brings our book to the exchange's: the same again after a crash."""
+    return f"a-{_digest(account, symbol, ours, theirs, serial, size=8)}"
+
+
 def trade_id(client_id: str, serial: int) -> str:
     """Name one fill of an order at the paper exchange."""
     return f"t-{_digest(client_id, serial, size=8)}"

@@ -58,6 +58,7 @@ class Policy(StrEnum):
 class Difference(Message, frozen=True):
     """One difference, as people see it."""
 
+    id: str  # another one as soon as either side says something else
     kind: DifferenceKind
     symbol: str  # empty: the account
     subject: str  # a client id, or the symbol
@@ -66,3 +67,8 @@ class Difference(Message, frozen=True):
     first_ms: int
     seen: int  # how often in a row
     policy: Policy
+
+    @property
+    def key(self) -> str:
+        """What it is about, whatever either side says."""
+        return f"{self.kind} {self.symbol} {self.subject}"

@@ -19,6 +19,7 @@ from actors.domain.messages import (
     Transition,
 )
 from actors.domain.phases import Phase, SymbolPhase
+from actors.domain.truth import DifferenceKind, Policy
 
 
 class Status(msgspec.Struct, frozen=True, rename="camel"):
@@ -93,6 +94,21 @@ class WhyRow(msgspec.Struct, frozen=True, rename="camel"):
     threshold: str
 
 
+class DifferenceRow(msgspec.Struct, frozen=True, rename="camel"):
+    """In what our book and the exchange differ, and what may be done about it."""
+
+    id: str
+    kind: DifferenceKind
+    symbol: str  # empty: the account
+    subject: str
+    ours: str
+    theirs: str
+    first_ms: int
+    seen: int
+    policy: Policy
+    would: dict[str, str]  # policy -> what it would do
+
+
 class EngineView(Protocol):
     """The engine as the control plane sees it."""
 
@@ -137,6 +153,9 @@ class EngineView(Protocol):
 
     def alerts(self) -> tuple[Alert, ...]:
         """The newest alerts, newest first."""
+
+    def differences(self) -> tuple[DifferenceRow, ...]:
+        """In what our book and the exchange differ."""
 
     def tree(self) -> str:
         """The tree of actors: name, state, restarts, queue, messages, age, error."""

@@ -32,6 +32,7 @@ from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill, World
 from actors.risk.life import Life
 from actors.risk.orders import OrderBook
+from actors.risk.policies import Policies
 from actors.risk.positions import Positions
 from actors.risk.protection import Protection
 from actors.risk.records import ForeignFill, OrderRecord
@@ -45,6 +46,7 @@ from actors.risk.requests import (
 )
 from actors.risk.settlement import Settlement
 from actors.risk.state import RiskState
+from actors.risk.watching import Watching
 from actors.runtime import Actor, ChildState, Down
 
 log = structlog.get_logger(component="risk")
@@ -70,25 +72,29 @@ class RiskActor(Actor[Any]):
         super().__init__()
         self.desk = Desk(ports, state)
         orders = OrderBook(self.desk)
-        protection = Protection(self.desk, orders)
         self._orders = orders
-        self.protection = protection
+        self.protection = protection = Protection(self.desk, orders)
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
         self.settlement = Settlement(
             self.desk, orders, protection, self._apply, self._order_ended
         )
-        look = partial(self.settlement.look, whole=True)
+        look = partial(self.settlement.looks.look, whole=True)
         world = World(look, self.settlement.ignores)
         self._kill = Kill(self.desk, orders, protection, world)
-        self.commands = Commands(self.desk, orders, protection, self._kill)
+        self.policies = Policies(
+            self.desk, orders, self._positions, self.settlement, self._fill
+        )
+        self.commands = Commands(
+            self.desk, orders, protection, self._kill, self.policies
+        )
         self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
         self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             Findings: self._found,
             StepClosed: self._step_closed,
-            WatchedBar: self._positions.bar,
+            WatchedBar: Watching(self.desk, protection, self._positions.tend).bar,
             Fill: self._fill,
             OrderUpdate: self._order_update,
             Answered: self._answered,
@@ -140,7 +146,7 @@ class RiskActor(Actor[Any]):
         self._step.clear()
         if signals:
             await self._entries.consider(signals)
-        self.settlement.look_if_due()
+        self.settlement.looks.look_if_due()
         desk.snapshot_if_due()
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
 
@@ -153,16 +159,19 @@ class RiskActor(Actor[Any]):
         self._ask_for_stops()
         await self._confirm_kill()
 
-    def _ask_for_stops(self) -> None:
+    def _ask_for_stops(self, *, accepted: bool = False) -> None:
         """Ask at once for a stop that may stand under an unprotected position."""
-        if self.protection.unprotected.unsure():
-            self.settlement.look_if_due(at_once=True)
+        if self.protection.unprotected.unsure(accepted=accepted):
+            self.settlement.looks.look_if_due(at_once=True)
 
     async def _apply(self, fill: Fill) -> None:
         """Apply a fill exactly once, whatever its order's state."""
+        if fill.trade_id in self.desk.book.foreign:
+            return
         known = await self._orders.recall(fill.client_id)
-        if known is None:
-            self._foreign_fill(fill)
+        objection = self._positions.objection(known, fill)
+        if known is None or objection is not None:
+            self._not_applied(fill, objection)
             return
         record = self._orders.apply_fill(known, fill)
         if record is None:
@@ -171,15 +180,13 @@ class RiskActor(Actor[Any]):
         if not record.live:
             await self._order_ended(record)
 
-    def _foreign_fill(self, fill: Fill) -> None:
-        """Note a fill that nobody here ordered, once."""
-        if fill.trade_id in self.desk.book.foreign:
-            return
+    def _not_applied(self, fill: Fill, objection: str | None) -> None:
+        """Note, once, a fill that nobody here ordered or that cannot be."""
         self.desk.account(ForeignFill(fill.trade_id), fill.symbol)
         self.desk.halt_symbol(
             fill.symbol,
             f"foreign fill {fill.trade_id}: {fill.side} {fill.quantity} at "
-            f"{fill.price} belongs to no order of ours",
+            f"{fill.price} {objection}",
         )
 
     async def _answered(self, late: Answered) -> None:
@@ -197,7 +204,8 @@ class RiskActor(Actor[Any]):
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
         await self._positions.tend_all()
-        self._life.told(truth)
+        self._ask_for_stops(accepted=True)  # who had to ask for fills was not told
+        await self._life.told(truth)
         await self._kill.told(truth)
 
     async def _order_update(self, update: OrderUpdate) -> None:
@@ -214,6 +222,8 @@ class RiskActor(Actor[Any]):
             await self._kill.check()
 
     async def _order_ended(self, record: OrderRecord) -> None:
+        if record.outcome == "reduce_only":
+            self.settlement.nothing_to_reduce(record)
         if record.purpose != "entry":
             await self.protection.ended_order(record)
         elif record.filled > 0:

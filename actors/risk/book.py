@@ -16,11 +16,13 @@ from actors.domain.limits import Day, open_day
 from actors.domain.messages import Signal
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill
+from actors.domain.truth import DifferenceKind, Policy
 from actors.journal import JournalReader, Kind
 from actors.risk.records import (
     AccountChange,
     AccountFact,
     AccountOpened,
+    DifferenceSettled,
     DustLeft,
     ForeignFill,
     GateChanged,
@@ -62,6 +64,24 @@ class Book(msgspec.Struct, kw_only=True):
     dust: dict[str, DustLeft] = {}  # by symbol: what cannot be traded
     unprotected_ms: int = 0  # of all gaps that have ended
     unprotected_longest_ms: int = 0
+    ignored: dict[str, DifferenceSettled] = {}  # by the difference's key
+    adjustments: int = 0  # differences that were settled
+
+    def ours(self, symbol: str) -> Decimal:
+        """What we hold, signed, long positive."""
+        held = self.positions.get(symbol)
+        return ZERO if held is None else held.net
+
+    def dust_in(self, symbol: str) -> Decimal:
+        """What is left of ours there and cannot be traded, signed."""
+        left = self.dust.get(symbol)
+        return ZERO if left is None else left.quantity
+
+    def expected(self, symbol: str) -> Decimal:
+        """What the exchange must hold: ours, dust, and what a person lets be."""
+        aside = self.ignored.get(f"{DifferenceKind.POSITION} {symbol} {symbol}")
+        beside = ZERO if aside is None else aside.offset
+        return self.ours(symbol) + self.dust_in(symbol) + beside
 
     def apply(self, kind: Kind, body: Any) -> None:
         """Take one row's body into the book; kinds without a rule change nothing."""
@@ -164,6 +184,13 @@ class Book(msgspec.Struct, kw_only=True):
         if fact.quantity:
             self.dust[fact.symbol] = fact
 
+    def _settled(self, fact: DifferenceSettled) -> None:
+        self.adjustments += 1
+        key = fact.difference.key
+        self.ignored.pop(key, None)
+        if fact.policy is Policy.IGNORE:
+            self.ignored[key] = fact
+
 
 def _trim(kept: dict[str, Any], count: int) -> None:
     while len(kept) > count:
@@ -186,6 +213,7 @@ CHANGES: Mapping[type[AccountFact], Callable[[Book, Any], None]] = {
     GateChanged: Book._gate,  # noqa: SLF001
     ForeignFill: Book._foreign,  # noqa: SLF001
     DustLeft: Book._dust,  # noqa: SLF001
+    DifferenceSettled: Book._settled,  # noqa: SLF001
 }
 BODIES: Mapping[Kind, Any] = {
     Kind.INTENT: OrderRecord,

@@ -17,8 +17,10 @@ from actors.journal import AuditRecord, Kind
 from actors.risk.desk import Desk
 from actors.risk.killswitch import Kill
 from actors.risk.orders import OrderBook
+from actors.risk.policies import Policies
 from actors.risk.protection import Protection
 from actors.risk.records import GateChanged
+from actors.risk.requests import Refusal
 from actors.runtime.crash import reached
 from config.errors import ConfigError
 from config.load import load_preset, preset_names
@@ -27,10 +29,6 @@ MINUTE_MS = 60_000
 #: What a person types to release the kill switch.
 CONFIRMATION = "RESET"
 HALTABLE = RUNNING_PHASES | {Phase.ERROR}
-
-
-class Refusal(Exception):
-    """A command is not carried out; the text names the value and what is allowed."""
 
 
 class Rule(NamedTuple):
@@ -44,12 +42,18 @@ class Commands:
     """Judges and carries out every command but start, which the conductor leads."""
 
     def __init__(
-        self, desk: Desk, orders: OrderBook, protection: Protection, kill: Kill
+        self,
+        desk: Desk,
+        orders: OrderBook,
+        protection: Protection,
+        kill: Kill,
+        policies: Policies,
     ) -> None:
         self._desk = desk
         self._orders = orders
         self._protection = protection
         self._kill = kill
+        self.policies = policies
 
     async def carry_out(self, command: Command) -> CommandAnswer:
         """Judge, act, journal, answer."""
@@ -261,6 +265,10 @@ class Commands:
             await self._protection.close(position, "time_stop")
         return f"closing {len(held)} positions held {minutes:g} minutes or longer"
 
+    async def settle(self, command: Command) -> str:
+        """Do what a person has decided about a difference."""
+        return await self.policies.settle(command)
+
 
 _P = Phase
 RULES: dict[str, Rule] = {
@@ -273,6 +281,8 @@ RULES: dict[str, Rule] = {
     "kill_switch": Rule(frozenset(Phase), Commands.kill_switch),
     "panic_exit": Rule(HALTABLE, Commands.panic_exit),
     "time_stop": Rule(HALTABLE, Commands.time_stop),
+    "reconcile": Rule(frozenset(Phase), None),  # answered when the exchange has
+    "settle": Rule(frozenset(Phase), Commands.settle),
     "retry": Rule(frozenset({_P.ERROR}), Commands.retry),
     "reset": Rule(frozenset({_P.ERROR, _P.EMERGENCY}), Commands.reset),  # then stops
 }

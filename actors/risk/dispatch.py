@@ -15,7 +15,6 @@ import msgspec
 import trio
 
 from actors.domain.crash_points import CrashPoint
-from actors.domain.errors import ExchangeError
 from actors.domain.orders import OrderRequest, Outcome, Refused
 from actors.exchange.outcome import Act, Answer, classify
 from actors.exchange.port import ExchangePort
@@ -64,19 +63,24 @@ class Dispatcher:
     """One incarnation's queue of requests; a restart makes a new one."""
 
     def __init__(
-        self, exchange: ExchangePort, halt: Halt, late: Callable[[Answered], None]
+        self,
+        exchange: ExchangePort,
+        halt: Halt,
+        late: Callable[[Answered], None],
+        sends: trio.Nursery,
     ) -> None:
         self._exchange = exchange
         self._halt = halt
         self._late = late
+        self._sends = sends  # outlives this: a send under way holds up no restart
         self._send, self._receive = trio.open_memory_channel[Ticket](TICKETS_MAX)
-        self.travelling = 0
 
     async def run(self) -> None:
         """Start every request in its own task, one after another."""
-        async with trio.open_nursery() as nursery:
-            async for ticket in self._receive:
-                await nursery.start(self._carry, ticket)
+        async for ticket in self._receive:
+            begun = trio.Event()
+            self._sends.start_soon(self._carry, ticket, begun)
+            await begun.wait()
 
     async def submit(self, act: Act, request: OrderRequest) -> Ticket:
         """Queue a request; waits only while the queue is full."""
@@ -86,24 +90,20 @@ class Dispatcher:
 
     async def answers(self, tickets: list[Ticket]) -> None:
         """Wait a moment for answers; those that come later are told to `late`."""
-        with trio.move_on_after(PATIENCE_SECONDS):
+        try:
+            with trio.move_on_after(PATIENCE_SECONDS):
+                for ticket in tickets:
+                    await ticket.done.wait()
+        finally:  # also when the risk actor ends here: its successor hears of them
             for ticket in tickets:
-                await ticket.done.wait()
-        for ticket in tickets:
-            ticket.given_up = ticket.outcome is None
+                ticket.given_up = ticket.outcome is None
 
-    async def _carry(
-        self, ticket: Ticket, task_status: "trio.TaskStatus[None]"
-    ) -> None:
+    async def _carry(self, ticket: Ticket, begun: trio.Event) -> None:
         # Up to the exchange's own first wait this runs in one piece, and the next
         # ticket's task is started only afterwards: that keeps the order.
         with trio.CancelScope(shield=True):
-            self.travelling += 1
-            task_status.started()
-            try:
-                ticket.outcome = await self._answer(ticket)
-            finally:
-                self.travelling -= 1
+            begun.set()
+            ticket.outcome = await self._answer(ticket)
             reached(CrashPoint.ANSWERED)
             ticket.done.set()
             if ticket.given_up:
@@ -117,7 +117,7 @@ class Dispatcher:
         try:
             with trio.fail_after(ANSWER_SECONDS_MAX):
                 return await self._asked(ticket)
-        except (ExchangeError, trio.TooSlowError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is raised, it may have been executed
             broken = Answer(error=type(error).__name__, text=str(error))
             return classify(self._exchange.capabilities.name, ticket.act, broken)
 

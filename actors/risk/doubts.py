@@ -2,14 +2,15 @@
 
 An order whose answer was lost may still arrive. It is absent when the exchange said
 twice, at least SAYS_APART_MS apart, that it knows none such, the first time only after
-nothing that was sent can still be taken, and when there is no fill of it. Before that,
-and whenever an answer is missing, it stays UNKNOWN.
+nothing that was sent can still be taken, when there is no fill of it and when the
+position is what it was. Before that, and whenever an answer is missing, it stays
+UNKNOWN.
 """
 
 from actors.domain.orders import OrderState
 from actors.domain.truth import Truth
 from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
+from actors.risk.orders import UNSEEN, OrderBook
 from actors.risk.records import OrderRecord
 
 SAYS_APART_MS = 2_000
@@ -33,11 +34,16 @@ class Doubts:
         """
         asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
         surely_late_ms = record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
-        self._alarm(record, asked_ms)
         if record.purpose == "stop":  # it may live, but nobody may rely on it
             self._desk.state.not_found.add(record.client_id)
-        complete = truth.fills is not None and truth.positions is not None
-        if asked_ms < surely_late_ms or not complete or record.filled:
+        complete = truth.fills is not None and not record.filled
+        if asked_ms < surely_late_ms or not complete:
+            return None
+        if record.state is OrderState.SENDING:  # whoever waited for it is gone
+            self._orders.doubt(record, "no answer came")
+            return None
+        if not self._position_unchanged(record.request.symbol, truth):
+            self.sighted(record.client_id)  # something has moved it: this, perhaps
             return None
         return self._twice(record, asked_ms, OrderState.ABSENT, "proved absent")
 
@@ -48,11 +54,23 @@ class Doubts:
         """
         if truth.fills is None:
             return None
+        asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
         if record.purpose == "stop":
             return self._gone(record, OrderState.CANCELLED, "vanished")
-        return self._twice(
-            record, truth.look.asked_ms, OrderState.CANCELLED, "vanished"
-        )
+        if asked_ms < record.created_ms + can.answer_ms:
+            return None  # so young that the exchange may not find it yet
+        return self._twice(record, asked_ms, OrderState.CANCELLED, "vanished")
+
+    def sighted(self, client_id: str) -> None:
+        """Forget what spoke for an order's absence: it was seen, or may have acted."""
+        self._first_ms.pop(client_id, None)
+
+    def _position_unchanged(self, symbol: str, truth: Truth) -> bool:
+        """Whether the exchange holds what all orders but this one explain."""
+        if truth.positions is None:
+            return False
+        theirs = sum(p.quantity for p in truth.positions if p.symbol == symbol)
+        return theirs == self._desk.book.expected(symbol)
 
     def _twice(
         self, record: OrderRecord, asked_ms: int, state: OrderState, why: str
@@ -75,11 +93,15 @@ class Doubts:
         )
         return self._orders.change(record, state, why)
 
-    def _alarm(self, record: OrderRecord, asked_ms: int) -> None:
-        """Alarm once about an order that is UNKNOWN for too long."""
-        late = asked_ms - record.created_ms >= ALARM_MS
-        if not late or record.client_id in self._alarmed:
-            return
+    def alarm(self) -> None:
+        """Alarm once about each order that is UNKNOWN for too long."""
+        since_ms = self._desk.now_ms - ALARM_MS
+        for record in self._desk.book.orders.values():
+            known = record.state not in UNSEEN or record.client_id in self._alarmed
+            if not known and record.created_ms <= since_ms:
+                self._alarm(record)
+
+    def _alarm(self, record: OrderRecord) -> None:
         self._alarmed.add(record.client_id)
         self._desk.alert(
             "critical",

@@ -36,9 +36,14 @@ class Life:
         self._commands = commands
         self._settlement = settlement
         self._recovering: ReplyTo[str] | None = None
+        self._previews: list[CommandRequest] = []  # wait for the exchange's truth
 
     async def command(self, request: CommandRequest) -> None:
         """Carry out a command; its answer comes when its row is on the disk."""
+        if request.command.name == "reconcile":
+            self._previews.append(request)
+            self._settlement.looks.look(whole=True)
+            return
         answer = await self._commands.carry_out(request.command)
         await self._desk.ports.journal.commit()
         request.reply.reply(answer)
@@ -83,14 +88,25 @@ class Life:
         self._desk.state.settled = False
         self._recovering = request.reply
         self._orders.doubt_all("the engine ended while it was sent")
-        self._settlement.look(whole=True)
+        self._settlement.looks.look(whole=True)
 
-    def told(self, truth: Truth) -> None:
-        """Answer who waits for the recovery: settled, or what the exchange left out."""
-        if self._recovering is None or not truth.look.balance:
+    async def told(self, truth: Truth) -> None:
+        """Answer who waits for the whole truth: with it, or what was left out."""
+        if not truth.look.balance:
             return
+        problems = "; ".join(truth.problems)
         reply, self._recovering = self._recovering, None
-        reply.reply("; ".join(truth.problems))
+        if reply is not None:
+            reply.reply(problems)
+        asked, self._previews = self._previews, []
+        phase = self._desk.machine.phase
+        seen = problems or self._commands.policies.preview()
+        for request in asked:
+            answer = self._commands.answer(
+                request.command, phase, seen, ok=not problems
+            )
+            await self._desk.ports.journal.commit()
+            request.reply.reply(answer)
 
     async def began(self, began: Began) -> None:
         """Go to work, or on with the kill switch that was on."""
@@ -144,4 +160,4 @@ class Life:
             desk.machine.move(Phase.ERROR, reason)
         desk.alert("critical", "internal", reason, "entries refused; retry")
         self._orders.doubt_all("crashed while it was sent")
-        self._settlement.look(whole=True)
+        self._settlement.looks.look(whole=True)

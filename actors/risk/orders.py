@@ -14,6 +14,7 @@ import trio
 from actors.domain import ids
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import IllegalTransition
+from actors.domain.messages import Signal
 from actors.domain.orders import (
     Fill,
     OrderRequest,
@@ -26,9 +27,9 @@ from actors.domain.orders import (
 from actors.domain.phases import ORDER_MACHINE, check
 from actors.exchange.outcome import Act
 from actors.journal import Kind
-from actors.risk.desk import Desk
+from actors.risk.desk import Decision, Desk
 from actors.risk.dispatch import Answered
-from actors.risk.records import OrderRecord
+from actors.risk.records import OrderRecord, SignalSized
 from actors.runtime.crash import reached
 
 #: The exchange has confirmed these.
@@ -153,19 +154,17 @@ class OrderBook:
         state = OrderState.CANCELLING if standing else record.state
         if standing or not record.cancel_wanted:
             record = self.change(record, state, record.outcome, cancel_wanted=True)
-        with trio.CancelScope(shield=True):
-            dispatcher = self._desk.ports.dispatcher
-            ticket = await dispatcher.submit(Act.CANCEL, record.request)
-        await dispatcher.answers([ticket])
-        if ticket.outcome is not None:
-            self._cancel_settled(record.client_id, ticket.outcome)
+        outcome = await self.cancel_stray(record.request)
+        if outcome is not None:
+            self._cancel_settled(record.client_id, outcome)
 
-    async def cancel_stray(self, record: OrderRecord) -> None:
-        """Cancel at the exchange what is an ended order here."""
+    async def cancel_stray(self, request: OrderRequest) -> Outcome | None:
+        """Cancel at the exchange what is no live order here; None: no answer yet."""
         with trio.CancelScope(shield=True):
             dispatcher = self._desk.ports.dispatcher
-            ticket = await dispatcher.submit(Act.CANCEL, record.request)
+            ticket = await dispatcher.submit(Act.CANCEL, request)
         await dispatcher.answers([ticket])
+        return ticket.outcome
 
     def _cancel_settled(self, client_id: str, outcome: Outcome) -> None:
         """Take the answer to a cancel: only a sighting of the order is a fact.
@@ -192,15 +191,16 @@ class OrderBook:
         if record is None:
             return None
         state = update.state
+        if update.filled_quantity > record.filled and state not in STANDING:
+            # It has ended with fills that are not here: until then it may be more.
+            self._desk.state.ask_soon.add(update.client_id)
+            return None
         if state in STANDING:
             if record.state not in UNSEEN:
                 return self.shown(record)
             state = OrderState.PARTIAL if record.filled else OrderState.OPEN
-            return self.shown(
-                self.change(
-                    record, state, update.reason, exchange_id=update.exchange_id
-                )
-            )
+            told = {"exchange_id": update.exchange_id}
+            return self.shown(self.change(record, state, update.reason, **told))
         if state is OrderState.FILLED and record.unfilled > 0:
             self._desk.state.ask_soon.add(update.client_id)
             return None  # the fills say it themselves, when they come
@@ -228,7 +228,8 @@ class OrderBook:
         state = OrderState.PARTIAL if record.live else record.state
         if record.state is OrderState.CANCELLING:
             state = OrderState.CANCELLING
-        if filled >= record.request.quantity:
+        whole = filled >= record.request.quantity
+        if whole and record.state is not OrderState.REFUSED:
             state = OrderState.FILLED
         record = self.change(
             record,
@@ -251,9 +252,22 @@ class OrderBook:
         if row is None:
             return None
         record = row.decode(OrderRecord)
+        await self._recall_signal(record)
         # It is at hand again, by a row that says so: a replay must know it too.
         self._desk.record(Kind.ORDER, record, record.request.symbol, record.correlation)
         return record
+
+    async def _recall_signal(self, record: OrderRecord) -> None:
+        """Find the signal of an entry: what it still fills needs its stop."""
+        desk, correlation = self._desk, record.correlation
+        if record.purpose != "entry" or correlation in desk.book.signals:
+            return
+        reader = desk.ports.journal.read
+        for row in await reader.rows(Kind.DECISION, correlation=correlation):
+            finding = row.decode(Decision).finding
+            if isinstance(finding, Signal):
+                desk.account(SignalSized(finding), record.request.symbol)
+                return
 
     def change(
         self, record: OrderRecord, state: OrderState, outcome: str, **facts: object

@@ -2,19 +2,21 @@
 
 import msgspec
 
-from actors.domain import exits, ids, ledger, limits
+from actors.domain import ids, ledger, limits
 from actors.domain.crash_points import CrashPoint
 from actors.domain.ledger import Position
-from actors.domain.messages import WatchedBar
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
-from actors.journal import Stage
+from actors.journal import Kind, Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
 from actors.risk.protection import Protection
 from actors.risk.records import DustLeft, OrderRecord
 from actors.runtime.crash import reached
+
+#: The purpose of an order that closes what is not ours, as a person has ordered.
+FLATTEN = "flatten"
 
 
 class Positions:
@@ -24,9 +26,23 @@ class Positions:
         self._desk = desk
         self._orders = orders
         self._protection = protection
-        self._forming: dict[str, WatchedBar] = {}  # finer bars on their way to one
 
     # --- fills ------------------------------------------------------------------
+
+    def objection(self, record: OrderRecord | None, fill: Fill) -> str | None:
+        """Say why a fill cannot be booked; None when it can.
+
+        Whatever an exchange tells, the book stays whole: what cannot be is noted, its
+        symbol waits for a person, and the positions show by how much they differ.
+        """
+        if record is None:
+            return "belongs to no order of ours"
+        for name, amount in (("quantity", fill.quantity), ("price", fill.price)):
+            if not (amount.is_finite() and amount > ZERO):
+                return f"has the {name} {amount}"
+        if fill.symbol != record.request.symbol:
+            return f"is not of order {record.client_id}: {record.request.symbol}"
+        return None
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
         """Book one fill of ours, whatever it should have been: it has happened.
@@ -34,6 +50,9 @@ class Positions:
         Its side says what it does to what is held. One that should not be, as it
         takes off more than there is or turns against its order, halts its symbol.
         """
+        if record.purpose == FLATTEN:  # of what was never ours
+            self._desk.spend(ZERO, fill.fee)
+            return
         held = self._desk.book.positions.get(fill.symbol)
         if held is None and record.purpose != "entry":
             held = self._owing(record, fill)
@@ -73,6 +92,7 @@ class Positions:
         self, held: Position | None, record: OrderRecord, fill: Fill
     ) -> None:
         desk, state = self._desk, self._desk.state
+        state.not_held.discard(fill.symbol)  # now there is something to reduce
         opening = held is None
         before = held or self._opened(record, fill)
         position = ledger.enter(before, fill)
@@ -166,6 +186,31 @@ class Positions:
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))
         desk.publish("positions", "POSITION_UPDATE", self._protection.view(position))
 
+    async def adjust(self, fill: Fill, begun: Position | None) -> None:
+        """Book what has happened without us; `begun` is what it opens, if it does."""
+        desk, symbol = self._desk, fill.symbol
+        held = desk.book.positions.get(symbol)
+        desk.record(Kind.FILL, fill, symbol)
+        if held is not None and fill.side is held.side.opposite:
+            left = ledger.reduce(held, fill, "adopted")
+            desk.spend(left.realized - held.realized, fill.fee)
+            if left.ended:
+                await self._close(left)
+                return
+        else:
+            known = held or begun
+            assert known is not None, "what opens a position begins it"
+            left = ledger.enter(known, fill)
+        desk.state.not_held.discard(symbol)
+        if held is None:
+            left = ledger.move(left, TradePhase.RUNNING)
+            desk.ports.position_changed(symbol, True)
+        desk.store(left)
+        kind = "POSITION_OPEN" if held is None else "POSITION_UPDATE"
+        desk.publish("positions", kind, self._protection.view(left))
+        desk.lead("position adopted", symbol)
+        await self.tend(symbol)
+
     def _exit_reason(self, record: OrderRecord, position: Position) -> str:
         """Say why a fill reduced a position, in the words of reports."""
         if record.purpose != "stop":
@@ -185,7 +230,6 @@ class Positions:
         position = msgspec.structs.replace(position, gaps=gaps)
         self._protection.forget(position)
         symbol = position.symbol
-        self._forming.pop(symbol, None)
         state.counts["trades"] += 1
         desk.store(position)
         day = limits.closed(desk.book.day, position.r_of(position.pnl_usd))
@@ -215,39 +259,6 @@ class Positions:
         )
         await self._close(ended)
 
-    # --- bars ---------------------------------------------------------------------
-
-    async def bar(self, bar: WatchedBar) -> None:
-        """Manage the symbol's position by one closed bar of the pipeline's timeframe.
-
-        Finer bars only move the mark until they complete one.
-        """
-        position = self._desk.book.positions.get(bar.symbol)
-        if position is None:
-            self._forming.pop(bar.symbol, None)
-            return
-        forming = self._forming.pop(bar.symbol, None)
-        whole = bar if forming is None else _merged(forming, bar)
-        if bar.ts_ms % self._desk.state.timeframe_ms:
-            self._forming[bar.symbol] = whole
-            self._desk.store(msgspec.structs.replace(position, mark=bar.close))
-        elif position.open and position.phase is not TradePhase.ENTRY:
-            await self._manage(position, whole)
-        await self.tend(bar.symbol)
-
-    async def _manage(self, position: Position, bar: WatchedBar) -> None:
-        rules = self._desk.preset.position_config
-        instrument = self._desk.state.instruments[position.symbol]
-        plan = exits.manage(position, bar, rules, instrument)
-        self._desk.store(plan.position)
-        if plan.exit_reason is not None:
-            await self._protection.close(plan.position, plan.exit_reason)
-        elif plan.stop is not None:
-            await self._protection.move_stop(plan.position, plan.stop)
-        self._desk.publish(
-            "positions", "POSITION_UPDATE", self._protection.view(plan.position)
-        )
-
 
 def _profit(position: Position, fill: Fill) -> dict[str, object]:
     gained = (fill.price - position.entry) * fill.quantity * position.side.sign
@@ -256,16 +267,3 @@ def _profit(position: Position, fill: Fill) -> dict[str, object]:
         "pnl": gained - fill.fee,
         "pnlR": position.r_of(gained - fill.fee),
     }
-
-
-def _merged(first: WatchedBar, then: WatchedBar) -> WatchedBar:
-    """Join two consecutive bars into one."""
-    return WatchedBar(
-        symbol=then.symbol,
-        ts_ms=then.ts_ms,
-        open=first.open,
-        high=max(first.high, then.high),
-        low=min(first.low, then.low),
-        close=then.close,
-        volume=first.volume + then.volume,
-    )

@@ -58,8 +58,8 @@ class Protection:
         if held is None:
             return
         position = self.unprotected.look(held)
-        if self.closing.under_way(position):
-            return
+        if self.closing.under_way(position) or symbol in self._desk.state.not_held:
+            return  # an order that finds nothing to reduce is cancelled, without end
         if position.over:  # nothing may take off still more
             await self.closing.cancel_all(position)
         late = self.unprotected.overdue(position)

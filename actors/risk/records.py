@@ -9,6 +9,7 @@ from actors.domain.messages import OrderView, Signal
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderRequest, OrderState
 from actors.domain.phases import LIVE_ORDER_STATES, KillPhase
+from actors.domain.truth import Difference, Policy
 
 
 class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +150,15 @@ class DustLeft(AccountFact, frozen=True):
     loss: Decimal = ZERO  # booked for it here; the exchange knows nothing of it
 
 
+class DifferenceSettled(AccountFact, frozen=True):
+    """What a person, or the engine, has decided about a difference."""
+
+    difference: Difference
+    policy: Policy
+    by: str
+    offset: Decimal = ZERO  # of a position that is ignored: theirs less ours, signed
+
+
 AccountChange = (
     AccountOpened
     | Money
@@ -158,4 +168,5 @@ AccountChange = (
     | GateChanged
     | ForeignFill
     | DustLeft
+    | DifferenceSettled
 )

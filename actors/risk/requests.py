@@ -7,6 +7,10 @@ from actors.runtime import ReplyTo
 from config.preset import Preset
 
 
+class Refusal(Exception):
+    """A command is not carried out; the text names the value and what is allowed."""
+
+
 class CommandRequest(msgspec.Struct, frozen=True):
     """One command with the address of its answer."""
 

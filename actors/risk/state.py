@@ -103,6 +103,9 @@ class RiskState:
         self.changed = Changes()
         self.rows_since_snapshot = 0
         self.not_found: set[str] = set()  # stops in doubt that a look has not shown
+        #: Symbols in which the exchange has nothing that our orders could reduce.
+        self.not_held: set[str] = set()
+        self.differing: dict[str, str] = {}  # symbol -> in what it differs from theirs
         self.ask_soon: set[str] = set()  # orders that must be asked for at once
 
     def look(self) -> Visible:
@@ -167,7 +170,7 @@ class RiskState:
     def no_entries(self, symbol: str) -> str | None:
         """Say why a symbol takes no entries at all; None when it does."""
         why = self.book.halted.get(symbol) or self.unavailable.get(symbol)
-        return why or self._doubtful(symbol)
+        return why or self.differing.get(symbol) or self._doubtful(symbol)
 
     def _doubtful(self, symbol: str) -> str | None:
         for order in self.book.orders.values():

@@ -85,8 +85,12 @@ class Unprotected:
         rules = ExecutionConfig() if preset is None else preset.execution_config
         return int(rules.stop_confirm_seconds_max * 1000)
 
-    def unsure(self) -> bool:
-        """Whether a bare position has a stop that may stand: it must be asked for."""
+    def unsure(self, *, accepted: bool) -> bool:
+        """Whether a bare position has a stop that may stand: it must be asked for.
+
+        `accepted`: also one that was taken and never shown; else one in doubt only,
+        as the exchange is about to show by itself what it took.
+        """
         bare = {
             position.correlation
             for position in self._desk.book.positions.values()
@@ -94,8 +98,8 @@ class Unprotected:
         }
         return bool(bare) and any(
             order.purpose == "stop"
-            and order.state is OrderState.UNKNOWN
             and order.correlation in bare
+            and (order.state is OrderState.UNKNOWN or (accepted and not order.seen))
             for order in self._desk.book.orders.values()
         )
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 class Broken(Exception):
-    """A fault of ours."""
+    """A fault of an adapter."""
 
 
 def breaks(times: int, when: Callable[[OrderRequest], bool]) -> Any:
@@ -87,17 +87,18 @@ async def test_a_second_risk_crash_ends_the_process(
     assert "risk" in str(caught.value) or "money" in str(caught.value)
 
 
-async def test_a_crash_while_a_stop_is_sent_leaves_the_position_not_unnoticed(
+async def test_an_adapter_that_breaks_at_a_stop_leaves_it_unknown_and_crashes_nobody(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with living(trading(), tmp_path) as stage:
         stage.venue.instead = breaks(1, is_stop)
-        await crashed(stage)
+        await stage.bar(5)
         orders = stage.state.book.orders.values()
         stops = {order.state for order in orders if order.purpose == "stop"}
         assert OrderState.UNKNOWN in stops
         alerts = [alert.message for alert in stage.view.alerts()]
         assert any("answer unknown" in message for message in alerts)
+        assert stage.engine.crashes == 0
 
 
 async def test_what_a_crash_left_bare_is_protected_at_the_restart(

@@ -140,8 +140,8 @@ async def test_a_foreign_order_is_not_cancelled_and_keeps_it_alarming(
             await flat(stage)
             return
         known = stage.engine.risk.settlement.differences
-        for key, difference in known.items():
-            known[key] = msgspec.structs.replace(difference, policy=Policy.IGNORE)
+        for difference in known.all():
+            known.decide(difference, Policy.IGNORE, "test")
         await is_phase(stage, K.LATCHED)
         assert "mine" in stage.venue.state.orders
 

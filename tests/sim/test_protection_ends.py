@@ -107,7 +107,7 @@ async def test_a_partial_entry_below_the_minimum_ends_as_dust(
         assert stage.state.counts["trades"] == 1
         await stage.bar(18)  # several looks at positions and balance
         assert not stage.state.book.halted
-        assert not stage.engine.risk.settlement.differences
+        assert not stage.engine.risk.settlement.differences.all()
         await assert_fills_are_the_position(stage)
         assert stage.engine.crashes == 0
 
@@ -127,7 +127,7 @@ async def test_a_close_that_leaves_less_than_the_minimum_ends_as_dust(
             gone.entry * gone.dust, abs=Decimal("0.01")
         )
         await stage.bar(20)
-        assert not stage.engine.risk.settlement.differences
+        assert not stage.engine.risk.settlement.differences.all()
         await assert_fills_are_the_position(stage)
         day = stage.state.book.day
         assert day.realized_r == gone.r_of(gone.pnl_usd)

@@ -169,6 +169,7 @@ class World:
         self.supervision = SupervisionGroup()
         self.equity = Decimal(100_000)
         self.seed = 1
+        self.venue: type[Venue] = Venue
 
     def meet(self, symbol: str, number: int) -> None:
         """Raise where the script wants a failure."""
@@ -333,11 +334,11 @@ async def living(
     ) -> AsyncIterator[Venue]:
         given = (market.instruments, world.paper, clock, world.equity)
         if not account:
-            yield Venue(*given)
+            yield world.venue(*given)
             return
         identity = account_identity("sim", market, world.seed)
         with open_account(where / "paper.sqlite", identity, world.equity) as store:
-            yield Venue(*given, store)
+            yield world.venue(*given, store)
 
     setup = EngineSetup(
         engine_id="sim",

@@ -20,6 +20,7 @@ READS = [
     "/api/symbols/BTC/USDT",
     "/api/positions",
     "/api/orders",
+    "/api/reconcile",
     "/api/why",
     "/api/why?symbol=BTC/USDT",
     "/api/scanner/funnel",

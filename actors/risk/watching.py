@@ -1,0 +1,69 @@
+"""Manages open positions by the closed bars of the pipeline's timeframe."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from actors.domain import exits
+from actors.domain.ledger import Position
+from actors.domain.messages import WatchedBar
+from actors.domain.phases import TradePhase
+from actors.risk.desk import Desk
+from actors.risk.protection import Protection
+
+
+class Watching:
+    """Joins finer bars to whole ones and does what the exit rules say."""
+
+    def __init__(
+        self, desk: Desk, protection: Protection, tend: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._desk = desk
+        self._protection = protection
+        self._tend = tend
+        #: By symbol: of which position, and its finer bars on their way to a whole one.
+        self._forming: dict[str, tuple[str, WatchedBar]] = {}
+
+    async def bar(self, bar: WatchedBar) -> None:
+        """Manage the symbol's position by one closed bar of the pipeline's timeframe.
+
+        Finer bars only move the mark until they complete one.
+        """
+        position = self._desk.book.positions.get(bar.symbol)
+        if position is None:
+            self._forming.pop(bar.symbol, None)
+            return
+        held, forming = self._forming.pop(bar.symbol, ("", bar))
+        whole = _merged(forming, bar) if held == position.id else bar
+        if bar.ts_ms % self._desk.state.timeframe_ms:
+            self._forming[bar.symbol] = (position.id, whole)
+            self._desk.store(msgspec.structs.replace(position, mark=bar.close))
+        elif position.open and position.phase is not TradePhase.ENTRY:
+            await self._manage(position, whole)
+        await self._tend(bar.symbol)
+
+    async def _manage(self, position: Position, bar: WatchedBar) -> None:
+        rules = self._desk.preset.position_config
+        instrument = self._desk.state.instruments[position.symbol]
+        plan = exits.manage(position, bar, rules, instrument)
+        self._desk.store(plan.position)
+        if plan.exit_reason is not None:
+            await self._protection.close(plan.position, plan.exit_reason)
+        elif plan.stop is not None:
+            await self._protection.move_stop(plan.position, plan.stop)
+        self._desk.publish(
+            "positions", "POSITION_UPDATE", self._protection.view(plan.position)
+        )
+
+
+def _merged(first: WatchedBar, then: WatchedBar) -> WatchedBar:
+    """Join two consecutive bars into one."""
+    return WatchedBar(
+        symbol=then.symbol,
+        ts_ms=then.ts_ms,
+        open=first.open,
+        high=max(first.high, then.high),
+        low=min(first.low, then.low),
+        close=then.close,
+        volume=first.volume + then.volume,
+    )
