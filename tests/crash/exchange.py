@@ -103,6 +103,8 @@ class Hall:
 
     async def gone(self) -> None:
         """Live what was laid out to its end; nobody hears of it."""
+        self._bare += self._lasting()
+        self._bare_from.clear()
         while await self.paper.play(self.clock.now_ms()):
             pass
         self._unsent.clear()
@@ -163,20 +165,27 @@ class Hall:
         await self.paper.place(wish)
 
     async def truth(self) -> Truth:
-        now_ms = self.clock.now_ms()
-        lasting = [Bare(s, since, now_ms) for s, since in self._bare_from.items()]
         return Truth(
-            now_ms=now_ms,
+            now_ms=self.clock.now_ms(),
             accepted=tuple(self._accepted),
             fills=await self.paper.fetch_fills(0),
             positions=self._positions(),
             live=await self.paper.fetch_open_orders(),
-            bare=(*self._bare, *lasting),
+            bare=(*self._bare, *self._lasting()),
             busiest=self._busiest,
             crowded=tuple(sorted(self._crowded)),
         )
 
     # --- watching ---------------------------------------------------------------
+
+    def _lasting(self) -> list[Bare]:
+        """What is not protected up to now."""
+        now_ms = self.clock.now_ms()
+        return [
+            Bare(symbol, since, now_ms)
+            for symbol, since in self._bare_from.items()
+            if since < now_ms
+        ]
 
     def _positions(self) -> dict[str, Any]:
         return {s: held.quantity for s, held in self.paper.state.positions.items()}

@@ -94,6 +94,20 @@ async def test_time_without_an_engine_is_nobodys_fault(tmp_path: Path) -> None:
     assert (await exchange.truth()).positions == {A: SIZE}
 
 
+async def test_a_crash_does_not_hide_a_bare_time_before_it(tmp_path: Path) -> None:
+    exchange = hall(tmp_path)
+    await exchange.hello()
+    await exchange.place(order("bx1-known"))
+    await lived(exchange, 0)
+    await lived(exchange, 1)
+    await exchange.gone()
+    await exchange.hello()
+    await exchange.place(stop("bx1-stop"))
+    assert [bare.until_ms for bare in (await exchange.truth()).bare] == [
+        START_MS + 2 * MINUTE_MS
+    ]
+
+
 async def test_a_stop_triggers_while_the_engine_is_down(tmp_path: Path) -> None:
     exchange = hall(tmp_path)
     await exchange.hello()
