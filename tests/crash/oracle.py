@@ -185,17 +185,21 @@ def _kill(case: Case) -> Iterator[Found]:
 
 
 def _at_rest(case: Case) -> Iterator[Found]:
-    """Minutes after the last start nothing is in doubt, nor halted for nothing."""
+    """Minutes after the last start nothing is in doubt, nor halted for nothing.
+
+    Where a person has moved the position, it proves no order absent: such a symbol is
+    halted, and its doubts wait for a person.
+    """
     if case.report is None:
         return
     if not case.report.settled:
         yield Found("not settled", f"phase {case.report.phase}")
-    touched = _touched(case.truth)
-    for symbol, reason in case.report.book.halted.items():
+    touched, halted = _touched(case.truth), case.report.book.halted
+    for symbol, reason in halted.items():
         if symbol not in touched:
             yield Found("halted for nothing", f"{symbol}: {reason}")
     for order in case.report.book.orders.values():
-        if order.state in UNSEEN:
+        if order.state in UNSEEN and order.request.symbol not in halted:
             yield Found("still in doubt", f"{order.purpose} {order.client_id}")
 
 
