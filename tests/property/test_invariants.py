@@ -1,0 +1,250 @@
+"""Whatever happens between us and an exchange, in whatever order: sixteen things hold.
+
+Two hundred lives in a quick run; INVARIANT_EXAMPLES=10000 for a long one.
+"""
+
+import os
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.domain.crash_points import CrashPoint
+from actors.domain.orders import Side
+from actors.runtime import crash
+from tests import invariants
+from tests.model_exchange import Fate
+from tests.money_world import SYMBOLS, Crash, Death, World
+
+EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "200"))
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One thing that happens."""
+
+    async def act(self, world: World) -> None:
+        raise NotImplementedError
+
+
+class Enter(Action, frozen=True):
+    """A symbol finds a trade; the orders that follow have these fates."""
+
+    symbol: str
+    side: Side
+    ladder: bool
+    fates: tuple[Fate, ...]
+
+    async def act(self, world: World) -> None:
+        world.exchange.fates.extend(self.fates)
+        if world.process.running:
+            await world.signal(self.symbol, self.side, ladder=self.ladder)
+        await world.wait(0.5)
+
+
+class Move(Action, frozen=True):
+    """A price moves; stops and targets that it reaches fill."""
+
+    symbol: str
+    percent: int
+    fate: Fate
+
+    async def act(self, world: World) -> None:
+        mark = world.exchange.marks[self.symbol] * (100 + self.percent) / 100
+        mark = min(max(mark, Decimal(20)), Decimal(500)).quantize(Decimal("0.0001"))
+        world.exchange.price(self.symbol, mark, self.fate)
+        await world.process.settle()
+        world.bar(self.symbol)
+
+
+class Wait(Action, frozen=True):
+    """Time passes."""
+
+    seconds: int
+
+    async def act(self, world: World) -> None:
+        await world.wait(self.seconds)
+
+
+class Disturb(Action, frozen=True):
+    """The next cancels and fetches go like this."""
+
+    cancels: tuple[str, ...]
+    fetches: tuple[str, ...]
+
+    async def act(self, world: World) -> None:
+        world.exchange.cancel_fates.extend(self.cancels)
+        world.exchange.fetch_faults.extend(self.fetches)
+
+
+class Vanish(Action, frozen=True):
+    """An order that rests is gone, and nobody is told."""
+
+    which: int
+
+    async def act(self, world: World) -> None:
+        resting = [o for o in world.exchange.orders.values() if o.live]
+        if resting:
+            world.exchange.vanish(resting[self.which % len(resting)])
+
+
+class Hand(Action, frozen=True):
+    """The account's owner trades, or rests an order, past the engine."""
+
+    symbol: str
+    what: str  # close, buy, order
+
+    async def act(self, world: World) -> None:
+        held = world.exchange.held.get(self.symbol)
+        if self.what == "order":
+            world.exchange.order_by_hand(self.symbol)
+        elif self.what == "buy":
+            world.exchange.trade_by_hand(self.symbol, Side.LONG, Decimal("1.5"))
+        elif held:
+            side = Side.SHORT if held > 0 else Side.LONG
+            world.exchange.trade_by_hand(self.symbol, side, abs(held))
+
+
+class Repeat(Action, frozen=True):
+    """The exchange tells something old once more."""
+
+    which: int
+
+    async def act(self, world: World) -> None:
+        world.exchange.tell_again(self.which)
+
+
+class Order(Action, frozen=True):
+    """A person gives a command."""
+
+    name: str
+
+    async def act(self, world: World) -> None:
+        await world.process.command(self.name)
+
+
+class Restart(Action, frozen=True):
+    """The process dies now; the exchange lives on for a while."""
+
+    down_seconds: int
+
+    async def act(self, world: World) -> None:
+        world.process.die()
+        await trio.sleep(self.down_seconds)
+
+
+class Arm(Action, frozen=True):
+    """The process, or the risk actor in it, will die at a point of its work."""
+
+    point: CrashPoint
+    passing: int
+    process: bool
+
+    async def act(self, _world: World) -> None:
+        crash.arm(self.point, self._die, passing=self.passing)
+
+    def _die(self) -> None:
+        raise Death if self.process else Crash
+
+
+fates = st.builds(
+    Fate,
+    refused=st.sampled_from((False, False, False, True)),
+    arrives=st.sampled_from((0.0, 0.0, 0.0, 1.0, 4.0, None)),
+    answer=st.sampled_from(("given", "given", "late", "lost")),
+    share=st.sampled_from((Decimal(1), Decimal(1), Decimal("0.4"), Decimal(0))),
+    pieces=st.sampled_from((1, 2, 5)),
+    told=st.sampled_from(("now", "now", "later", "twice", "backwards", "never")),
+    hidden=st.sampled_from((0.0, 0.0, 8.0)),
+)
+symbols = st.sampled_from(SYMBOLS)
+COMMANDS = (
+    *("pause", "resume", "kill_switch", "reset", "panic_exit", "retry", "stop"),
+    "time_stop",
+)
+#: Points at which the risk actor alone can end; at the others it is the process.
+IN_ACTOR = (
+    CrashPoint.INTENT_RECEIVED,
+    CrashPoint.INTENT_APPENDED,
+    CrashPoint.INTENT_COMMITTED,
+    CrashPoint.FILL_APPLIED,
+    CrashPoint.ENTRY_FILLED,
+    CrashPoint.STOP_REPLACED,
+    CrashPoint.RECOVERY_FILLED,
+    CrashPoint.RECOVERY_SETTLED,
+    CrashPoint.KILL_CANCELLED,
+)
+actions: st.SearchStrategy[Any] = st.one_of(
+    st.builds(
+        Enter,
+        symbols,
+        st.sampled_from(Side),
+        st.booleans(),
+        st.lists(fates, max_size=4).map(tuple),
+    ),
+    st.builds(
+        Enter, symbols, st.sampled_from(Side), st.booleans(), st.just(())
+    ),
+    st.builds(Move, symbols, st.integers(-6, 6), fates),
+    st.builds(Wait, st.sampled_from((1, 3, 12, 40))),
+    st.builds(
+        Disturb,
+        st.lists(st.sampled_from(("ok", "lost", "never", "races")), max_size=3).map(
+            tuple
+        ),
+        st.lists(st.sampled_from(("ok", "fail", "stale", "page")), max_size=4).map(
+            tuple
+        ),
+    ),
+    st.builds(Vanish, st.integers(0, 5)),
+    st.builds(Hand, symbols, st.sampled_from(("close", "buy", "order"))),
+    st.builds(Repeat, st.integers(0, 20)),
+    st.builds(Order, st.sampled_from(COMMANDS)),
+    st.builds(Restart, st.sampled_from((0, 1, 30))),
+    st.builds(Arm, st.sampled_from(CrashPoint), st.integers(1, 3), st.just(True)),
+    st.builds(Arm, st.sampled_from(IN_ACTOR), st.integers(1, 3), st.just(False)),
+)
+
+
+def live_through(happens: list[Any]) -> World:
+    """Run one world on mock time."""
+    world = World(invariants)
+    crash.disarm()
+    try:
+        trio.run(
+            world.run, happens, clock=trio.testing.MockClock(autojump_threshold=0)
+        )
+    finally:
+        crash.disarm()
+        world.database.close()
+    return world
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.lists(actions, min_size=1, max_size=25))
+def test_sixteen_things_hold_after_every_step(happens: list[Any]) -> None:
+    live_through(happens)
+
+
+def test_a_plain_trade_lives_and_ends() -> None:
+    side = Side.LONG
+    world = live_through(
+        [
+            Enter(SYMBOLS[0], side, True, ()),
+            Wait(12),
+            Move(SYMBOLS[0], 5, Fate()),
+            Wait(3),
+            Move(SYMBOLS[0], -8, Fate()),
+            Restart(1),
+        ]
+    )
+    assert [p.symbol for p in world.chronicle.positions.values()] == [SYMBOLS[0]]
+    assert not world.exchange.held
+    assert len(world.exchange.fills) == 3
