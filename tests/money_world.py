@@ -136,7 +136,7 @@ class Process:
                 task_status.started()
                 await trio.sleep_forever()
         except* Death:
-            self.die()
+            assert self.dead, "who raises it has ended us"
 
     def die(self) -> None:
         """End at once: no row, no request and no message more."""
@@ -315,20 +315,33 @@ class World:
         """Live through the actions, then heal everything and demand agreement."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            nursery.start_soon(self._watch)
             self.exchange = ModelExchange(self.clock, nursery, CASH)
             self.exchange.marks = dict.fromkeys(SYMBOLS, Decimal(100))
             self.exchange.on_send = self._sending
-            await self.bring_up()
-            for action in actions:
-                await action.act(self)
-                if self.process.dead:
-                    await self.bring_up()
-                await self.process.settle()
-                if not self.process.dead:
-                    await self.check_whole()
-            await self.checks.heal(self)
-            self.process.die()
+            try:
+                await self._live_through(actions)
+            finally:
+                self.process.die()  # its writer would write for ever
             nursery.cancel_scope.cancel()
+
+    async def _live_through(self, actions: list[Any]) -> None:
+        await self.bring_up()
+        for action in actions:
+            await action.act(self)
+            if self.process.dead:
+                await self.bring_up()
+            await self.process.settle()
+            if not self.process.dead:
+                await self.check_whole()
+        await self.checks.heal(self)
+
+    async def _watch(self) -> None:
+        """A world in which nothing happens any more has a fault."""
+        await trio.sleep(100_000)
+        msg = "everybody waits for ever"
+        self.process.die()
+        raise AssertionError(msg)
 
     async def bring_up(self) -> None:
         """Start a process until one comes up alive."""

@@ -3,11 +3,15 @@
 Two hundred lives in a quick run; INVARIANT_EXAMPLES=10000 for a long one.
 """
 
+import logging
 import os
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
+import structlog
 import trio
 import trio.testing
 from hypothesis import HealthCheck, given, settings
@@ -143,11 +147,14 @@ class Arm(Action, frozen=True):
     passing: int
     process: bool
 
-    async def act(self, _world: World) -> None:
-        crash.arm(self.point, self._die, passing=self.passing)
+    async def act(self, world: World) -> None:
+        def end() -> None:
+            if self.process:
+                world.process.die()  # at once, whoever came by
+                raise Death
+            raise Crash
 
-    def _die(self) -> None:
-        raise Death if self.process else Crash
+        crash.arm(self.point, end, passing=self.passing)
 
 
 fates = st.builds(
@@ -207,6 +214,15 @@ actions: st.SearchStrategy[Any] = st.one_of(
     st.builds(Arm, st.sampled_from(CrashPoint), st.integers(1, 3), st.just(True)),
     st.builds(Arm, st.sampled_from(IN_ACTOR), st.integers(1, 3), st.just(False)),
 )
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Thousands of lives alarm a lot."""
+    level = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=level)
+    yield
+    structlog.reset_defaults()
 
 
 def live_through(happens: list[Any]) -> World:
