@@ -253,6 +253,7 @@ class Process:
         except Death:
             self.die()
         except Crash:
+            self.world.exchange.disturbed()
             await self._guarded(self.raise_group, 2)
         except Exception:
             if not self.dead:
@@ -332,8 +333,7 @@ class World:
             if self.process.dead:
                 await self.bring_up()
             await self.process.settle()
-            if not self.process.dead:
-                await self.check_whole()
+            await self.check_whole()
         await self.checks.heal(self)
 
     async def _watch(self) -> None:
@@ -380,6 +380,8 @@ class World:
 
     async def check_whole(self) -> None:
         """Check what is compared only while everything rests."""
+        if self.process.dead:
+            return
         self.check("message")
         pending = self.process.journal._buffers
         kept = {kind: list(rows) for kind, rows in pending.items()}

@@ -225,14 +225,22 @@ def _quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def first_of(error: BaseException) -> BaseException:
+    """Unwrap what the nurseries have wrapped."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def live_through(happens: list[Any]) -> World:
     """Run one world on mock time."""
     world = World(invariants)
     crash.disarm()
+    clock = trio.testing.MockClock(autojump_threshold=0)
     try:
-        trio.run(
-            world.run, happens, clock=trio.testing.MockClock(autojump_threshold=0)
-        )
+        trio.run(world.run, happens, clock=clock)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from None
     finally:
         crash.disarm()
         world.database.close()
