@@ -67,8 +67,8 @@ def state_is_true(stage: Stage) -> None:
         assert phase is state.leading_stage()
     if phase in {P.PAUSED, P.ERROR, P.EMERGENCY, P.STOPPED, P.IDLE}:
         assert not state.gate_open
-    assert (state.kill is not None) == (phase is P.EMERGENCY)
-    for symbol, position in state.positions.items():
+    assert (state.book.kill is not None) == (phase is P.EMERGENCY)
+    for symbol, position in state.book.positions.items():
         held = stage.venue.state.positions[symbol].quantity
         assert held == position.open * position.side.sign
 
@@ -83,7 +83,11 @@ async def test_commands_from_many_tasks_leave_the_state_true(
             for number in range(PEOPLE):
                 nursery.start_soon(person, stage, Random(seed * 100 + number))
         await trio.sleep(3)
+        # Between two moments of the market: what the exchange told has been heard.
+        await stage.until(lambda: stage.engine.in_hand.remaining == 0)
         state_is_true(stage)
+        gap = abs(worth(stage) - await stage.venue.fetch_equity())
+        assert gap < Decimal("1e-9")
         assert stage.engine.crashes == 0
         assert stage.machine.illegal_transitions == 0
         walked = await stage.walked()
@@ -91,8 +95,6 @@ async def test_commands_from_many_tasks_leave_the_state_true(
         joined = itertools.pairwise(walked)
         assert all(before[1] == after[0] for before, after in joined)
         assert not stage.venue.unjournalled
-        gap = abs(worth(stage) - await stage.venue.fetch_equity())
-        assert gap < Decimal("1e-9")
         audits = await stage.rows(Kind.AUDIT)
         assert min(row.ts_ms for row in audits) >= START_MS
 
@@ -100,8 +102,8 @@ async def test_commands_from_many_tasks_leave_the_state_true(
 def worth(stage: Stage) -> Decimal:
     """Cash and positions at the exchange's own last prices."""
     state, venue = stage.state, stage.venue
-    equity: Decimal = state.cash
-    for symbol, position in state.positions.items():
+    equity: Decimal = state.book.cash
+    for symbol, position in state.book.positions.items():
         price = venue._last_price(symbol)
         assert price is not None
         equity += (price - position.entry) * position.open * position.side.sign

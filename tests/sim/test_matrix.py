@@ -114,7 +114,7 @@ async def failed_start(stage: Stage) -> None:
 async def late_fill(stage: Stage) -> None:
     """A cancelled entry fills after all, while another symbol is armed."""
     await stage.bar(8)
-    (order,) = stage.state.book.ended
+    (order,) = stage.state.book.ended.values()
     request = order.request
     sold = (request.quantity, Decimal(100), ZERO, False, START_MS)
     stage.venue.say(Fill("t-late", request.client_id, A, Side.LONG, *sold))

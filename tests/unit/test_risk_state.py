@@ -5,16 +5,13 @@ from typing import Any
 
 import pytest
 
-from actors.domain.limits import Holding
+from actors.domain.limits import Holding, open_day
 from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
-from actors.domain.phases import LIVE_ORDER_STATES, Phase
-from actors.risk.state import (
-    ENDED_KEPT,
-    TRADE_IDS_KEPT,
-    KillSwitch,
-    OrderRecord,
-    RiskState,
-)
+from actors.domain.phases import LIVE_ORDER_STATES, Phase, TradePhase
+from actors.journal import Kind
+from actors.risk.book import CLOSED_KEPT, ENDED_KEPT, FOREIGN_KEPT, Book
+from actors.risk.records import ForeignFill, Money, OrderRecord
+from actors.risk.state import RiskState
 from tests.presets import breakout_v1, instrument
 from tests.trades import OPENED_MS, SYMBOL, running
 
@@ -22,7 +19,8 @@ D = Decimal
 
 
 def state() -> RiskState:
-    return RiskState(D(10_000), OPENED_MS, [instrument(), instrument("BBB/USDT:USDT")])
+    book = Book(day=open_day(D(10_000), OPENED_MS), cash=D(10_000))
+    return RiskState(book, [instrument(), instrument("BBB/USDT:USDT")])
 
 
 def order(symbol: str = SYMBOL, side: Side = Side.LONG, **changes: Any) -> OrderRecord:
@@ -49,7 +47,7 @@ def test_a_position_is_held_at_its_mark_and_its_stop(side: Side) -> None:
     """Entry 100, stop 2 away, 1.5 in our favour: 3.5 away from the stop now."""
     at = state()
     mark = D(100) + D("1.5") * side.sign
-    at.positions[SYMBOL] = running(side, mark=mark)
+    at.book.positions[SYMBOL] = running(side, mark=mark)
     assert at.holdings() == (
         Holding(SYMBOL, side, 10 * mark, D(20), D(35), f"USDT-{side}"),
     )
@@ -58,7 +56,7 @@ def test_a_position_is_held_at_its_mark_and_its_stop(side: Side) -> None:
 @pytest.mark.parametrize("side", Side)
 def test_a_stop_beyond_entry_risks_nothing_but_what_was_gained(side: Side) -> None:
     at = state()
-    at.positions[SYMBOL] = running(
+    at.book.positions[SYMBOL] = running(
         side, stop=D(100) + side.sign, mark=D(100) + 3 * side.sign
     )
     (held,) = at.holdings()
@@ -67,14 +65,14 @@ def test_a_stop_beyond_entry_risks_nothing_but_what_was_gained(side: Side) -> No
 
 def test_a_mark_beyond_the_stop_has_no_more_to_lose() -> None:
     at = state()
-    at.positions[SYMBOL] = running(mark=D(97))
+    at.book.positions[SYMBOL] = running(mark=D(97))
     assert at.holdings()[0].loss_usd == 0
 
 
 @pytest.mark.parametrize("live", sorted(LIVE_ORDER_STATES))
 def test_an_entry_in_flight_is_held_at_its_worst(live: OrderState) -> None:
     at = state()
-    at.orders["bx1-1"] = order(state=live)
+    at.book.orders["bx1-1"] = order(state=live)
     assert at.holdings() == (
         Holding(SYMBOL, Side.LONG, D(1003), D("24.5"), D("24.5"), "USDT-long"),
     )
@@ -83,8 +81,8 @@ def test_an_entry_in_flight_is_held_at_its_worst(live: OrderState) -> None:
 def test_a_partly_filled_entry_is_position_and_order_together_once() -> None:
     """4 of 10 are held; the other 6 may still fill."""
     at = state()
-    at.positions[SYMBOL] = running(open=D(4), entered=D(4))
-    at.orders["bx1-1"] = order(state=OrderState.PARTIAL, filled=D(4))
+    at.book.positions[SYMBOL] = running(open=D(4), entered=D(4))
+    at.book.orders["bx1-1"] = order(state=OrderState.PARTIAL, filled=D(4))
     (held,) = at.holdings()
     assert held.notional == 400 + D("601.8")
     assert held.risk_usd == held.loss_usd == 8 + D("14.7")
@@ -93,22 +91,22 @@ def test_a_partly_filled_entry_is_position_and_order_together_once() -> None:
 @pytest.mark.parametrize("purpose", ["stop", "target_1", "close"])
 def test_orders_that_reduce_are_held_by_nobody(purpose: str) -> None:
     at = state()
-    at.orders["bx1-1"] = order(purpose=purpose)
+    at.book.orders["bx1-1"] = order(purpose=purpose)
     assert at.holdings() == ()
 
 
 @pytest.mark.parametrize("ended", sorted(set(OrderState) - LIVE_ORDER_STATES))
 def test_an_entry_that_has_ended_is_held_by_nobody(ended: OrderState) -> None:
     at = state()
-    at.orders["bx1-1"] = order(state=ended)
+    at.book.apply(Kind.ORDER, order(state=ended))
     assert at.holdings() == ()
     assert at.leading_stage() is Phase.SCANNING
 
 
 def test_two_symbols_are_two_holdings() -> None:
     at = state()
-    at.positions[SYMBOL] = running()
-    at.orders["bx1-1"] = order("BBB/USDT:USDT", Side.SHORT)
+    at.book.positions[SYMBOL] = running()
+    at.book.orders["bx1-1"] = order("BBB/USDT:USDT", Side.SHORT)
     assert [(h.symbol, h.bucket) for h in at.holdings()] == [
         (SYMBOL, "USDT-long"),
         ("BBB/USDT:USDT", "USDT-short"),
@@ -117,7 +115,7 @@ def test_two_symbols_are_two_holdings() -> None:
 
 def test_equity_is_cash_and_what_is_open() -> None:
     at = state()
-    at.positions[SYMBOL] = running(mark=D(103))
+    at.book.positions[SYMBOL] = running(mark=D(103))
     assert (at.unrealized, at.equity) == (30, 10_030)
 
 
@@ -138,11 +136,11 @@ def test_the_leading_stage_is_the_furthest_work_in_hand() -> None:
     stages.append(at.leading_stage())
     at.armed[SYMBOL] = "c-1"
     stages.append(at.leading_stage())
-    at.positions[SYMBOL] = running()
+    at.book.positions[SYMBOL] = running()
     stages.append(at.leading_stage())
     at.sizing = SYMBOL
     stages.append(at.leading_stage())
-    at.orders["bx1-1"] = order()
+    at.book.orders["bx1-1"] = order()
     stages.append(at.leading_stage())
     assert stages == [
         Phase.SCANNING,
@@ -156,30 +154,39 @@ def test_the_leading_stage_is_the_furthest_work_in_hand() -> None:
 
 def test_a_stop_in_flight_is_no_execution_of_an_entry() -> None:
     at = state()
-    at.orders["bx1-1"] = order(purpose="stop")
+    at.book.orders["bx1-1"] = order(purpose="stop")
     assert at.leading_stage() is Phase.SCANNING
 
 
-def test_a_trade_id_is_new_once() -> None:
-    at = state()
-    assert [at.remember_trade(name) for name in "aba"] == [True, True, False]
+def test_what_has_ended_is_bounded_and_the_oldest_goes() -> None:
+    book = state().book
+    for number in range(ENDED_KEPT + 5):
+        request = OrderRequest(f"bx-{number}", SYMBOL, Side.LONG, OrderKind.MARKET, D(1))
+        ended = order(request=request, state=OrderState.CANCELLED)
+        book.apply(Kind.ORDER, ended)
+        book.apply(Kind.POSITION, running(phase=TradePhase.CLOSED))
+    for number in range(FOREIGN_KEPT + 5):
+        book.apply(Kind.ACCOUNT, ForeignFill(f"t-{number}"))
+    assert len(book.ended) == ENDED_KEPT
+    assert len(book.closed) == CLOSED_KEPT
+    assert len(book.foreign) == FOREIGN_KEPT
+    assert book.find("bx-4") is None
+    assert book.find("bx-5") is not None
 
 
-def test_trade_ids_are_bounded_and_the_oldest_goes() -> None:
-    at = state()
-    for number in range(TRADE_IDS_KEPT + 1):
-        at.remember_trade(str(number))
-    assert len(at.applied_trades) == TRADE_IDS_KEPT
-    assert "0" not in at.applied_trades
-    assert str(TRADE_IDS_KEPT) in at.applied_trades
+def test_an_order_is_live_or_ended_and_never_both() -> None:
+    book = state().book
+    book.apply(Kind.INTENT, order())
+    assert (list(book.orders), list(book.ended), book.serial) == (["bx1-1"], [], 1)
+    book.apply(Kind.ORDER, order(state=OrderState.CANCELLED))
+    assert (list(book.orders), list(book.ended), book.serial) == ([], ["bx1-1"], 1)
 
 
-def test_what_has_ended_is_bounded() -> None:
-    at = state()
-    for _ in range(ENDED_KEPT + 5):
-        at.ended.append(order())
-        at.closed.append(running())
-    assert len(at.ended) == len(at.closed) == ENDED_KEPT
+def test_money_is_what_the_newest_row_says() -> None:
+    book = state().book
+    day = open_day(D(9_000), OPENED_MS)
+    book.apply(Kind.ACCOUNT, Money(D(9_500), day, D(500)))
+    assert (book.cash, book.day, book.max_drawdown) == (9_500, day, 500)
 
 
 def test_an_order_shows_what_ended_it_or_why_it_was_sent() -> None:
@@ -201,8 +208,3 @@ def test_an_order_shows_the_price_it_waits_for() -> None:
 @pytest.mark.parametrize("any_state", OrderState)
 def test_an_order_lives_as_long_as_it_may_fill(any_state: OrderState) -> None:
     assert order(state=any_state).live is (any_state in LIVE_ORDER_STATES)
-
-
-def test_a_kill_is_latched_only_when_flat_is_confirmed() -> None:
-    assert KillSwitch("loss", OPENED_MS).phase == "FLATTENING"
-    assert KillSwitch("loss", OPENED_MS, confirmed_flat=True).phase == "LATCHED"

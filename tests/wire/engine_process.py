@@ -168,7 +168,7 @@ class EngineProcess:
 
     async def ends(self) -> int:
         """Wait for the end; returns the exit code."""
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_SECONDS):
             while self.process.poll() is None:  # noqa: ASYNC110 - another process tells nobody
                 await trio.sleep(0.02)
         return self.process.returncode
