@@ -286,11 +286,8 @@ def sent_once(world: World, request: OrderRequest) -> None:
 
 # --- 8, 9: evidence and fills -------------------------------------------------------------
 
-#: What must have been heard of an order before we may say so.
-PROOF = {
-    OrderState.REFUSED: {"refused"},
-    OrderState.OPEN: {"placed", "sighted", "open", "partial", "filled"},
-}
+#: An order of which one of these was told has been at the exchange.
+SIGHTS = {"placed", "sighted", "open", "partial", "filled", "cancelled"}
 
 
 @invariant(8, "row")
@@ -298,23 +295,31 @@ def doubt_ends_by_evidence(world: World, kind: Kind, body: Any) -> None:
     if kind is not Kind.ORDER:
         return
     before = world.chronicle.orders[body.client_id]
-    if before.state not in {OrderState.SENDING, OrderState.UNKNOWN}:
-        return
     said = world.exchange.evidence.get(body.client_id, [])
     words = {word for _ms, word in said}
-    proof = PROOF.get(body.state)
-    never_sent = body.outcome.startswith("halted before it was sent")
-    if body.state is OrderState.REFUSED and never_sent:
-        sent = {r.client_id for r in world.exchange.sent}
-        assert body.client_id not in sent, "it was sent"
-    elif proof is not None:
-        assert words & proof, f"{body.state} of {body.client_id} on {said}"
-    elif body.state is OrderState.ABSENT:
-        absence_is_proved(world, before, said)
-    elif body.state is OrderState.CANCELLED:
-        assert "cancelled" in words, f"cancelled without a word: {said}"
-    elif body.state is OrderState.FILLED:
-        assert body.filled == body.request.quantity, f"{body}"
+    if before.state in {OrderState.SENDING, OrderState.UNKNOWN}:
+        if body.state is OrderState.ABSENT:
+            absence_is_proved(world, before, said)
+        if body.state is OrderState.CANCELLED:
+            assert "cancelled" in words, f"cancelled without a word: {said}"
+        if body.state is OrderState.OPEN:
+            assert words & SIGHTS, f"open without a sight: {said}"
+    if body.state is not before.state:
+        ended_is_ended(world, body, words)
+
+
+def ended_is_ended(world: World, body: OrderRecord, words: set[str]) -> None:
+    """What we call ended was told to us as ended, and it is."""
+    sent = any(r.client_id == body.client_id for r in world.exchange.sent)
+    if body.state is OrderState.REFUSED:
+        assert "refused" in words or not sent, f"refused on {words}"
+    if body.state is OrderState.CANCELLED:
+        assert words & {"cancelled", "none"}, f"cancelled on {words}"
+    if body.state in {OrderState.REFUSED, OrderState.CANCELLED, OrderState.ABSENT}:
+        there = world.exchange.orders.get(body.client_id)
+        lives = there is not None and there.live
+        lives = lives or body.client_id in world.exchange.travelling
+        assert not lives, f"{body.client_id} is {body.state} here and lives there"
 
 
 def absence_is_proved(
