@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
 LOT = Decimal("0.001")
 FEE = Decimal("0.0005")
 EPOCH_MS = 1_700_000_100_000  # a whole quarter of an hour
+NEVER_MS = 10**15
 LATE_SECONDS = 3.0  # beyond the risk actor's patience, within the deadline
 
 
@@ -50,7 +51,7 @@ class Fate(msgspec.Struct, frozen=True):
     answer: str = "given"  # given, late, lost
     share: Decimal = Decimal(1)  # of a market order that finds a counterpart
     pieces: int = 1
-    told: str = "now"  # now, later, twice, backwards, never
+    told: str = "now"  # now, later, twice, backwards, fills later, never
     hidden: float = 0.0  # seconds for which queries do not find it
 
 
@@ -279,10 +280,12 @@ class ModelExchange:
 
     # --- what others do ---------------------------------------------------------------
 
-    def vanish(self, order: ModelOrder) -> None:
-        """Drop a resting order and tell nobody."""
+    def vanish(self, order: ModelOrder, *, forgotten: bool) -> None:
+        """Drop a resting order and tell nobody; forgotten: it is not known any more."""
         self.disturbed()
         self._end(order, "vanished", Fate(told="never"))
+        if forgotten:
+            order.hidden_until_ms = NEVER_MS
 
     def trade_by_hand(self, symbol: str, side: Side, quantity: Decimal) -> None:
         """Let the account's owner trade past the engine."""
@@ -326,6 +329,10 @@ class ModelExchange:
                 self._told([*updates, *updates])
             case "backwards":
                 self._told(updates[::-1])
+            case "fills later":
+                fills = [u for u in updates if isinstance(u, Fill)]
+                self._nursery.start_soon(self._tell_later, fills)
+                self._told([u for u in updates if isinstance(u, OrderUpdate)])
             case "now":
                 self._told(updates)
 

@@ -309,6 +309,7 @@ class World:
         self.correlations = 0
         self.bare_ms: dict[str, int] = {}  # since when a position was not protected
         self.unprotected_ms = 0
+        self.fault: AssertionError | None = None
         self.exchange: ModelExchange
         self.process: Process
 

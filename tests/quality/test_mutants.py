@@ -31,4 +31,4 @@ def test_a_mutant_is_caught(mutant: Mutate, monkeypatch: pytest.MonkeyPatch) -> 
     mutant(monkeypatch)
     with pytest.raises(Broken) as caught:
         lived_through()
-    assert caught.value.number in MUTANTS[mutant]
+    assert caught.value.number in MUTANTS[mutant], caught.value
