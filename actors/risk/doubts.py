@@ -31,11 +31,10 @@ class Doubts:
 
         Returns the order when it is proved ABSENT.
         """
-        asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
-        surely_late_ms = record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
+        asked_ms = truth.look.asked_ms
         self._alarm(record, asked_ms)
         complete = truth.fills is not None and truth.positions is not None
-        if asked_ms < surely_late_ms or not complete or record.filled:
+        if self._early(record, asked_ms) or not complete or record.filled:
             return None
         return self._twice(record, asked_ms, OrderState.ABSENT, "proved absent")
 
@@ -43,14 +42,22 @@ class Doubts:
         """Count one "not found" of an order that the exchange had confirmed.
 
         A protective stop counts as gone at the first: its position is unprotected.
+        Any other is not missed while it is so young that queries may not know it yet.
         """
         if truth.fills is None:
             return None
         if record.purpose == "stop":
             return self._gone(record, OrderState.CANCELLED, "vanished")
-        return self._twice(
-            record, truth.look.asked_ms, OrderState.CANCELLED, "vanished"
-        )
+        asked_ms = truth.look.asked_ms
+        if self._early(record, asked_ms):
+            return None
+        return self._twice(record, asked_ms, OrderState.CANCELLED, "vanished")
+
+    def _early(self, record: OrderRecord, asked_ms: int) -> bool:
+        """Whether "not found" says nothing yet: the order may just not be seen."""
+        can = self._desk.ports.exchange.capabilities
+        late_ms = can.deadline_ms + can.answer_ms + MARGIN_MS
+        return asked_ms < record.created_ms + late_ms
 
     def _twice(
         self, record: OrderRecord, asked_ms: int, state: OrderState, why: str
