@@ -392,11 +392,11 @@ class World:
 
     # --- what a market does -----------------------------------------------------------
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, step_seconds: float = STEP_SECONDS) -> None:
         """Let time pass, step by step."""
         until = trio.current_time() + seconds
         while trio.current_time() < until and not self.process.dead:
-            await trio.sleep(min(STEP_SECONDS, until - trio.current_time()))
+            await trio.sleep(min(step_seconds, until - trio.current_time()))
             if self.process.running:
                 self.process.inbox.append(StepClosed(self.clock.now_ms(), 0))
             await self.process.settle()
