@@ -1,11 +1,18 @@
 """Where in the market the engine is: step by step, over restarts of the feed."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
 from actors.domain.bars import Bars
+from actors.domain.errors import ExchangeError
+from actors.domain.money import decimal_from_float
 from actors.market.port import Block, History, Market, Step, steps
+
+#: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
+HISTORY_MS = 36 * 3_600_000
+HISTORY_BARS = 300
 
 
 class Progress(IntEnum):
@@ -82,8 +89,48 @@ class Cursor:
         bars, start, stop = self.history.window(index, until_ms, until_ms)
         return bars[stop - 1] if stop > start else None
 
+    def last_price(self, index: int) -> Decimal | None:
+        """Return an instrument's close of the newest step; None: it had no bar there.
+
+        It comes straight from the market, not by way of the symbol's actor.
+        """
+        if self.block is None:
+            return None
+        span_ms = self.description.timeframe_ms
+        bars, start, stop = self.history.window(index, self.last_close_ms, span_ms)
+        return (
+            decimal_from_float(float(bars["close"][stop - 1])) if stop > start else None
+        )
+
     @property
     def bars(self) -> tuple[Bars, ...]:
         """The arrays of the block in hand."""
         assert self.block is not None, "there are bars only after the first step"
         return self.block.bars
+
+
+def open_cursor(
+    market: Market, now_ms: int, *, history_steps: int, duration_ms: int | None
+) -> Cursor:
+    """Find the step at which an account's market begins, or goes on after `now_ms`.
+
+    `history_steps` pass before the first one that a new account (`now_ms` 0) trades.
+    `duration_ms` counts from here on.
+
+    Raises ExchangeError: the account has lived through all of the market.
+    """
+    timeframe_ms = market.describe().timeframe_ms
+    cursor = Cursor(market, History(max(HISTORY_MS, HISTORY_BARS * timeframe_ms)))
+    if now_ms == 0:
+        cursor.skip(history_steps)
+    else:
+        cursor.skip_to(now_ms)
+        if cursor.peek() is None:
+            message = (
+                f"the account has lived to the end of {cursor.description.name}; "
+                "begin a new one with --fresh or name another --data-dir"
+            )
+            raise ExchangeError(message)
+    if duration_ms is not None:
+        cursor.end_ms = cursor.last_close_ms + duration_ms
+    return cursor

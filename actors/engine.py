@@ -19,6 +19,7 @@ engine            one_for_one
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,13 +29,9 @@ import trio
 
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle
-from actors.cursor import Cursor
-from actors.domain.crash_points import CrashPoint
-from actors.domain.errors import ExchangeError
-from actors.domain.limits import open_day
+from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
-from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.journal import (
@@ -44,13 +41,10 @@ from actors.journal import (
     open_journal,
 )
 from actors.latency import Latency
-from actors.market.port import History
-from actors.reconcile import Reconciler
+from actors.risk.account import open_book
 from actors.risk.actor import RiskActor
-from actors.risk.book import Book, replay
-from actors.risk.desk import Ports
-from actors.risk.dispatch import Answered, Dispatcher, Halt
-from actors.risk.records import AccountOpened
+from actors.risk.book import empty_book
+from actors.risk.dispatch import Halt
 from actors.risk.state import RiskState
 from actors.runtime import (
     ActorRef,
@@ -61,29 +55,21 @@ from actors.runtime import (
     CrashReport,
     DeadLetters,
     Latch,
-    MailboxSpec,
     OnExhausted,
     RefStatistics,
     Supervisor,
     SupervisorSpec,
     run_supervisor,
 )
-from actors.runtime import Strategy as Restarting
 from actors.runtime.clock import MarketClock, WallClock
-from actors.runtime.crash import reached
 from actors.runtime.errors import NoSuchChild
-from actors.service import Service, service
+from actors.service import service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
+from actors.treasury import Sources, Treasury
 from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
-
-#: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
-HISTORY_MS = 36 * 3_600_000
-HISTORY_BARS = 300
-
-RISK_MAILBOX = MailboxSpec(capacity=65_536)
 
 
 class Engine:
@@ -95,7 +81,6 @@ class Engine:
         journal: Journal,
         clock: MarketClock,
         exchange: SimulatedExchange,
-        book: Book,
     ) -> None:
         self.setup = setup
         self.journal = journal
@@ -103,15 +88,23 @@ class Engine:
         self.wall = WallClock()
         self.description = setup.market.describe()
         self.exchange = exchange
-        self.cursor = self._go_on()
+        self.cursor = open_cursor(
+            setup.market,
+            exchange.now_ms,
+            history_steps=setup.history_steps,
+            duration_ms=setup.pace.duration_ms,
+        )
+        clock.advance_to(max(self.cursor.last_close_ms, exchange.now_ms))
         self.latency = Latency()
-        self.risk_state = RiskState(book, list(self.description.instruments))
+        self.risk_state = RiskState(empty_book(), list(self.description.instruments))
+        self.in_hand = Latch()
         self.halt = Halt()
-        self.in_hand = Latch()  # what a simulated market waits for
+        self.treasury = Treasury(self.halt, self.in_hand)
         self.market_over = trio.Event()
         self.dead_letters = DeadLetters()
         self.crashes = 0
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
+        self._index = {name: index for index, name in enumerate(self.symbol_names)}
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
         self.monitor = ResourceMonitor(
@@ -121,64 +114,20 @@ class Engine:
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
-        # The present incarnations, set by their factories.
-        self.dispatcher: Dispatcher
-        self.risk: RiskActor
 
-    def _go_on(self) -> Cursor:
-        """Find the step at which the exchange's market goes on, or begins."""
-        setup, now_ms = self.setup, self.exchange.now_ms
-        history_ms = max(HISTORY_MS, HISTORY_BARS * self.description.timeframe_ms)
-        cursor = Cursor(setup.market, History(history_ms))
-        if now_ms == 0:
-            cursor.skip(setup.history_steps)
-            self.clock.advance_to(cursor.last_close_ms)
-        else:
-            cursor.skip_to(now_ms)
-            if cursor.peek() is None:
-                message = (
-                    f"the account has lived to the end of {self.description.name}; "
-                    "begin a new one with --fresh or name another --data-dir"
-                )
-                raise ExchangeError(message)
-        if setup.pace.duration_ms is not None:
-            cursor.end_ms = cursor.last_close_ms + setup.pace.duration_ms
-        return cursor
-
-    async def know_account(self) -> None:
-        """Open a new account in the book, if the exchange has a new one."""
-        book, exchange = self.risk_state.book, self.exchange
-        now_ms = self.clock.now_ms()
-        reached(CrashPoint.RECOVERY_REPLAYED)
-        if book.account == exchange.account_serial:
-            return
-        cash = await exchange.fetch_balance()
-        opened = AccountOpened(
-            serial=exchange.account_serial,
-            market=self.description.name,
-            cash=cash,
-            day=open_day(cash, now_ms),
-            opened_ms=now_ms,
+    async def open_book(self) -> None:
+        """Know the account again, before anybody acts on it."""
+        market, now_ms = self.description.name, self.clock.now_ms()
+        self.risk_state.book = await open_book(
+            self.journal, self.exchange, market, now_ms
         )
-        self.journal.append(Kind.ACCOUNT, opened)
-        book.apply(Kind.ACCOUNT, opened)
 
     # --- the tree -------------------------------------------------------------------
 
     def tree(self, extra: tuple[SupervisorSpec, ...]) -> SupervisorSpec:
         """Draw the tree."""
         limits = self.setup.supervision
-        money = SupervisorSpec(
-            "money",
-            (
-                ChildSpec("dispatch", self._make_dispatch, shutdown_seconds=0.0),
-                ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),
-                ChildSpec("reconcile", self._make_reconciler),
-            ),
-            strategy=Restarting.ONE_FOR_ALL,
-            group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
-            budget=Budget(0, limits.core_period_seconds),
-        )
+        self.treasury.sources = self._sources()
         lead = SupervisorSpec(
             "lead",
             (ChildSpec("conductor", self._make_conductor),),
@@ -204,40 +153,24 @@ class Engine:
         )
         return SupervisorSpec(
             "engine",
-            (money, lead, machine, symbols, market, *extra),
+            (self.treasury.group(limits), lead, machine, symbols, market, *extra),
             on_child_exhausted=OnExhausted.ESCALATE,
         )
 
-    def _make_dispatch(self) -> Service:
-        self.dispatcher = Dispatcher(self.exchange, self.halt, self._answered_late)
-        return Service(self.dispatcher.run)
-
-    def _answered_late(self, late: Answered) -> None:
-        self.risk_ref.tell(late)
-
-    def _make_reconciler(self) -> Reconciler:
-        return Reconciler(self.exchange, lambda: self.risk_ref, self.in_hand)
-
-    def _look(self, look: Look) -> None:
-        self.in_hand.add()
-        self.root().ref("reconcile").tell_tracked(look, self.in_hand)
-
-    def _make_risk(self) -> RiskActor:
+    def _sources(self) -> Sources:
         assert self.publisher is not None, "facts have somewhere to go"
-        ports = Ports(
+        return Sources(
             engine_id=self.setup.engine_id,
             clock=self.clock,
             wall=self.wall,
             exchange=self.exchange,
-            dispatcher=self.dispatcher,
-            halt=self.halt,
             journal=self.journal,
             publisher=self.publisher,
+            state=self.risk_state,
             position_changed=self._position_changed,
-            look=self._look,
+            reference=self._reference,
+            root=self.root,
         )
-        self.risk = RiskActor(ports, self.risk_state)
-        return self.risk
 
     def _make_conductor(self) -> Conductor:
         stage = Stage(
@@ -277,7 +210,12 @@ class Engine:
     @property
     def risk_ref(self) -> ActorRef[Any]:
         """The risk actor's address."""
-        return self.risk.context.ref  # known before the tree has wholly started
+        return self.treasury.ref
+
+    @property
+    def risk(self) -> RiskActor:
+        """The risk actor's present incarnation."""
+        return self.treasury.risk
 
     async def ask_conductor(self, command: Command, seconds: float) -> CommandAnswer:
         """Start or stop, and wait for the end of it."""
@@ -307,6 +245,9 @@ class Engine:
     def _position_changed(self, symbol: str, held: bool) -> None:  # noqa: FBT001 - the fact itself
         with suppress(NoSuchChild):  # stopped: there is no actor to be told
             self.root().ref(symbol).tell_urgent(PositionChanged(held))
+
+    def _reference(self, symbol: str) -> Decimal | None:
+        return self.cursor.last_price(self._index[symbol])
 
     def crashed(self, report: CrashReport) -> None:
         """Count, log and journal a crash, with its verdict and what was done."""
@@ -338,8 +279,8 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
         open_journal(setup.journal_path, session=setup.session, clock=clock) as journal,
         setup.open_exchange(setup.market.describe(), clock) as exchange,
     ):
-        engine = Engine(setup, journal, clock, exchange, await replay(journal.read))
-        await engine.know_account()
+        engine = Engine(setup, journal, clock, exchange)
+        await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with run_supervisor(

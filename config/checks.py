@@ -24,12 +24,14 @@ def _risk(preset: Preset) -> Iterator[str]:
     ordered = (
         ("risk_per_trade", "daily_risk_limit"),
         ("risk_per_trade", "max_total_risk"),
+        ("risk_per_trade", "max_risk_per_trade"),
+        ("max_risk_per_trade", "max_total_risk"),
         ("daily_risk_limit", "kill_switch_loss_limit"),
         ("correlated_exposure_warn", "correlated_exposure_block"),
     )
     for lower, upper in ordered:
         low, high = getattr(risk, lower), getattr(risk, upper)
-        if low > high:
+        if low is not None and high is not None and low > high:
             yield (
                 f"risk.{lower} is {low}; it must not exceed risk.{upper}, {high}; "
                 f"lower {lower} or raise {upper}"

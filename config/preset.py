@@ -102,6 +102,13 @@ class Risk(Group, frozen=True, kw_only=True):
     correlated_exposure_block: Ratio = Decimal("0.6")
     max_notional_per_symbol_day_usd: PositiveDecimal | None = None
     leverage_max: PositiveDecimal = Decimal(3)
+    #: Of equity, at the entry's worst fill; None: twice `risk_per_trade`.
+    max_risk_per_trade: Ratio | None = None
+    daily_loss_r_max: PositiveDecimal | None = None  # R = risk_per_trade; None: off
+    #: A signal's entry from an independent reference; None: off.
+    price_band_bps: PositiveDecimal | None = Decimal(200)
+    exit_spread_bps_max: PositiveDecimal | None = Decimal(50)  # None: off
+    exit_depth_ratio_min: PositiveDecimal | None = Decimal(2)  # 0.3% deep, of the size
 
 
 class LiquidityFilters(Group, frozen=True, kw_only=True):
@@ -271,6 +278,7 @@ class Unknowns(Group, frozen=True, kw_only=True):
     correlation: Policy
     volume_rank: Policy
     imbalance: Policy
+    reference_price: Policy = Policy.FAIL
 
 
 class Preset(Group, frozen=True, kw_only=True):

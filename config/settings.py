@@ -71,6 +71,27 @@ class PaperGroup(Group, frozen=True, kw_only=True):
     leverage_max: PositiveMoney = Decimal(10)  # where shorting is allowed; spot is 1
 
 
+class ClockGroup(Group, frozen=True, kw_only=True):
+    """How far our clock may be from the exchange's, and how that is measured."""
+
+    round_seconds: Seconds = 60.0
+    samples: Annotated[int, Meta(ge=1, le=25)] = 5  # of one round; their median counts
+    round_trip_ms_max: Milliseconds = 2_000  # a slower answer is dropped
+    warn_ms: Milliseconds = 250
+    refuse_ms: Milliseconds = 500  # entries are refused from here on
+    halt_ms: Milliseconds = 1_000
+    failed_rounds_max: Annotated[int, Meta(ge=1, le=60)] = 3  # then it is UNKNOWN
+
+
+class FeedGroup(Group, frozen=True, kw_only=True):
+    """How old a symbol's data may be; a market of bars adds its bar's length."""
+
+    entries_ms_max: Milliseconds = 5_000  # entries are refused from here on
+    stale_ms_max: Milliseconds = 15_000
+    reconnect_ms_max: Milliseconds = 20_000
+    late_close_ms_max: Milliseconds = 3_000  # a candle that closes later is marked
+
+
 class ControlGroup(Group, frozen=True, kw_only=True):
     """The control plane's server."""
 
@@ -124,6 +145,8 @@ class Settings(Group, frozen=True, kw_only=True):
     engine: EngineGroup = EngineGroup()
     market: MarketGroup = MarketGroup()
     paper: PaperGroup = PaperGroup()
+    clock: ClockGroup = ClockGroup()
+    feed: FeedGroup = FeedGroup()
     control: ControlGroup = ControlGroup()
     supervision: SupervisionGroup = SupervisionGroup()
     monitor: MonitorGroup = MonitorGroup()

@@ -24,6 +24,10 @@ _ORDERED = (
     ("paper.half_spread_bps_min", "paper.half_spread_bps_max"),
     ("control.per_address_max", "control.connections_max"),
     ("supervision.backoff_first_seconds", "supervision.backoff_max_seconds"),
+    ("clock.warn_ms", "clock.refuse_ms"),
+    ("clock.refuse_ms", "clock.halt_ms"),
+    ("feed.entries_ms_max", "feed.stale_ms_max"),
+    ("feed.stale_ms_max", "feed.reconnect_ms_max"),
     ("control.ping_seconds", "control.read_timeout_seconds"),
 )
 

@@ -1,4 +1,4 @@
-"""`breakout`: run an engine, command one, look at presets."""
+"""`breakout`: run an engine, command one, check its journal, look at presets."""
 
 import signal
 from pathlib import Path
@@ -14,6 +14,7 @@ from actors.runtime import RuntimeFault
 from config.errors import ConfigError
 from config.load import dump_preset, load_preset, preset_names
 from config.preset import Preset
+from control.audit import audit
 from control.ctl import ctl
 from control.errors import ControlError
 from control.options import run_options
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 presets = typer.Typer(help="Look at presets.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 app.add_typer(ctl, name="ctl")
 app.add_typer(presets, name="presets")
 

@@ -46,7 +46,8 @@ FINDING = np.dtype(
         ("atr", "f8"),
         ("confidence", "f8"),
         ("score", "f8"),
-        ("opposite_depth_usd", "f8"),
+        ("opposite_depth_usd", "f8"),  # of the side that an entry trades against
+        ("exit_depth_usd", "f8"),  # of the other side, both within 0.3%
         ("spread_bps", "f8"),
         ("obstacles", "f8", (4,)),  # nearest levels beyond entry; NaN: none
     ]

@@ -1,7 +1,9 @@
 """Account limits, checked before every entry against everything in flight.
 
-An entry order that may still fill counts at its worst case, exactly like a position.
-Limits stop entries only; nothing here is ever asked about a reduction or a cancel.
+An entry order that may still fill counts at its worst case, exactly like a position
+(`actors.domain.exposure` says what that is). Limits stop entries only; nothing here is
+ever asked about a reduction or a cancel. What the market must offer for an entry is
+`actors.domain.market_limits`' matter.
 """
 
 from decimal import Decimal
@@ -22,6 +24,7 @@ MINUTE_MS = 60_000
 ACCOUNT_QUOTES = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
 #: A trade in R smaller than this is a scratch, not a loss.
 SCRATCH_R = Decimal("0.05")
+INFINITE = Decimal("Infinity")
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -64,11 +67,16 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Breach(msgspec.Struct, frozen=True):
-    """A limit that refuses an entry: its name, the value, the limit."""
+    """A limit that refuses an entry: its name, the value (None: UNKNOWN), the limit."""
 
     reason: str
-    value: Decimal
+    value: Decimal | None
     threshold: Decimal
+
+    @property
+    def value_text(self) -> str:
+        """The value as people read it."""
+        return "UNKNOWN" if self.value is None else str(self.value)
 
 
 def open_day(equity: Decimal, now_ms: int) -> Day:
@@ -133,6 +141,16 @@ def kill_loss(day: Day, equity: Decimal) -> Decimal:
     return max(ZERO, day.kill_baseline - equity)
 
 
+def r_usd(day: Day, risk: Risk) -> Decimal:
+    """Money of one R of today: the planned risk of a trade at the day's start."""
+    return day.equity_at_start * risk.risk_per_trade
+
+
+def loss_by_r(day: Day, risk: Risk, at_risk: Decimal = ZERO) -> Decimal:
+    """Today's loss by its R, in money of today's R, as if `at_risk` were lost too."""
+    return max(ZERO, at_risk - day.realized_r * r_usd(day, risk))
+
+
 def kill_reason(day: Day, equity: Decimal, risk: Risk) -> str | None:
     """Say why the kill switch must trip, or None."""
     lost, today = kill_loss(day, equity), day_loss(day, equity)
@@ -174,6 +192,9 @@ def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
         equity=equity,
         total_risk=equity * risk.max_total_risk - at_risk,
         daily_loss=daily_max - day_loss(day, worst_equity),
+        daily_loss_r=_room_in_r(day, risk, at_risk),
+        drawdown=day.kill_baseline * risk.kill_switch_loss_limit
+        - kill_loss(day, worst_equity),
         same_direction=equity * risk.max_same_direction_notional_ratio - same_side,
         correlated=ceiling * risk.correlated_exposure_block - in_bucket,
         correlated_warn=ceiling * risk.correlated_exposure_warn - in_bucket,
@@ -181,6 +202,13 @@ def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
         symbol_day=None if symbol_max is None else symbol_max - traded,
         halved=_halved(risk, day, equity),
     )
+
+
+def _room_in_r(day: Day, risk: Risk, at_risk: Decimal) -> Decimal | None:
+    """Money that the limit in R leaves; None: there is no such limit."""
+    if risk.daily_loss_r_max is None:
+        return None
+    return risk.daily_loss_r_max * r_usd(day, risk) - loss_by_r(day, risk, at_risk)
 
 
 def _halved(risk: Risk, day: Day, equity: Decimal) -> str | None:
@@ -196,26 +224,40 @@ def _halved(risk: Risk, day: Day, equity: Decimal) -> str | None:
 
 def breach(account: Account, signal: Signal) -> Breach | None:
     """Return the first limit that refuses this entry, or None."""
-    risk, day, equity = account.preset.risk, account.day, account.equity
-    held = account.holdings
-    daily_max = day.equity_at_start * risk.daily_risk_limit
-    opens = sum(1 for ms in day.opens_ms if ms > account.now_ms - MINUTE_MS)
-    in_symbol = sum(1 for h in held if h.symbol == signal.symbol)
-    at_risk = sum((h.risk_usd for h in held), ZERO)
-    risk_max = equity * risk.max_total_risk
-    rows: tuple[tuple[str, Decimal, Decimal], ...] = (
-        ("duplicate_position", Decimal(in_symbol), Decimal(1)),
-        ("max_positions", Decimal(len(held)), Decimal(risk.max_concurrent_positions)),
-        ("daily_loss", day_loss(day, equity), daily_max),
-        (
-            "consecutive_losses",
-            Decimal(day.consecutive_losses),
-            Decimal(risk.max_consecutive_losses),
-        ),
-        ("opens_per_minute", Decimal(opens), Decimal(risk.max_opens_per_minute)),
-        ("total_risk", at_risk, risk_max),
-    )
-    for reason, value, threshold in rows:
+    for reason, value, threshold in _rows(account, signal.symbol):
         if value >= threshold:
             return Breach(reason, value, threshold)
     return None
+
+
+def _rows(account: Account, symbol: str) -> tuple[tuple[str, Decimal, Decimal], ...]:
+    """Every account limit: its name, its value, the value at which it refuses."""
+    risk, day, equity = account.preset.risk, account.day, account.equity
+    held = account.holdings
+    opens = sum(1 for ms in day.opens_ms if ms > account.now_ms - MINUTE_MS)
+    in_symbol = sum(1 for h in held if h.symbol == symbol)
+    at_risk = sum((h.risk_usd for h in held), ZERO)
+    # What is held or in flight with something to lose may be the next loss in a row.
+    losses = day.consecutive_losses + sum(1 for h in held if h.risk_usd > ZERO)
+    return (
+        ("duplicate_position", Decimal(in_symbol), ONE),
+        ("max_positions", Decimal(len(held)), Decimal(risk.max_concurrent_positions)),
+        (
+            "daily_loss",
+            day_loss(day, equity),
+            day.equity_at_start * risk.daily_risk_limit,
+        ),
+        (
+            "daily_loss_r",
+            max(ZERO, -day.realized_r),
+            risk.daily_loss_r_max or INFINITE,
+        ),
+        (
+            "drawdown",
+            kill_loss(day, equity),
+            day.kill_baseline * risk.kill_switch_loss_limit,
+        ),
+        ("consecutive_losses", Decimal(losses), Decimal(risk.max_consecutive_losses)),
+        ("opens_per_minute", Decimal(opens), Decimal(risk.max_opens_per_minute)),
+        ("total_risk", at_risk, equity * risk.max_total_risk),
+    )

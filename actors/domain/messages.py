@@ -106,6 +106,8 @@ class Signal(Message, frozen=True):
     opposite_depth_usd: Decimal | None  # within 0.3%; None: UNKNOWN
     spread_bps: Decimal | None
     stamps: tuple[tuple[str, int], ...]  # (stage, market time in ms)
+    #: Of the side that an exit trades against, within 0.3%; None: UNKNOWN.
+    exit_depth_usd: Decimal | None = None
 
 
 class WhyNot(Message, frozen=True):

@@ -5,14 +5,17 @@ plus the fees of both sides and the expected slippage (domain reference, 4.4). W
 cap must hold is counted at its worst: a fill at the far edge of the entry's band.
 """
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 
 import msgspec
 
 from actors.domain.bars import Instrument
 from actors.domain.messages import Signal
 from actors.domain.money import BPS, ONE, ZERO, truncate_to
-from config.preset import Preset
+from config.preset import Preset, Risk
+
+#: A cap that is no round number is rounded down, so that it is kept to the last digit.
+_DOWN = Context(prec=28, rounding=ROUND_FLOOR)
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -21,6 +24,8 @@ class Room(msgspec.Struct, frozen=True):
     equity: Decimal
     total_risk: Decimal  # risk that may still be taken, all trades together
     daily_loss: Decimal  # loss that may still be made today
+    daily_loss_r: Decimal | None  # the same by the limit in R
+    drawdown: Decimal  # loss that may still be made before the kill switch trips
     same_direction: Decimal  # notional that may still be added on this side
     correlated: Decimal  # notional that may still be added to this bucket
     correlated_warn: Decimal  # notional from which on people are warned
@@ -102,6 +107,19 @@ def size(
     )
 
 
+def per_trade_max(risk: Risk) -> Decimal:
+    """Fraction of equity that one trade may lose after the worst fill."""
+    return risk.max_risk_per_trade or 2 * risk.risk_per_trade
+
+
+def _exit_cap(signal: Signal, preset: Preset) -> Decimal | None:
+    """Notional that the book's other side could take back near its touch."""
+    ratio = preset.risk.exit_depth_ratio_min
+    if ratio is None or signal.exit_depth_usd is None:
+        return None
+    return _DOWN.divide(signal.exit_depth_usd, ratio)
+
+
 def _caps(signal: Signal, preset: Preset, room: Room) -> dict[str, Decimal]:
     """Every cap as a quantity; what is UNKNOWN or switched off is not a cap."""
     price = _dearest_price(signal, preset)
@@ -112,12 +130,22 @@ def _caps(signal: Signal, preset: Preset, room: Room) -> dict[str, Decimal]:
         "depth": None
         if signal.opposite_depth_usd is None
         else signal.opposite_depth_usd * depth_fraction,
+        "exit_depth": _exit_cap(signal, preset),
         "same_direction": room.same_direction,
         "correlated": room.correlated,
         "margin": room.margin,
         "symbol_day": room.symbol_day,
     }
-    caps = {name: usd / price for name, usd in by_notional.items() if usd is not None}
-    caps["total_risk"] = room.total_risk / unit_loss
-    caps["daily_loss"] = room.daily_loss / unit_loss
-    return caps
+    by_loss: dict[str, Decimal | None] = {
+        "per_trade": room.equity * per_trade_max(preset.risk),
+        "total_risk": room.total_risk,
+        "daily_loss": room.daily_loss,
+        "daily_loss_r": room.daily_loss_r,
+        "drawdown": room.drawdown,
+    }
+    return {
+        name: _DOWN.divide(usd, one)
+        for usds, one in ((by_notional, price), (by_loss, unit_loss))
+        for name, usd in usds.items()
+        if usd is not None
+    }

@@ -135,6 +135,7 @@ class Translator:
             score=float(row["score"]),
             atr=decimal_from_float(row["atr"]),
             opposite_depth_usd=_decimal_or_none(row["opposite_depth_usd"]),
+            exit_depth_usd=_decimal_or_none(row["exit_depth_usd"]),
             spread_bps=_decimal_or_none(row["spread_bps"]),
             stamps=tuple((stage, ts_ms) for stage in ("scan", "levels", "signal")),
         )

@@ -67,7 +67,7 @@ class Liquidity:
 
     def taken_since(self, ts_ms: int) -> bool:
         """Whether anything was taken from the book after `ts_ms`."""
-        return any(usd > 0.0 and at_ms > ts_ms for usd, at_ms in self._taken.values())
+        return self._taken[1][1] > ts_ms or self._taken[-1][1] > ts_ms
 
     def close_bar(self) -> float:
         """End the bar and return its last price."""

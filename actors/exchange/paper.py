@@ -20,27 +20,24 @@ from decimal import Decimal
 from typing import Any
 
 from actors.domain.bars import Instrument
-from actors.domain.errors import ExchangeError
 from actors.domain.money import decimal_from_float
 from actors.domain.orders import (
     ExchangePosition,
-    ExchangeUpdate,
     Fill,
     OpenOrder,
     OrderRequest,
     OrderUpdate,
     Outcome,
-    Placed,
     Refused,
-    Unknown,
 )
 from actors.exchange.account import Account, PaperOrder, PaperState
 from actors.exchange.admission import refusal
 from actors.exchange.agenda import Agenda
 from actors.exchange.book import PaperSettings
 from actors.exchange.matching import Market
+from actors.exchange.outbox import Outbox
 from actors.exchange.port import Capabilities, Uniqueness, UpdateSink
-from actors.exchange.store import Changes, PaperStore, Remembered
+from actors.exchange.store import PaperStore, Remembered
 from actors.runtime.clock import MarketClock
 
 CAPABILITIES = Capabilities(
@@ -65,11 +62,10 @@ class PaperExchange:
     ) -> None:
         self.state = PaperState(cash=quote_equity)
         self._store = store
-        self._changes = Changes()
+        self._outbox = Outbox(store)
         self._instruments = {one.symbol: one for one in instruments}
         self._settings = settings
         self._clock = clock
-        self._sink: UpdateSink | None = None
         self._markets: dict[str, Market] = {}  # those with live orders or a bar
         self._laid_out: dict[str, Market] = {}
         self._horizon_ms = 0
@@ -116,7 +112,7 @@ class PaperExchange:
 
     def connect(self, sink: UpdateSink) -> None:
         """Send every later update to `sink`."""
-        self._sink = sink
+        self._outbox.sink = sink
 
     # --- the market's side: the feed drives it ---------------------------------
 
@@ -131,14 +127,14 @@ class PaperExchange:
 
     def mark(self, symbol: str, price: float) -> None:
         """Take the last price of a symbol whose bars are not played."""
-        self.state.marks[symbol] = self._changes.marks[symbol] = price
+        self.state.marks[symbol] = self._outbox.changes.marks[symbol] = price
 
     def open_bar(self, symbol: str, bar: Any, open_ms: int, close_ms: int) -> None:
         """Lay out one bar (a row of BAR) of `symbol` from `open_ms` to `close_ms`."""
         market = self._market(symbol)
         row: Any = bar.item()
         market.liquidity.open_bar(row, open_ms, close_ms)
-        self._laid_out[symbol] = self._changes.liquidity[symbol] = market
+        self._laid_out[symbol] = self._outbox.changes.liquidity[symbol] = market
         self._horizon_ms = max(self._horizon_ms, close_ms)
         self._schedule(symbol, market)
 
@@ -156,25 +152,29 @@ class PaperExchange:
             now_ms = max(due_ms, self._clock.now_ms())
             self._clock.advance_to(now_ms)
             market.play(now_ms)
-            changes = self._changes
+            changes = self._outbox.changes
             changes.orders[symbol] = changes.liquidity[symbol] = market
             self._schedule(symbol, market)
             if changes.updates:
-                self._keep()
+                self._outbox.release(self.state, now_ms)
                 return True
         self._close_bars()
-        self._keep()
-        return False
+        late = bool(self._outbox.changes.updates)  # that could not be stored before
+        self._outbox.release(self.state, self._horizon_ms)
+        return late
 
     def _close_bars(self) -> None:
         """End all bars; what is still to come is scheduled without a path."""
         self._clock.advance_to(self._horizon_ms)
+        if not self._laid_out:
+            return
         for symbol, market in self._laid_out.items():
             self.mark(symbol, market.liquidity.close_bar())
         self._laid_out.clear()
         since_ms = self._horizon_ms - self._settings.refill_ms
-        self._changes.bars_closed = True
-        self._changes.liquidity = {
+        changes = self._outbox.changes
+        changes.bars_closed = True
+        changes.liquidity = {
             symbol: market
             for symbol, market in self._markets.items()
             if market.orders and market.liquidity.taken_since(since_ms)
@@ -191,26 +191,13 @@ class PaperExchange:
         market = self._markets.get(symbol)
         if market is None:
             market = Market(
-                self._instruments[symbol], self._settings, self._account, self._tell
+                self._instruments[symbol],
+                self._settings,
+                self._account,
+                self._outbox.tell,
             )
             self._markets[symbol] = market
         return market
-
-    def _tell(self, update: ExchangeUpdate) -> None:
-        self._changes.updates.append(update)
-
-    def _keep(self) -> None:
-        """Put what has changed on file, and only then tell it.
-
-        What cannot be written stays to be written and told with what comes next.
-        """
-        changes = self._changes
-        if self._store is not None:
-            self._store.save(self.state, self._clock.now_ms(), changes)
-        self._changes = Changes()
-        if self._sink is not None:
-            for update in changes.updates:
-                self._sink(update)
 
     def _last_price(self, symbol: str) -> Decimal | None:
         market = self._laid_out.get(symbol)
@@ -240,27 +227,21 @@ class PaperExchange:
         )
         self.state.orders[request.client_id] = order
         market.orders[request.client_id] = order
-        self._changes.orders[request.symbol] = market
+        self._outbox.changes.orders[request.symbol] = market
         self._schedule(request.symbol, market)
-        return self._answered(order)
+        return self._outbox.answer(order, self.state, now_ms)
 
     async def cancel(self, symbol: str, client_id: str) -> Outcome:
         """Take a cancel; it reaches the matching `latency_ms` from now."""
         order = self.state.orders.get(client_id)
         if order is None or order.request.symbol != symbol:
             return Refused(f"no live order {client_id} of {symbol}")
+        now_ms = self._clock.now_ms()
         if order.cancel_ms is None:
-            order.cancel_ms = self._clock.now_ms() + self._settings.latency_ms
-            self._changes.orders[symbol] = market = self._market(symbol)
+            order.cancel_ms = now_ms + self._settings.latency_ms
+            self._outbox.changes.orders[symbol] = market = self._market(symbol)
             self._schedule(symbol, market)
-        return self._answered(order)
-
-    def _answered(self, order: PaperOrder) -> Outcome:
-        try:
-            self._keep()
-        except ExchangeError as error:  # it lives, as long as this process does
-            return Unknown(str(error))
-        return Placed(order.exchange_id)
+        return self._outbox.answer(order, self.state, now_ms)
 
     async def fetch_order(self, symbol: str, client_id: str) -> OrderUpdate | None:
         """Return how an order stands or how it ended; None: there never was one.

@@ -10,6 +10,7 @@ from itertools import chain
 
 import apsw
 
+from actors.journal.checksum import CHECKED
 from actors.journal.kinds import Kind
 
 _ROWS_PER_STATEMENT = (64, 16, 4, 1)
@@ -19,6 +20,8 @@ StoredRow = tuple[int | str | None, ...]
 
 def _columns(kind: Kind) -> tuple[str, ...]:
     base = ("seq", "session", "ts_ms", "symbol", "correlation", "body")
+    if kind in CHECKED:
+        return (*base, "checksum")
     return (*base, "previous_hash", "hash") if kind is Kind.AUDIT else base
 
 
@@ -36,16 +39,35 @@ _STATEMENTS = {
 
 
 def insert_batch(
-    batch: Mapping[Kind, Sequence[StoredRow]],
-) -> Callable[[apsw.Connection], None]:
-    """Return the work that writes a batch: all of it, durably, or nothing."""
+    batch: Mapping[Kind, Sequence[StoredRow]], acknowledge: Callable[[], None]
+) -> Callable[[apsw.Connection], int]:
+    """Return the work that writes a batch: all of it, durably, or nothing.
 
-    def work(database: apsw.Connection) -> None:
-        with database:
+    It ends with `acknowledge`, on the disk's thread: what that raises, it raises. The
+    work returns how many pages this connection has logged since it was opened.
+    """
+
+    def work(database: apsw.Connection) -> int:
+        # Not `with database`: that keeps Python's global lock while COMMIT waits for
+        # the disk, and the event loop with it.
+        database.execute("BEGIN IMMEDIATE")
+        try:
             for kind, rows in batch.items():
                 _insert(database, kind, rows)
+            database.execute("COMMIT")
+        except apsw.Error:
+            if not database.get_autocommit():
+                database.execute("ROLLBACK")
+            raise
+        acknowledge()
+        return database.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     return work
+
+
+def fold_log(database: apsw.Connection) -> None:
+    """Copy what the write-ahead log holds into the tables, as far as readers allow."""
+    database.execute("PRAGMA wal_checkpoint(PASSIVE)").get  # noqa: B018  # takes the step
 
 
 def _insert(database: apsw.Connection, kind: Kind, rows: Sequence[StoredRow]) -> None:

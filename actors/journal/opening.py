@@ -7,6 +7,7 @@ from pathlib import Path
 
 import trio
 
+from actors.journal.mark import keep_mark, refuse_gone
 from actors.journal.reader import JournalReader
 from actors.journal.schema import prepare
 from actors.journal.storage import MEMORY, open_storage, sole_owner, translated
@@ -33,7 +34,8 @@ async def open_journal(
             file, in the loop for memory.
 
     Raises:
-        JournalError: see `schema.prepare`, `storage.sole_owner`, and the disk's faults.
+        JournalError: see `schema.prepare`, `storage.sole_owner`, `mark.keep_mark`, and
+            the disk's faults.
     """
     on_thread = path is not None if threaded is None else threaded
     name = MEMORY if path is None else str(path)
@@ -41,18 +43,22 @@ async def open_journal(
     async with AsyncExitStack() as stack:
         if path is not None:
             stack.enter_context(sole_owner(path, holder))
+            refuse_gone(path)
         storage = await stack.enter_async_context(
             open_storage(name, threaded=on_thread)
         )
         with translated(name, "open"):
             opened = await storage.run(lambda database: prepare(database, name))
-        reading = storage
+        reading, acknowledge = storage, None
         if path is not None:
+            acknowledge = stack.enter_context(keep_mark(path, opened.last_seq))
             reading = await stack.enter_async_context(
                 open_storage(name, threaded=on_thread, read_only=True)
             )
         reader = JournalReader(name, reading)
-        journal = Journal(storage, reader, session, clock, opened)
+        journal = Journal(
+            storage, reader, session, clock, opened, acknowledge=acknowledge
+        )
         await stack.enter_async_context(writing(journal))
         yield journal
 

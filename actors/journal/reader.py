@@ -9,7 +9,9 @@ import apsw
 import msgspec
 
 from actors.domain.errors import JournalError
+from actors.journal.checksum import first_damaged
 from actors.journal.kinds import Kind, Row
+from actors.journal.mark import marked, shortfall
 from actors.journal.replaying import newest_of, newest_of_order, page_of
 from actors.journal.schema import SCHEMA_VERSION, audit_chain, check
 from actors.journal.session import SessionEnded, SessionStarted, SessionSummary
@@ -29,6 +31,7 @@ class Verification(msgspec.Struct, frozen=True):
     last_seq: int
     first_bad_seq: int | None
     problem: str | None
+    audit_head: str  # hash of the newest sound audit row
 
 
 class JournalReader:
@@ -131,12 +134,16 @@ class JournalReader:
         return await self._read(_sessions)
 
     async def verify(self) -> Verification:
-        """Check the file's structure, the sequence's gaplessness and the audit chain.
+        """Check structure, sequence, audit chain, the money's checksums and the end.
 
         Raises:
             JournalError: the file cannot be read at all.
         """
-        return await self._read(_verify)
+        # Read first: beside a running engine the rows go on growing, the mark after.
+        acknowledged = marked(self.path)
+        return await self._read(
+            lambda database: _verify(database, self.path, acknowledged)
+        )
 
     async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
         with translated(self.path, "read"):
@@ -196,10 +203,10 @@ def _sessions(database: apsw.Connection) -> tuple[SessionSummary, ...]:
     )
 
 
-def _verify(database: apsw.Connection) -> Verification:
+def _verify(database: apsw.Connection, path: str, acknowledged: int) -> Verification:
     rows, last = _extent(database)
     structure = database.execute("PRAGMA quick_check").get
-    broken, _head = audit_chain(database)
+    broken, head = audit_chain(database)
     problem = None
     if structure != "ok":
         problem = f"the file's structure is damaged: {structure}"
@@ -208,7 +215,11 @@ def _verify(database: apsw.Connection) -> Verification:
         problem = f"row {broken} is missing: {last} were appended, {rows} are there"
     elif broken is not None:
         problem = f"the audit chain is broken at row {broken}"
-    return Verification(rows, last, broken, problem)
+    elif (broken := first_damaged(database)) is not None:
+        problem = f"row {broken} is damaged: it is not as it was written"
+    else:
+        problem = shortfall(path, acknowledged, last)
+    return Verification(rows, last, broken, problem, head)
 
 
 def _all_seqs() -> str:

@@ -11,15 +11,21 @@ from itertools import starmap
 import apsw
 import msgspec
 
+from actors.domain.errors import JournalError
+from actors.journal.checksum import CHECKED, checksum
 from actors.journal.kinds import Kind, Row
 from actors.journal.schema import CLIENT_ID
 
 ROWS_PER_PAGE = 2_000
 
-_COLUMNS = "seq, '{kind}' AS kind, session, ts_ms, symbol, correlation, body"
-_Stored = tuple[int, Kind, str, int, str | None, str | None, str]
+_COLUMNS = "seq, '{kind}' AS kind, session, ts_ms, symbol, correlation, body, {sum}"
+_Stored = tuple[int, Kind, str, int, str | None, str | None, str, int | None]
 
 _pages = msgspec.json.Decoder(list[_Stored])
+
+
+class _DamagedError(Exception):
+    """A row is not what its checksum says; the argument is its number."""
 
 
 def page_of(
@@ -46,7 +52,9 @@ def newest_of_order(client_id: str) -> Callable[[apsw.Connection], Row | None]:
 
 
 def _select(kind: Kind) -> str:
-    return f"SELECT {_COLUMNS.format(kind=kind)} FROM {kind.table}"  # noqa: S608  # names are ours
+    known = "checksum" if kind in CHECKED else "NULL AS checksum"
+    columns = _COLUMNS.format(kind=kind, sum=known)
+    return f"SELECT {columns} FROM {kind.table}"  # noqa: S608  # names are ours
 
 
 def _read(
@@ -55,13 +63,20 @@ def _read(
     # The bodies travel as text within the text: what was written comes back as it was.
     whole = (
         "SELECT json_group_array(json_array("  # noqa: S608  # names are ours
-        "seq, kind, session, ts_ms, symbol, correlation, body) ORDER BY seq) "
+        "seq, kind, session, ts_ms, symbol, correlation, body, checksum) ORDER BY seq) "
         f"FROM ({query})"
     )
 
     def work(database: apsw.Connection) -> tuple[Row, ...]:
         stored = _pages.decode(database.execute(whole, bindings).get)
-        return tuple(starmap(_row, stored))
+        try:
+            return tuple(starmap(_row, stored))
+        except _DamagedError as error:
+            message = (
+                f"row {error} of {database.filename} is damaged: it is not as it was "
+                "written (keep the file for analysis and restore a copy)"
+            )
+            raise JournalError(message) from error
 
     return work
 
@@ -80,7 +95,10 @@ def _row(  # noqa: PLR0913, PLR0917  # a row's columns
     symbol: str | None,
     correlation: str | None,
     body: str,
+    expected: int | None,  # None: written by an older version
 ) -> Row:
-    return Row(
-        seq, kind, session, ts_ms, symbol, correlation, msgspec.Raw(body.encode())
-    )
+    encoded = body.encode()
+    columns = (seq, session, ts_ms, symbol, correlation)
+    if expected is not None and checksum(columns, encoded) != expected:
+        raise _DamagedError(seq)
+    return Row(seq, kind, session, ts_ms, symbol, correlation, msgspec.Raw(encoded))

@@ -7,6 +7,8 @@ import msgspec
 
 from actors.domain.errors import JournalError
 from actors.journal.audit import SealedFact, first_broken
+from actors.journal.checksum import CHECKED
+from actors.journal.insert import fold_log
 from actors.journal.kinds import Kind
 
 APPLICATION_ID = 0x62726B6A  # "brkj" in the file's header: this file is a journal
@@ -74,6 +76,8 @@ def _version_2() -> Iterator[str]:
 
 def _version_3() -> Iterator[str]:
     yield _table(Kind.ACCOUNT)
+    for kind in CHECKED:
+        yield f"ALTER TABLE {kind.table} ADD COLUMN checksum INTEGER"
     # A fill that comes late names its order by this alone.
     for kind in (Kind.INTENT, Kind.ORDER):
         yield f"CREATE INDEX {kind.table}_client_id ON {kind.table} ({CLIENT_ID})"
@@ -102,6 +106,9 @@ def prepare(database: apsw.Connection, path: str) -> Opened:
     version = check(database, path)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
+    # The writer folds the log in by itself, between two batches; what a crash left of
+    # it, now.
+    database.execute("PRAGMA wal_autocheckpoint = 0")
     # A long read makes the write-ahead log grow; it shrinks to this afterwards.
     database.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT_MAX}")
     # INSERT OR REPLACE fires the delete guards only with this.
@@ -115,6 +122,7 @@ def prepare(database: apsw.Connection, path: str) -> Opened:
             "analysis and start with another journal"
         )
         raise JournalError(message)
+    fold_log(database)
     return Opened(last_seq(database), head)
 
 

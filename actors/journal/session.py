@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+from actors.journal.audit import AuditRecord
+from actors.journal.kinds import Kind
+
 
 class SessionStarted(msgspec.Struct, frozen=True, tag="started"):
     """The first fact of a run: everything that is needed to repeat it."""
@@ -49,3 +52,22 @@ class SessionSummary(msgspec.Struct, frozen=True):
     started: SessionStarted | None
     ended: SessionEnded | None
     checkpoints: dict[str, int]  # stage -> rows
+
+
+_BODIES: dict[Kind, tuple[type, ...]] = {
+    Kind.AUDIT: (AuditRecord,),
+    Kind.SESSION: (SessionStarted, SessionEnded),
+}
+
+
+def check_body(kind: Kind, body: object) -> None:
+    """Refuse what the reader of these two kinds could not read back.
+
+    Raises:
+        TypeError: the body is of another type.
+    """
+    expected = _BODIES[kind]
+    if not isinstance(body, expected):
+        names = " or ".join(one.__name__ for one in expected)
+        message = f"the body of a {kind} row is {names}, not {type(body).__name__}"
+        raise TypeError(message)

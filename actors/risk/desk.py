@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import structlog
 
+from actors.clockguard import ClockVerdict
 from actors.domain import ids, limits
 from actors.domain.crash_points import CrashPoint
+from actors.domain.freshness import Judgement
 from actors.domain.limits import Day
 from actors.domain.messages import (
     Alert,
@@ -58,6 +60,11 @@ class Ports(msgspec.Struct, frozen=True):
     position_changed: Callable[[str, bool], None]
     #: Has the exchange asked for its truth; the answer comes as a Truth.
     look: Callable[[Look], None]
+    #: A price of now that no signal is made from; None: UNKNOWN.
+    reference: Callable[[str], Decimal | None] = lambda _symbol: None
+    #: A simulated market's time is the exchange's, and its data is of now.
+    clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
+    feed: Callable[[str], Judgement | None] = lambda _symbol: None
 
 
 class Decision(Message, frozen=True):

@@ -10,14 +10,14 @@ never sent, and never will be: the new incarnation has a new queue.
 """
 
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 
 import msgspec
 import trio
 
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import ExchangeError
-from actors.domain.orders import OrderRequest, Outcome, Refused, Unknown
+from actors.domain.orders import OrderRequest, Outcome, Refused
+from actors.exchange.outcome import Act, Answer, classify
 from actors.exchange.port import ExchangePort
 from actors.runtime.crash import reached
 
@@ -28,13 +28,6 @@ PATIENCE_SECONDS = 0.25
 TICKETS_MAX = 1024
 
 NEVER_SENT = "halted before it was sent"
-
-
-class Act(StrEnum):
-    """What is asked of the exchange."""
-
-    PLACE = "place"
-    CANCEL = "cancel"
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -125,7 +118,8 @@ class Dispatcher:
             with trio.fail_after(ANSWER_SECONDS_MAX):
                 return await self._asked(ticket)
         except (ExchangeError, trio.TooSlowError, OSError) as error:
-            return Unknown(f"{type(error).__name__}: {error}")
+            broken = Answer(error=type(error).__name__, text=str(error))
+            return classify(self._exchange.capabilities.name, ticket.act, broken)
 
     def _asked(self, ticket: Ticket) -> Awaitable[Outcome]:
         request = ticket.request

@@ -5,10 +5,15 @@ order in which symbols happened to answer decides nothing. Check and reservation
 one turn of one actor: two signals cannot both pass the same last slot.
 """
 
+from collections.abc import Iterator
+from itertools import chain
+
+from actors.clockguard import CONSEQUENCES, ClockVerdict
 from actors.domain import limits, sizing
+from actors.domain.market_limits import MarketCheck, judge_market
 from actors.domain.messages import Signal, WhyNot
-from actors.domain.money import nearest_to
-from actors.domain.orders import OrderKind, OrderRequest, OrderState
+from actors.domain.money import ceil_to, floor_to
+from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
 from actors.journal import Stage
 from actors.risk.desk import Desk
 from actors.risk.orders import OrderBook
@@ -56,30 +61,50 @@ class Entries:
 
     def _refusal(self, signal: Signal, rank: int) -> WhyNot | None:
         """Name the first rule that refuses a signal before it is sized."""
-        state = self._desk.state
+        for broken in chain(self._not_now(signal), self._too_much(signal, rank)):
+            reason, value, threshold = map(str, broken)
+            return WhyNot(signal.correlation, "limits", reason, value, threshold)
+        return None
 
-        def no(reason: str, value: object = "", threshold: object = "") -> WhyNot:
-            return WhyNot(
-                signal.correlation, "limits", reason, str(value), str(threshold)
-            )
-
+    def _not_now(self, signal: Signal) -> Iterator[tuple[object, object, object]]:
+        """Why no entry of this symbol is taken at this moment, whatever its size."""
+        desk, state = self._desk, self._desk.state
         if not (state.gate_open and state.settled):
-            phase = self._desk.machine.phase if state.settled else "not settled"
-            return no("entries_closed", phase, "running")
+            phase = desk.machine.phase if state.settled else "not settled"
+            yield "entries_closed", phase, "running"
         quote = state.instruments[signal.symbol].quote
         if quote not in limits.ACCOUNT_QUOTES:
-            return no("foreign_quote", quote, "a dollar quote")
+            yield "foreign_quote", quote, "a dollar quote"
         away = state.no_entries(signal.symbol)
         if away is not None:
-            return no("symbol_unavailable", away)
-        age_ms = self._desk.now_ms - signal.ts_ms
+            yield "symbol_unavailable", away, ""
+        verdict = desk.ports.clock_verdict()
+        if not CONSEQUENCES[verdict].entries:
+            yield "clock_offset", verdict, ClockVerdict.WARN
+        data = desk.ports.feed(signal.symbol)
+        if data is not None and not data.consequence.entries:
+            yield f"old_data_{data.age}", data.value_text, data.limit_ms
+
+    def _too_much(
+        self, signal: Signal, rank: int
+    ) -> Iterator[tuple[object, object, object]]:
+        """Which limit one more entry would break."""
+        desk, state = self._desk, self._desk.state
+        age_ms = desk.now_ms - signal.ts_ms
         if age_ms >= state.timeframe_ms:
-            return no("late_signal", age_ms, state.timeframe_ms)
-        rank_max = self._desk.preset.scanner_config.max_candidates
+            yield "late_signal", age_ms, state.timeframe_ms
+        rank_max = desk.preset.scanner_config.max_candidates
         if rank > rank_max:
-            return no("rank", rank, rank_max)
-        found = limits.breach(state.account(self._desk.now_ms), signal)
-        return no(found.reason, found.value, found.threshold) if found else None
+            yield "rank", rank, rank_max
+        found = limits.breach(state.account(desk.now_ms), signal)
+        found = found or self._market(signal).breach
+        if found is not None:
+            yield found.reason, found.value_text, found.threshold
+
+    def _market(self, signal: Signal) -> MarketCheck:
+        """Hold a signal against a price that it was not made from, and the way out."""
+        reference = self._desk.ports.reference(signal.symbol)
+        return judge_market(self._desk.preset, signal, reference)
 
     def _size(self, signal: Signal) -> OrderRecord | None:
         """Size a signal and plan its entry, or refuse it."""
@@ -111,20 +136,24 @@ class Entries:
         desk, state = self._desk, self._desk.state
         tick = state.instruments[signal.symbol].tick_size
         worst = sizing.worst_price(signal, desk.preset)
+        # Onto the grid towards the entry: never a tick beyond what was reserved.
+        inwards = floor_to if signal.side is Side.LONG else ceil_to
+        skipped = self._market(signal).skipped
+        unchecked = f", UNKNOWN: {', '.join(skipped)}" if skipped else ""
         request = OrderRequest(
             client_id="",
             symbol=signal.symbol,
             side=signal.side,
             kind=OrderKind.MARKET,
             quantity=sized.quantity,
-            limit_price=nearest_to(worst, tick),
+            limit_price=inwards(worst, tick),
             expires_ms=desk.now_ms + state.timeframe_ms,
         )
         record = self._orders.plan(
             request,
             correlation=signal.correlation,
             purpose="entry",
-            reason=f"{signal.kind}, size bound by {sized.binding}",
+            reason=f"{signal.kind}, size bound by {sized.binding}{unchecked}",
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )

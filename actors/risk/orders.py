@@ -24,9 +24,10 @@ from actors.domain.orders import (
     Refused,
 )
 from actors.domain.phases import ORDER_MACHINE, check
+from actors.exchange.outcome import Act
 from actors.journal import Kind
 from actors.risk.desk import Desk
-from actors.risk.dispatch import Act, Answered
+from actors.risk.dispatch import Answered
 from actors.risk.records import OrderRecord
 from actors.runtime.crash import reached
 

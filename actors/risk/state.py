@@ -6,15 +6,15 @@ that a reader may keep what it was given.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.domain import exposure
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
-from actors.domain.limits import Account, Day, Holding, bucket_of
+from actors.domain.limits import Account, Day, Holding
 from actors.domain.messages import Alert, Transition
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderState
@@ -131,33 +131,11 @@ class RiskState:
 
     def holdings(self) -> tuple[Holding, ...]:
         """All positions and all entries in flight, each at its worst case."""
-        entries: dict[str, list[OrderRecord]] = {}
-        for order in self.entries():
-            entries.setdefault(order.request.symbol, []).append(order)
-        held = [
-            Holding(
-                symbol=p.symbol,
-                side=p.side,
-                notional=p.open * p.mark + _notional(entries.get(p.symbol, ())),
-                risk_usd=_stopped(p, p.entry) + _risk(entries.get(p.symbol, ())),
-                loss_usd=_stopped(p, p.mark) + _risk(entries.get(p.symbol, ())),
-                bucket=bucket_of(self.instruments[p.symbol], p.side),
-            )
-            for p in self.book.positions.values()
-        ]
-        held += [
-            Holding(
-                symbol=symbol,
-                side=orders[0].request.side,
-                notional=_notional(orders),
-                risk_usd=_risk(orders),
-                loss_usd=_risk(orders),
-                bucket=bucket_of(self.instruments[symbol], orders[0].request.side),
-            )
-            for symbol, orders in entries.items()
-            if symbol not in self.book.positions
-        ]
-        return tuple(held)
+        return exposure.holdings(
+            self.book.positions.values(),
+            map(_reserved, self.entries()),
+            self.instruments,
+        )
 
     def account(self, now_ms: int) -> Account:
         """Give the limits their measure of this moment."""
@@ -190,16 +168,14 @@ class RiskState:
         return None
 
 
-def _stopped(position: Position, price: Decimal) -> Decimal:
-    """Money lost from `price` to the stop; a stop beyond it loses nothing."""
-    distance = (price - position.stop) * position.side.sign
-    return max(ZERO, distance) * position.open
-
-
-def _notional(orders: Iterable[OrderRecord]) -> Decimal:
-    """Worst-case notional of what entries may still fill."""
-    return sum((o.notional * o.unfilled / o.request.quantity for o in orders), ZERO)
-
-
-def _risk(orders: Iterable[OrderRecord]) -> Decimal:
-    return sum((o.risk_usd * o.unfilled / o.request.quantity for o in orders), ZERO)
+def _reserved(order: OrderRecord) -> exposure.Entry:
+    """An entry order as the limits count it."""
+    return exposure.Entry(
+        symbol=order.request.symbol,
+        side=order.request.side,
+        state=order.state,
+        quantity=order.request.quantity,
+        filled=order.filled,
+        notional=order.notional,
+        risk_usd=order.risk_usd,
+    )

@@ -3,8 +3,7 @@
 append_us: CPU of one append in the caller. row_cpu_us: CPU of the whole process for a
 row, from append to disk. intents_per_second: durable commits with 1, 8 and 32 waiting.
 commit_ms: what one commit takes while the loop is idle, and while it never is.
-loop_delay_ms: how late a 1 ms timer wakes, idle and while others commit all the time;
-the two take turns, so that what else runs on the machine meets both.
+What commits add to a market event: tests.bench.journal_latency.
 """
 
 import gc
@@ -22,7 +21,6 @@ from actors.runtime.clock import MarketClock
 ROWS = 100_000
 STEP = 400
 SECONDS = 3.0
-TURNS = 10
 
 
 async def rows_through(journal: Journal) -> dict[str, float]:
@@ -64,28 +62,6 @@ async def intents_per_second(
             for _ in range(waiting):
                 nursery.start_soon(send_orders)
     return round(committed / seconds, 1)
-
-
-async def watch_delays(delays: list[float]) -> None:
-    while True:
-        due = trio.current_time() + 0.001
-        await trio.sleep_until(due)
-        delays.append((trio.current_time() - due) * 1e3)
-
-
-async def loop_delay_ms(journal: Journal, waiting: int) -> dict[str, dict[str, float]]:
-    idle: list[float] = []
-    committing: list[float] = []
-    for _ in range(TURNS):
-        for delays in (idle, committing):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(watch_delays, delays)
-                if delays is idle:
-                    await trio.sleep(SECONDS / TURNS)
-                else:
-                    await intents_per_second(journal, waiting, SECONDS / TURNS)
-                nursery.cancel_scope.cancel()
-    return {"idle": percentiles(idle), "committing": percentiles(committing)}
 
 
 async def commit_ms(journal: Journal, *, busy: bool) -> dict[str, float]:
@@ -134,10 +110,6 @@ async def measure() -> dict[str, object]:
                 "commit_ms": {
                     "idle_loop": await commit_ms(journal, busy=False),
                     "busy_loop": await commit_ms(journal, busy=True),
-                },
-                "loop_delay_ms": {
-                    waiting: await loop_delay_ms(journal, waiting)
-                    for waiting in (1, 8, 32)
                 },
             }
 

@@ -66,8 +66,8 @@ class Venue(PaperExchange):
 
     def say(self, update: ExchangeUpdate) -> None:
         """Tell an update that the matching did not make."""
-        self._tell(update)
-        self._keep()
+        self._outbox.tell(update)
+        self._outbox.release(self.state, self.now_ms)
 
     def placed_as(self, *kinds: str) -> list[OrderRequest]:
         return [request for request in self.placed if request.kind in kinds]

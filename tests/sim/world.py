@@ -26,6 +26,7 @@ from actors.domain.findings import (
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
+from actors.exchange.opening import account_identity, open_account
 from actors.feed import Pace
 from actors.journal import Kind, Row
 from actors.market.port import Block
@@ -89,7 +90,7 @@ class ScriptedPipeline:
         rows = [row for at in range(start, stop) for row in self._bar(bars[at])]
         found = np.zeros(len(rows), FINDING)
         found["obstacles"] = np.nan
-        for name in ("opposite_depth_usd", "spread_bps", "level"):
+        for name in ("opposite_depth_usd", "exit_depth_usd", "spread_bps", "level"):
             found[name] = np.nan
         for number, row in enumerate(rows):
             for name, value in row.items():
@@ -304,9 +305,12 @@ class _Facts:
 
 @asynccontextmanager
 async def living(
-    world: World, where: Path, *, start: bool = True
+    world: World, where: Path, *, start: bool = True, account: bool = False
 ) -> AsyncIterator[Stage]:
-    """Run the engine in a world; leaving the block ends it in order."""
+    """Run the engine in a world; leaving the block ends it in order.
+
+    `account`: the exchange is on a file in `where` and outlives the block.
+    """
     path = where / "scripted.json"
     path.write_bytes(dump_preset(world.preset))
     facts = _Facts()
@@ -321,7 +325,13 @@ async def living(
     async def open_venue(
         market: MarketDescription, clock: MarketClock
     ) -> AsyncIterator[Venue]:
-        yield Venue(market.instruments, world.paper, clock, world.equity)
+        given = (market.instruments, world.paper, clock, world.equity)
+        if not account:
+            yield Venue(*given)
+            return
+        identity = account_identity("sim", market, world.seed)
+        with open_account(where / "paper.sqlite", identity, world.equity) as store:
+            yield Venue(*given, store)
 
     setup = EngineSetup(
         engine_id="sim",

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from actors.domain.errors import JournalError
 from actors.journal import Journal, Kind, Row, open_journal, open_reader, schema
 from actors.journal.replaying import ROWS_PER_PAGE, newest_of_order
 from actors.runtime.clock import MarketClock
@@ -121,3 +122,27 @@ async def test_orders_of_an_older_version_are_found_after_migration(
         assert journal.append(Kind.ACCOUNT, {}) == 3
     async with open_reader(path) as reader:
         assert (await reader.verify()).problem is None
+
+
+@pytest.mark.parametrize("kind", [*MONEY, Kind.SNAPSHOT])
+@pytest.mark.parametrize(
+    ("true", "flipped"), [(b"1.2345", b"1.2355"), (b"SYM", b"SYL")]
+)
+async def test_row_with_a_flipped_bit_is_refused_and_named(
+    tmp_path: Path, kind: Kind, true: bytes, flipped: bytes
+) -> None:
+    path = tmp_path / "j.db"
+    async with journal_at(path) as journal:
+        journal.append(Kind.ALERT, {})
+        journal.append(kind, {"quantity": "1.2345"}, symbol="SYM")
+    content = path.read_bytes()
+    assert content.count(true) == 1
+    path.write_bytes(content.replace(true, flipped))
+    async with journal_at(path) as journal:
+        with pytest.raises(JournalError, match=r"row 2 of .*j\.db is damaged"):
+            await replayed(journal, [kind])
+        with pytest.raises(JournalError, match="row 2"):
+            await journal.newest(kind)
+        proof = await journal.verify()
+    assert proof.first_bad_seq == 2
+    assert proof.problem == "row 2 is damaged: it is not as it was written"

@@ -84,6 +84,22 @@ def test_a_days_loss_is_measured_from_the_days_first_equity() -> None:
     assert limits.breach(lost, signal()) == Breach("daily_loss", D(1_000), D(1_000))
 
 
+def test_a_days_loss_in_r_blocks_at_its_limit() -> None:
+    three = {"daily_loss_r_max": D(3)}
+    assert limits.breach(account(rules=three, realized_r=D(-3)), signal()) == Breach(
+        "daily_loss_r", D(3), D(3)
+    )
+    assert limits.breach(account(rules=three, realized_r=D("-2.99")), signal()) is None
+    assert limits.breach(account(realized_r=D(-99)), signal()) is None
+
+
+def test_a_drawdown_over_days_blocks_at_the_kill_switchs_limit() -> None:
+    deep = account(equity=8_200, equity_at_start=D(8_200))
+    assert limits.breach(deep, signal()) == Breach("drawdown", D(1_800), D(1_800))
+    near = account(equity=D("8200.01"), equity_at_start=D(8_200))
+    assert limits.breach(near, signal()) is None
+
+
 def test_losses_in_a_row_block_at_their_limit() -> None:
     assert limits.breach(account(consecutive_losses=5), signal()) == Breach(
         "consecutive_losses", D(5), D(5)
@@ -122,6 +138,8 @@ def test_an_empty_account_has_every_room() -> None:
         equity=D(10_000),
         total_risk=D(1_000),
         daily_loss=D(500),
+        daily_loss_r=None,
+        drawdown=D(1_800),
         same_direction=D(30_000),
         correlated=D(18_000),
         correlated_warn=D(15_000),
@@ -177,7 +195,14 @@ def test_an_open_profit_is_given_back_at_the_stop_and_no_loss_of_the_day() -> No
 
 @pytest.mark.parametrize("profit", [1, 500, 9_000])
 def test_a_profit_neither_frees_nor_takes_room_for_losses(profit: int) -> None:
-    assert room(account(equity=10_000 + profit)).daily_loss == 500
+    """The reference counted a profit against the loss budget."""
+    two = {"daily_loss_r_max": D(2)}
+    up = account(equity=10_000 + profit, rules=two, realized_r=D(profit) / 150)
+    assert limits.breach(up, signal()) is None
+    assert room(up).daily_loss == 500
+    assert room(up).daily_loss_r == 300
+    assert room(up).drawdown == 1_800
+    assert room(up).halved is None
 
 
 def test_a_symbols_day_has_its_room_when_the_preset_gives_one() -> None:

@@ -151,3 +151,38 @@ def test_the_reason_gives_the_loss_and_its_limit() -> None:
     assert limits.kill_reason(day(), D(8_450), RISK) == (
         "daily loss 1550.00 has reached 3 x its limit, 1500.00"
     )
+
+
+def test_a_restart_days_later_begins_one_new_day_with_todays_equity() -> None:
+    later = limits.roll(busy(), D(9_500), MIDNIGHT_MS + 5 * DAY_MS + 7)
+    assert (later.day, later.equity_at_start) == (19_705, 9_500)
+    assert (later.consecutive_losses, later.realized_r) == (0, 0)
+    assert (later.kill_baseline, later.equity_high) == (10_000, 10_000)
+    assert limits.roll(later, D(9_400), MIDNIGHT_MS + 5 * DAY_MS + 8) == later
+
+
+def test_a_clock_that_steps_back_over_midnight_and_forth_gives_no_second_budget() -> (
+    None
+):
+    """The day's loss stays, and so do its counts."""
+    midnight = MIDNIGHT_MS + DAY_MS
+    rolled = limits.roll(busy(), D(9_800), midnight)
+    lost = limits.closed(limits.opened(rolled, "AAA/USDT", D(500), midnight + 1), D(-1))
+    for now_ms in (midnight - 3_600_000, midnight - 2 * DAY_MS, midnight + 5):
+        assert limits.roll(lost, D(9_300), now_ms) == lost
+    assert limits.day_loss(lost, D(9_300)) == 500
+
+
+def test_an_opening_of_a_time_to_come_still_counts_when_the_clock_steps_back() -> None:
+    given = limits.opened(day(), "AAA/USDT", D(1), MIDNIGHT_MS + 3_600_000)
+    back = limits.opened(given, "BBB/USDT", D(1), MIDNIGHT_MS)
+    assert back.opens_ms == (MIDNIGHT_MS + 3_600_000, MIDNIGHT_MS)
+
+
+def test_a_profit_in_r_is_no_loss_and_what_is_at_risk_is_one() -> None:
+    """One R is 100: 1% of 10 000."""
+    up, down = day(realized_r=D(2)), day(realized_r=D("-1.5"))
+    assert limits.loss_by_r(up, RISK) == limits.loss_by_r(up, RISK, D(200)) == 0
+    assert limits.loss_by_r(up, RISK, D(250)) == 50
+    assert limits.loss_by_r(down, RISK) == 150
+    assert limits.loss_by_r(down, RISK, D(100)) == 250

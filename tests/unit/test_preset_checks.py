@@ -94,6 +94,14 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         r"risk_per_trade is 0\.09; it must not exceed risk\.daily_risk_limit, 0\.08",
     ),
     (
+        {"risk.max_risk_per_trade": 0.01},
+        r"risk_per_trade is 0\.015; it must not exceed risk\.max_risk_per_trade, 0\.01",
+    ),
+    (
+        {"risk.max_risk_per_trade": 0.2},
+        r"max_risk_per_trade is 0\.2; it must not exceed risk\.max_total_risk, 0\.1",
+    ),
+    (
         {"risk.max_total_risk": 0.01},
         r"risk_per_trade is 0\.015; it must not exceed risk\.max_total_risk, 0\.01",
     ),

@@ -116,3 +116,31 @@ def test_a_file_far_too_large_is_refused(tmp_path: Path) -> None:
 def test_the_command_line_is_refused_by_name() -> None:
     with pytest.raises(SettingsError, match=r"line setting market\.sped: market has"):
         load_settings(overrides={"market.sped": "max"})
+
+
+def test_the_clock_s_and_the_feed_s_limits_are_the_protocol_s() -> None:
+    settings = load_settings()
+    clock, feed = settings.clock, settings.feed
+    assert (clock.warn_ms, clock.refuse_ms, clock.halt_ms) == (250, 500, 1_000)
+    assert (clock.samples, clock.round_seconds) == (5, 60.0)
+    assert (feed.entries_ms_max, feed.stale_ms_max) == (5_000, 15_000)
+    assert (feed.reconnect_ms_max, feed.late_close_ms_max) == (20_000, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"clock.warn_ms": 501},
+            r"clock\.warn_ms is 501; it must not exceed clock\.re",
+        ),
+        ({"clock.halt_ms": 499}, r"clock\.refuse_ms is 500; it must not exceed"),
+        ({"feed.stale_ms_max": 4_000}, r"feed\.entries_ms_max is 5000; it must not"),
+        ({"feed.reconnect_ms_max": 1}, r"feed\.stale_ms_max is 15000; it must not"),
+    ],
+)
+def test_the_limits_of_clock_and_feed_rise(
+    overrides: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_settings(overrides=overrides)

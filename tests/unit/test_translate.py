@@ -40,7 +40,14 @@ class Silent:
 def row(kind: FindingKind, **fields: Any) -> Rows:
     """One row, whose floats nobody knows but those that are given."""
     rows = np.zeros(1, FINDING)
-    for name in ("value", "threshold", "level", "opposite_depth_usd", "spread_bps"):
+    for name in (
+        "value",
+        "threshold",
+        "level",
+        "opposite_depth_usd",
+        "exit_depth_usd",
+        "spread_bps",
+    ):
         rows[name] = math.nan
     rows["obstacles"] = math.nan
     rows["kind"], rows["ts"] = kind, TS

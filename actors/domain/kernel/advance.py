@@ -45,6 +45,7 @@ def _emit(s: Record, p: Record, row: Record, kind: int) -> None:
     row["confidence"] = math.nan
     row["score"] = s["score"]
     row["opposite_depth_usd"] = math.nan
+    row["exit_depth_usd"] = math.nan
     row["spread_bps"] = s["spread"][(s["end"] - 1) & rec.RING_MASK]
     for at in range(OBSTACLES):
         row["obstacles"][at] = math.nan
@@ -114,8 +115,10 @@ def _put_signal(s: Record, row: Record, kind: int) -> None:
     row["stop"] = s["stop"]
     row["confidence"] = s["confidence"]
     row["opposite_depth_usd"] = s["ask_depth_03"]
+    row["exit_depth_usd"] = s["bid_depth_03"]
     if row["side"] < 0:
         row["opposite_depth_usd"] = s["bid_depth_03"]
+        row["exit_depth_usd"] = s["ask_depth_03"]
     _put_obstacles(s, row, row["side"], close)
 
 

@@ -94,8 +94,10 @@ def _skips(unknown: Unknowns) -> int:
     """Make the mask of the UNKNOWN reasons that the preset passes over."""
     mask = 0
     for name in unknown.__struct_fields__:
-        if getattr(unknown, name) is Policy.SKIP:
-            mask |= 1 << why.REASONS.index(f"{name}_unknown")
+        reason = f"{name}_unknown"
+        # What is not among the reasons is judged by the limits, not by a pipeline.
+        if getattr(unknown, name) is Policy.SKIP and reason in why.REASONS:
+            mask |= 1 << why.REASONS.index(reason)
     return mask
 
 

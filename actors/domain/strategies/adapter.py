@@ -148,10 +148,11 @@ class BarPipeline(CompiledPipeline):
         state, row = self._states[0], out[self._count]
         self._count += 1
         out[self._count - 1] = _BLANK[0]
-        depth = state["ask_depth"] if side is Side.LONG else state["bid_depth"]
+        depths = state["ask_depth"], state["bid_depth"]
         row["kind"], row["ts"], row["side"] = kind, self._close_ms(), side.sign
         row["atr"], row["score"] = state["atr"], state["score"]
-        row["spread_bps"], row["opposite_depth_usd"] = state["spread_bps"], depth
+        row["spread_bps"] = state["spread_bps"]
+        row["opposite_depth_usd"], row["exit_depth_usd"] = depths[:: side.sign]
         return row
 
     def _close_ms(self) -> int:

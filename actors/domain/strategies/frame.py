@@ -201,8 +201,10 @@ def put_row(s: Record, p: Record, row: Record, kind: int, side: int) -> None:
     row["confidence"] = math.nan
     row["score"] = s["score"]
     row["opposite_depth_usd"] = s["ask_depth"]
+    row["exit_depth_usd"] = s["bid_depth"]
     if side < 0:
         row["opposite_depth_usd"] = s["bid_depth"]
+        row["exit_depth_usd"] = s["ask_depth"]
     row["spread_bps"] = s["spread_bps"]
     for at in range(4):
         row["obstacles"][at] = math.nan

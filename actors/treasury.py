@@ -1,0 +1,110 @@
+"""The money group: who decides, who carries, who asks; they fall and rise together."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from actors.domain.truth import Look
+from actors.domain.views import Publisher
+from actors.exchange.port import SimulatedExchange
+from actors.journal import Journal
+from actors.reconcile import Reconciler
+from actors.risk.actor import RiskActor
+from actors.risk.desk import Ports
+from actors.risk.dispatch import Answered, Dispatcher, Halt
+from actors.risk.state import RiskState
+from actors.runtime import (
+    ActorRef,
+    Budget,
+    ChildSpec,
+    Latch,
+    MailboxSpec,
+    Strategy,
+    Supervisor,
+    SupervisorSpec,
+)
+from actors.runtime.clock import Clock
+from actors.service import Service
+from config.settings import SupervisionGroup
+
+RISK_MAILBOX = MailboxSpec(capacity=65_536)
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """What the money group works with; it outlives every incarnation."""
+
+    engine_id: str
+    clock: Clock  # market time
+    wall: Clock
+    exchange: SimulatedExchange
+    journal: Journal
+    publisher: Publisher
+    state: RiskState
+    position_changed: Callable[[str, bool], None]
+    reference: Callable[[str], Decimal | None]  # a price that no pipeline made
+    root: Callable[[], Supervisor]
+
+
+class Treasury:
+    """Makes the incarnations of dispatcher, risk actor and reconciler."""
+
+    def __init__(self, halt: Halt, in_hand: Latch) -> None:
+        self.halt = halt
+        self.in_hand = in_hand  # what a simulated market waits for
+        self.sources: Sources  # set before the tree is drawn
+        self._dispatcher: Dispatcher
+        self.risk: RiskActor  # the present incarnation
+
+    def group(self, limits: SupervisionGroup) -> SupervisorSpec:
+        """Draw the group: one failure starts all three again, once."""
+        return SupervisorSpec(
+            "money",
+            (
+                ChildSpec("dispatch", self._make_dispatch, shutdown_seconds=0.0),
+                ChildSpec("risk", self._make_risk, mailbox=RISK_MAILBOX),
+                ChildSpec("reconcile", self._make_reconciler),
+            ),
+            strategy=Strategy.ONE_FOR_ALL,
+            group_budget=Budget(limits.core_restarts_max, limits.core_period_seconds),
+            budget=Budget(0, limits.core_period_seconds),
+        )
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """The risk actor's address, known before the tree has wholly started."""
+        return self.risk.context.ref
+
+    def _make_dispatch(self) -> Service:
+        exchange = self.sources.exchange
+        self._dispatcher = Dispatcher(exchange, self.halt, self._answered_late)
+        return Service(self._dispatcher.run)
+
+    def _answered_late(self, late: Answered) -> None:
+        self.ref.tell(late)
+
+    def _make_reconciler(self) -> Reconciler:
+        return Reconciler(self.sources.exchange, lambda: self.ref, self.in_hand)
+
+    def _look(self, look: Look) -> None:
+        self.in_hand.add()
+        self.sources.root().ref("reconcile").tell_tracked(look, self.in_hand)
+
+    def _make_risk(self) -> RiskActor:
+        sources = self.sources
+        ports = Ports(
+            engine_id=sources.engine_id,
+            clock=sources.clock,
+            wall=sources.wall,
+            exchange=sources.exchange,
+            dispatcher=self._dispatcher,
+            halt=self.halt,
+            journal=sources.journal,
+            publisher=sources.publisher,
+            position_changed=sources.position_changed,
+            look=self._look,
+            reference=sources.reference,
+        )
+        self.risk = RiskActor(ports, sources.state)
+        return self.risk

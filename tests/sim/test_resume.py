@@ -1,0 +1,96 @@
+"""An engine that ends and another one that goes on at the same exchange."""
+
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock
+
+from actors.domain.errors import ExchangeError
+from actors.domain.orders import OrderKind, OrderRequest, Side
+from actors.feed import Pace
+from tests.sim.world import MINUTE_MS, START_MS, A, World, living
+
+
+async def test_an_engine_goes_on_where_its_exchange_was(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World()
+    async with living(world, tmp_path, account=True) as stage:
+        await stage.bar(9)
+        lived_ms = stage.venue.now_ms
+    seen: list[int] = []
+    world.cast = lambda symbol: seen.clear() if symbol == A else None
+    meet = world.meet
+    world.meet = lambda symbol, number: (  # type: ignore[method-assign]  # a witness
+        seen.append(number) if symbol == A else None,
+        meet(symbol, number),
+    )[1]
+    async with living(world, tmp_path, account=True, start=False) as stage:
+        assert stage.venue.now_ms == lived_ms >= START_MS + 10 * MINUTE_MS
+        cursor = stage.engine.cursor
+        assert cursor.last_close_ms == lived_ms
+        assert (await stage.command("start", preset=stage.engine.setup.preset)).ok
+        past = (lived_ms - START_MS) // MINUTE_MS
+        assert seen == list(range(past)), "the pipeline was given its past"
+        await stage.over()
+        assert seen == list(range(40)), "each bar once"
+        assert cursor.steps_taken == 40 - past, "nobody traded on the past"
+
+
+async def test_a_bar_that_the_exchange_lived_without_us_is_past(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World()
+    async with living(world, tmp_path, account=True, start=False) as stage:
+        venue = stage.venue
+        one = world.bars[A][0]
+        order = OrderRequest(
+            "mine", A, Side.LONG, OrderKind.STOP_MARKET, 1, stop_price=200
+        )
+        venue.open_bar(A, one, START_MS, START_MS + MINUTE_MS)
+        await super(type(venue), venue).place(order)  # its bar is on file with it
+    async with living(world, tmp_path, account=True, start=False) as stage:
+        assert stage.engine.cursor.last_close_ms == START_MS + MINUTE_MS
+        assert stage.engine.clock.now_ms() == START_MS + MINUTE_MS
+
+
+async def test_a_market_that_was_lived_to_its_end_is_refused(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World(), tmp_path, account=True) as stage:
+        await stage.over()
+    with pytest.raises(ExchangeError, match=r"end of scripted.*--fresh.*--data-dir"):
+        async with living(World(), tmp_path, account=True):
+            pass
+
+
+async def test_a_duration_counts_from_where_the_account_goes_on(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World()
+    world.pace = Pace(speed=60.0, duration_ms=5 * MINUTE_MS)
+    for life in (1, 2):
+        async with living(world, tmp_path, account=True) as stage:
+            await stage.over()
+            assert stage.engine.cursor.steps_taken == 5
+            assert stage.venue.now_ms == START_MS + life * 5 * MINUTE_MS
+
+
+async def test_a_position_left_over_is_closed_at_its_last_price_at_the_end(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Its symbol has no bar any more, so that this engine never plays one."""
+    world = World()
+    world.bars[A] = world.bars[A][:10]
+    async with living(world, tmp_path, account=True) as stage:
+        await stage.bar(5)
+        venue = stage.venue
+        order = OrderRequest("mine", A, Side.LONG, OrderKind.MARKET, 1)
+        await super(type(venue), venue).place(order)
+        await stage.bar(12)
+        assert venue.held() == {A}
+    async with living(world, tmp_path, account=True, start=False) as stage:
+        index = world.symbols.index(A)
+        bar = stage.engine.cursor.newest_bar(index)
+        assert bar is not None
+        assert bar["ts"] == world.bars[A]["ts"][-1]
