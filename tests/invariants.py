@@ -8,12 +8,12 @@ or the end, when everything has been healed. It raises Broken with what it saw.
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from actors.domain.ledger import Position
-from actors.domain.messages import OrderView, Published, Transition
+from actors.domain.messages import OrderView, PositionView, Published, Transition
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderKind, OrderRequest, OrderState
 from actors.domain.phases import (
@@ -28,7 +28,6 @@ from actors.domain.phases import (
 from actors.journal import Kind
 from actors.risk.book import BODIES, Book
 from actors.risk.records import KillChanged, OrderRecord
-from actors.runtime import crash
 from tests.model_exchange import CAPABILITIES
 from tests.money_world import PRESET, World, canonical
 
@@ -53,8 +52,6 @@ TEXTS = {
 
 #: A position may be without its stop for so long while nothing is disturbed.
 BARE_MS_MAX = 60_000
-#: After the last fault everything must agree within this time.
-HEALED_SECONDS_MAX = 700.0
 CENT = Decimal("0.01")
 
 Check = Callable[..., None]
@@ -89,10 +86,6 @@ def check(when: str, world: World, *subject: Any) -> None:
             if when != "healed" and world.fault is None:
                 world.fault = fault  # what else breaks then is its consequence
             raise fault from error
-
-
-def broken(number: int, evidence: str) -> NoReturn:
-    raise Broken(number, evidence)
 
 
 # --- 1, 2: orders and sums --------------------------------------------------------------
@@ -182,7 +175,9 @@ def _of_entry(world: World, record: OrderRecord) -> tuple[Decimal, Decimal]:
         ZERO,
     )
     live = order.unfilled if order is not None and order.live else ZERO
-    if order is None and (on_its_way or request.client_id == exchange.sent[-1].client_id):
+    if order is None and (
+        on_its_way or request.client_id == exchange.sent[-1].client_id
+    ):
         live = request.quantity
     return max(ZERO, bought - sold), live
 
@@ -262,6 +257,18 @@ def facts_are_on_the_disk(world: World, fact: Published) -> None:
         assert fact.data in found, f"seen but not on the disk: {fact.data}"
 
 
+@invariant(5, "fact")
+def positions_are_on_the_disk(world: World, fact: Published) -> None:
+    if not isinstance(fact.data, PositionView):
+        return
+    query = f"SELECT body FROM {Kind.POSITION.table} WHERE body ->> 'id' = ?"
+    rows = world.database.execute(query, (fact.data.id,))
+    found = [msgspec.json.decode(body, type=Position) for (body,) in rows]
+    seen = (fact.data.phase, fact.data.size, fact.data.stop)
+    known = [(p.phase, p.open, p.stop) for p in found]
+    assert seen in known, f"seen but not on the disk: {fact.data}"
+
+
 @invariant(5, "rest")
 def readers_see_the_disk(world: World, replayed: Book) -> None:
     seen = world.process.state.visible
@@ -323,7 +330,9 @@ def ended_is_ended(world: World, body: OrderRecord, words: set[str]) -> None:
         # A stop is called gone when it is missed once: another one is placed, and if
         # it is seen again it is cancelled as a stray. That errs on the safe side.
         missed = body.purpose == "stop" and body.outcome == "vanished"
-        assert missed or not lives, f"{body.client_id} is {body.state} here and lives there"
+        assert missed or not lives, (
+            f"{body.client_id} is {body.state} here and lives there"
+        )
 
 
 def absence_is_proved(
@@ -458,6 +467,15 @@ def halted_means_halted(world: World, request: OrderRequest) -> None:
     assert told.phase not in {Phase.EMERGENCY, Phase.STOPPED, Phase.IDLE}, told.phase
 
 
+@invariant(12, "row")
+def a_closed_gate_plans_nothing(world: World, kind: Kind, body: Any) -> None:
+    if kind is not Kind.INTENT or body.purpose != "entry":
+        return
+    state = world.process.state
+    assert state.gate_open, f"{body.client_id} was planned behind a closed gate"
+    assert state.settled, f"{body.client_id} was planned before all was settled"
+
+
 @invariant(13, "rest")
 def sequence_has_no_gap(world: World, _book: Book) -> None:
     rows = world.chronicle.rows
@@ -513,63 +531,3 @@ def replay_is_the_living_book(world: World, replayed: Book) -> None:
             book.apply(row.kind, msgspec.json.decode(text, type=BODIES[row.kind]))
     living = canonical(world.process.state.book)
     assert canonical(book) == living, f"{canonical(book)!r}\n{living!r}"
-
-
-# --- the end --------------------------------------------------------------------------------
-
-
-async def heal(world: World) -> None:
-    """End every fault and demand agreement; then recover again and change nothing."""
-    exchange = world.exchange
-    crash.disarm()
-    for faults in (exchange.fates, exchange.cancel_fates, exchange.fetch_faults):
-        faults.clear()
-    waited = 0.0
-    while True:
-        await _work_again(world)
-        await world.wait(10.0, step_seconds=5.0)
-        waited += 10.0
-        try:
-            check("healed", world)
-            break
-        except Broken:
-            if waited >= HEALED_SECONDS_MAX:
-                raise
-    await world.check_whole()
-    await _recover_again(world)
-
-
-async def _work_again(world: World) -> None:
-    process = world.process
-    if process.dead:
-        await world.bring_up()
-    phase = process.actor.desk.machine.phase
-    if phase is Phase.ERROR:
-        await process.command("retry" if process.running else "reset")
-    if process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
-        await process.start()
-
-
-def _facts(world: World) -> Any:
-    """What a recovery must leave alone."""
-    book = world.process.state.book
-    positions = {p.id: (p.open, p.entry, p.stop) for p in book.positions.values()}
-    sure = {
-        name for name, o in book.orders.items() if o.request.symbol not in book.halted
-    }
-    return positions, sure, book.cash, book.kill, dict(book.halted)
-
-
-async def _recover_again(world: World) -> None:
-    before, sent = _facts(world), len(world.exchange.sent)
-    for _ in range(2):
-        await world.process.journal.commit()
-        world.process.die()
-        await world.bring_up()
-        await world.wait(5.0)
-        after = _facts(world)
-        halted = world.process.state.book.halted
-        new = [r for r in world.exchange.sent[sent:] if r.symbol not in halted]
-        if after != before or new:
-            broken(15, f"before {before}\n  after {after}\n  sent {new}")
-    await world.check_whole()

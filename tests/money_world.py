@@ -300,11 +300,13 @@ class World:
 
     watched = True
 
-    def __init__(self, checks: Any) -> None:
+    def __init__(
+        self, check: Callable[..., None], heal: Callable[["World"], Awaitable[None]]
+    ) -> None:
         self.clock = TrioClock()
         self.database = apsw.Connection(MEMORY)
         self.chronicle = Chronicle()
-        self.checks = checks
+        self._check, self._heal = check, heal
         self.processes = 0
         self.correlations = 0
         self.bare_ms: dict[str, int] = {}  # since when a position was not protected
@@ -335,7 +337,7 @@ class World:
                 await self.bring_up()
             await self.process.settle()
             await self.check_whole()
-        await self.checks.heal(self)
+        await self._heal(self)
 
     async def _watch(self) -> None:
         """A world in which nothing happens any more has a fault."""
@@ -358,6 +360,11 @@ class World:
             if not self.process.dead:
                 return
 
+    def end_process(self) -> None:
+        """Be the act of a crash point: all that lives ends here, whoever came by."""
+        self.process.die()
+        raise Death
+
     async def _live(self, *, task_status: trio.TaskStatus[None]) -> None:
         await self.process.live(task_status=task_status)
 
@@ -377,7 +384,7 @@ class World:
 
     def check(self, when: str, *subject: Any) -> None:
         """Check every invariant of this moment."""
-        self.checks.check(when, self, *subject)
+        self._check(when, self, *subject)
 
     async def check_whole(self) -> None:
         """Check what is compared only while everything rests."""
@@ -387,7 +394,9 @@ class World:
         pending = self.process.journal._buffers
         kept = {kind: list(rows) for kind, rows in pending.items()}
         book = await replay(self.process.journal.read)
-        assert kept == {k: list(r) for k, r in pending.items()}, "reading writes nothing"
+        assert kept == {k: list(r) for k, r in pending.items()}, (
+            "reading writes nothing"
+        )
         self.check("rest", book)
 
     # --- what a market does -----------------------------------------------------------

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from actors.domain.crash_points import CrashPoint
 from actors.domain.orders import Side
 from actors.runtime import crash
-from tests import invariants
+from tests.healing import heal
+from tests.invariants import check
 from tests.model_exchange import Fate
-from tests.money_world import SYMBOLS, Crash, Death, World
+from tests.money_world import SYMBOLS, Crash, World
 
 EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "200"))
 
@@ -147,12 +148,10 @@ class Arm(Action, frozen=True):
 
     async def act(self, world: World) -> None:
         def end() -> None:
-            if self.process:
-                world.process.die()  # at once, whoever came by
-                raise Death
             raise Crash
 
-        crash.arm(self.point, end, passing=self.passing)
+        act = world.end_process if self.process else end
+        crash.arm(self.point, act, passing=self.passing)
 
 
 fates = st.builds(
@@ -235,7 +234,7 @@ def first_of(error: BaseException) -> BaseException:
 
 def live_through(happens: list[Any]) -> World:
     """Run one world on mock time."""
-    world = World(invariants)
+    world = World(check, heal)
     crash.disarm()
     # The same life twice is the same life: trio shuffles its tasks by this.
     trio._core._run._r.seed(0)
