@@ -78,14 +78,17 @@ class Chronicle:
                 self.positions[body.id] = body
             case Transition():
                 self.phase = body.target
-            case AccountOpened():
-                self.opened_cash = self.cash = body.cash
-            case Money():
-                if body.reason:
-                    self.adjusted += body.cash - self.cash
-                self.cash = body.cash
+            case AccountOpened() | Money():
+                self._count(body)
             case _:
                 self._note(body)
+
+    def _count(self, body: AccountOpened | Money) -> None:
+        if isinstance(body, AccountOpened):
+            self.opened_cash = body.cash
+        elif body.reason:
+            self.adjusted += body.cash - self.cash
+        self.cash = body.cash
 
     def _note(self, body: Any) -> None:
         match body:

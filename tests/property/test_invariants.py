@@ -19,8 +19,9 @@ from actors.domain.orders import Side
 from actors.runtime import crash
 from tests.healing import heal
 from tests.invariants import check
-from tests.model_exchange import Fate
-from tests.money_world import SYMBOLS, Crash, World
+from tests.model_order import Fate
+from tests.money_process import SYMBOLS, Crash
+from tests.money_world import World
 
 EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "200"))
 

@@ -23,7 +23,7 @@ from actors.domain.orders import (
 from actors.domain.truth import Truth
 from actors.journal import Journal
 from actors.risk import dispatch
-from actors.risk.dispatch import Act, Dispatcher, Halt, Ticket
+from actors.risk.dispatch import Dispatcher, Halt, Ticket
 from actors.risk.doubts import Doubts
 from actors.risk.orders import OrderBook
 from actors.risk.outbox import Outbox
