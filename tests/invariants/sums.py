@@ -53,7 +53,7 @@ def money_closes(world: World) -> None:
 
 @invariant(3, "send")
 def within_limits(world: World, request: OrderRequest) -> None:
-    """Count by the exchange's own books: what we hold there, and what may come to be."""
+    """Count by the exchange's own books: what we hold there, and what may come."""
     if request.reduce_only:
         return
     exchange, risk = world.exchange, PRESET.risk

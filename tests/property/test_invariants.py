@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.domain.crash_points import CrashPoint
@@ -250,7 +250,38 @@ def live_through(happens: list[Any]) -> World:
     return world
 
 
+#: Lives that have shown a defect, as short as they could be made.
+CONFIRMED_BUT_NOT_YET_SEEN = [
+    Enter(
+        SYMBOLS[2],
+        Side.SHORT,
+        True,
+        (
+            Fate(pieces=2),
+            Fate(),
+            Fate(arrives=None),
+            Fate(hidden=8.0),
+        ),
+    )
+]
+KILLED_TWICE_WITHOUT_AN_ANSWER = [
+    Enter(SYMBOLS[0], Side.LONG, False, ()),
+    Arm(CrashPoint.KILL_FLATTENING, 3, True),
+    Disturb(("ok", "races", "races"), ("fail",)),
+    Order("kill_switch"),
+]
+CLOSED_BY_HAND = [
+    Enter(SYMBOLS[1], Side.LONG, False, ()),
+    Hand(SYMBOLS[1], "close"),
+    Wait(40),
+    Wait(12),
+]
+
+
 @pytest.mark.usefixtures("quiet_log")
+@example(CONFIRMED_BUT_NOT_YET_SEEN)
+@example(KILLED_TWICE_WITHOUT_AN_ANSWER)
+@example(CLOSED_BY_HAND)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

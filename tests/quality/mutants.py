@@ -21,6 +21,7 @@ from actors.domain.orders import (
     Unknown,
 )
 from actors.domain.truth import Truth
+from actors.exchange.outcome import Act, Answer
 from actors.journal import Journal
 from actors.risk import dispatch
 from actors.risk.dispatch import Dispatcher, Halt, Ticket
@@ -34,7 +35,15 @@ Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
 def treat_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(dispatch, "Unknown", Refused)
+    classify = dispatch.classify
+
+    def sure(exchange: str, act: Act, answer: Answer) -> Outcome:
+        outcome = classify(exchange, act, answer)
+        if act is Act.PLACE and isinstance(outcome, Unknown):
+            return Refused(outcome.reason)
+        return outcome
+
+    patch.setattr(dispatch, "classify", sure)
 
 
 def resend_on_time_out(patch: pytest.MonkeyPatch) -> None:
