@@ -276,9 +276,19 @@ CLOSED_BY_HAND = [
     Wait(40),
     Wait(12),
 ]
+SOLD_MORE_THAN_IS_OURS = [
+    Enter(SYMBOLS[1], Side.LONG, False, ()),
+    Move(SYMBOLS[1], 0, Fate()),
+    Move(SYMBOLS[1], -4, Fate(arrives=None, pieces=5, told="later")),
+    Hand(SYMBOLS[1], "buy"),
+    Move(SYMBOLS[1], -6, Fate()),
+    Move(SYMBOLS[1], -4, Fate()),
+    Move(SYMBOLS[1], -3, Fate()),
+]
 
 
 @pytest.mark.usefixtures("quiet_log")
+@example(SOLD_MORE_THAN_IS_OURS)
 @example(CONFIRMED_BUT_NOT_YET_SEEN)
 @example(KILLED_TWICE_WITHOUT_AN_ANSWER)
 @example(CLOSED_BY_HAND)
