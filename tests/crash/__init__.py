@@ -1,0 +1,1 @@
+"""Real processes, a real journal, real SIGKILLs: what a crash may not cost."""

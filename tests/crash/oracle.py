@@ -1,0 +1,267 @@
+"""Judges what is left after crashes: the journal, the engine's belief, the truth."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from actors.domain.ledger import Position
+from actors.domain.money import ZERO
+from actors.domain.orders import Fill, OrderState
+from actors.domain.phases import LIVE_ORDER_STATES
+from actors.journal import Kind, Row
+from actors.risk.book import BODIES, empty_book
+from actors.risk.records import OrderRecord
+from config.preset import Preset
+from tests.crash.engine import Report, Seen
+from tests.crash.truth import Truth
+from tests.sim.world import MINUTE_MS
+
+BARE_SECONDS_MAX = 10
+#: Of one symbol in one minute; a script's busiest minute has nine.
+ORDERS_PER_MINUTE_MAX = 30
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One violation: the rule, and the facts."""
+
+    rule: str
+    facts: str
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the oracle looks at."""
+
+    rows: list[Row]
+    truth: Truth
+    report: Report | None
+    preset: Preset
+    equity: Decimal
+    kill_wanted: bool = False  # a kill switch had been confirmed before a crash
+    seen: list[Seen] = []  # what all lives published
+
+
+class Intents:
+    """The INTENT rows, by client id."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.bodies = [body(row) for row in rows if row.kind is Kind.INTENT]
+        self.by_id = {one["request"]["client_id"]: one for one in self.bodies}
+
+    def owns(self, client_id: str) -> bool:
+        return client_id in self.by_id
+
+
+def body(row: Row) -> Any:
+    return msgspec.json.decode(row.body)
+
+
+def judge(case: Case) -> list[Found]:
+    """Every rule that is broken, with its facts."""
+    intents = Intents(case.rows)
+    checks = (
+        _orders(case, intents),
+        _positions(case, intents),
+        _protection(case),
+        _limits(case),
+        _fills(case, intents),
+        _kill(case),
+        _replay(case),
+        _published(case),
+    )
+    return [found for check in checks for found in check]
+
+
+def _orders(case: Case, intents: Intents) -> Iterator[Found]:
+    """At most one exchange order for each intent, and none before its intent."""
+    ours = [
+        o for o in case.truth.accepted if not o.request.client_id.startswith("person")
+    ]
+    taken = Counter(one.request.client_id for one in ours)
+    for client_id in (name for name in taken if not intents.owns(name)):
+        yield Found("order without intent", client_id)
+    for one in (one for one in ours if not one.journalled):
+        yield Found("sent before its intent was on the disk", one.request.client_id)
+    yield from _repeated("order taken twice", taken)
+    owned = (intents.by_id[name]["intent"] for name in taken if intents.owns(name))
+    yield from _repeated("two orders of one intent", Counter(owned))
+    planned = Counter(one["request"]["client_id"] for one in intents.bodies)
+    yield from _repeated("client id planned twice", planned)
+    minutes = Counter(f"{o.request.symbol} {o.ts_ms // MINUTE_MS}" for o in ours)
+    yield from _repeated("order storm", minutes, ORDERS_PER_MINUTE_MAX)
+
+
+def _repeated(rule: str, counted: Counter[str], most: int = 1) -> Iterator[Found]:
+    for name, times in counted.items():
+        if times > most:
+            yield Found(rule, f"{name}: {times} times")
+
+
+def _positions(case: Case, intents: Intents) -> Iterator[Found]:
+    """What we believe = what our fills say = what the exchange holds, or halted."""
+    if case.report is None:
+        yield Found("not at rest", "the last engine said nothing of itself")
+        return
+    held, at_exchange = case.truth.positions, defaultdict(lambda: ZERO)
+    for fill in case.truth.fills:
+        at_exchange[fill.symbol] += fill.side.sign * fill.quantity
+    book = case.report.book
+    believed = {s: p.side.sign * p.open for s, p in book.positions.items()}
+    for symbol, size in book.dust.items():
+        believed[symbol] = believed.get(symbol, ZERO) + size
+    for symbol in sorted({*held, *believed, *at_exchange}):
+        has, sums = held.get(symbol, ZERO), at_exchange[symbol]
+        if sums != has:
+            yield Found("exchange is broken", f"{symbol}: fills {sums}, holds {has}")
+        if believed.get(symbol, ZERO) != has and not book.halted.get(symbol):
+            facts = f"{symbol}: we say {believed.get(symbol, ZERO)}, it holds {has}"
+            yield Found("position differs", facts)
+    ours = {
+        o.request.client_id
+        for o in case.truth.live
+        if intents.owns(o.request.client_id)
+    }
+    for client_id in sorted(ours - set(book.orders)):
+        yield Found("order forgotten", f"{client_id} rests and we do not follow it")
+
+
+def _protection(case: Case) -> Iterator[Found]:
+    """A stop for at least the position, N seconds after a restart at the latest."""
+    for bare in case.truth.bare:
+        seconds = (bare.until_ms - bare.from_ms) / 1000
+        if seconds > BARE_SECONDS_MAX:
+            yield Found("without a stop", f"{bare.symbol} for {seconds:.1f} s")
+
+
+def _fills(case: Case, intents: Intents) -> Iterator[Found]:
+    """Every fill of ours is in the journal, once, and no other is."""
+    told = {f.trade_id for f in case.truth.fills if intents.owns(f.client_id)}
+    fills = [row.decode(Fill) for row in case.rows if row.kind is Kind.FILL]
+    kept = Counter(f.trade_id for f in fills if intents.owns(f.client_id))
+    if case.report is not None:  # else the last rows may not be written yet
+        for trade_id in sorted(told - set(kept)):
+            yield Found("fill not journalled", trade_id)
+    for trade_id in sorted(set(kept) - told):
+        yield Found("fill invented", trade_id)
+    for trade_id, times in kept.items():
+        if times > 1:
+            yield Found("fill journalled twice", f"{trade_id}: {times} rows")
+
+
+def _kill(case: Case) -> Iterator[Found]:
+    """A kill switch that was confirmed is on until a person releases it."""
+    if case.kill_wanted and case.report is not None and case.report.book.kill is None:
+        yield Found("kill switch forgotten", f"phase {case.report.phase}")
+
+
+def _replay(case: Case) -> Iterator[Found]:
+    """Replay = live state, byte for byte."""
+    if case.report is None:
+        return
+    book = empty_book()
+    for row in case.rows:
+        if row.kind in BODIES:
+            book.apply(row.kind, row.decode(BODIES[row.kind]))
+    alive = msgspec.to_builtins(case.report.book)
+    replayed = msgspec.to_builtins(book)
+    for name in alive:
+        if alive[name] != replayed[name]:
+            facts = f"{name}: {replayed[name]!s:.200} lived as {alive[name]!s:.200}"
+            yield Found("replay differs", facts)
+
+
+def _published(case: Case) -> Iterator[Found]:
+    """What was published is in the journal."""
+    rows = [row for row in case.rows if row.kind in {Kind.INTENT, Kind.ORDER}]
+    orders = [row.decode(OrderRecord) for row in rows]
+    held = [r.decode(Position) for r in case.rows if r.kind is Kind.POSITION]
+    known = {Seen("order", one.client_id, one.state) for one in orders}
+    known |= {Seen("position", one.id, f"{one.open.normalize():f}") for one in held}
+    for seen in sorted(set(case.seen) - known, key=str):
+        yield Found(
+            "published, not journalled", f"{seen.topic} {seen.name} {seen.state}"
+        )
+
+
+# --- limits ------------------------------------------------------------------------
+
+
+def _limits(case: Case) -> Iterator[Found]:
+    """No moment, in the journal's order, passes a limit at its worst case."""
+    risk = case.preset.risk
+    most = risk.max_concurrent_positions
+    if case.truth.busiest > most:
+        yield Found("limit: positions", f"exchange saw {case.truth.busiest} of {most}")
+    for symbol in case.truth.crowded:
+        yield Found("two live entries", f"exchange saw them in {symbol}")
+    replay = Replay(case.preset, case.equity)
+    found: dict[str, str] = {}
+    for row in case.rows:
+        for rule, facts in replay.take(row):
+            found.setdefault(rule, f"row {row.seq}: {facts}")
+    for rule, facts in found.items():
+        yield Found(rule, facts)
+
+
+class Replay:
+    """Exposure as the journal alone gives it: fills and live entries at worst."""
+
+    def __init__(self, preset: Preset, equity: Decimal) -> None:
+        self._risk = preset.risk
+        self._equity = equity
+        self._entries: dict[str, Any] = {}  # live, by client id
+        self._held: dict[str, Decimal] = defaultdict(lambda: ZERO)  # signed
+        self._price: dict[str, Decimal] = {}
+
+    def take(self, row: Row) -> list[tuple[str, str]]:
+        """Apply one row; what it breaks."""
+        if row.kind in {Kind.INTENT, Kind.ORDER}:
+            order = body(row)
+            client_id = order["request"]["client_id"]
+            if order["purpose"] != "entry":
+                return []
+            if OrderState(order["state"]) in LIVE_ORDER_STATES:
+                self._entries[client_id] = order
+            else:
+                self._entries.pop(client_id, None)
+        elif row.kind is Kind.FILL:
+            fill = row.decode(Fill)
+            self._held[fill.symbol] += fill.side.sign * fill.quantity
+            self._price[fill.symbol] = fill.price
+            return []  # the order's own row follows in the same transaction
+        else:
+            return []
+        return list(self._broken())
+
+    def _broken(self) -> Iterator[tuple[str, str]]:
+        risk = self._risk
+        busy = Counter(order["request"]["symbol"] for order in self._entries.values())
+        for symbol, entries in busy.items():
+            if entries > 1:
+                yield "two live entries", f"{entries} in {symbol}"
+        held = {symbol: size for symbol, size in self._held.items() if size}
+        names = {*held, *busy}
+        if len(names) > risk.max_concurrent_positions:
+            yield "limit: positions", ", ".join(sorted(names))
+        room = self._equity * risk.max_same_direction_notional_ratio * Decimal("1.05")
+        for side, sign in (("long", 1), ("short", -1)):
+            notional = sum(
+                (abs(q) * self._price[s] for s, q in held.items() if q * sign > 0), ZERO
+            ) + sum(
+                (
+                    _rest(o)
+                    for o in self._entries.values()
+                    if o["request"]["side"] == side
+                ),
+                ZERO,
+            )
+            if notional > room:
+                yield "limit: same direction", f"{side} {notional:.0f} of {room:.0f}"
+
+
+def _rest(order: Any) -> Decimal:
+    """The notional that an entry may still fill, at its worst."""
+    filled = Decimal(order["filled"]) / Decimal(order["request"]["quantity"])
+    return Decimal(order["notional"]) * (1 - filled)

@@ -1,0 +1,19 @@
+"""SIGKILL at no named point at all: whenever the clock says so."""
+
+import pytest
+
+from tests.crash.__main__ import random_kills
+from tests.crash.pool import Pool
+
+KILLS = 50
+SEED = 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_fifty_random_kills_lose_double_and_forget_nothing() -> None:
+    with Pool() as pool:
+        results = random_kills(pool, KILLS, SEED)
+    found = {name: one.found for name, one in results.items() if one.found}
+    assert found == {}
+    assert sum(one.landed for one in results.values()) >= KILLS
