@@ -90,14 +90,6 @@ class Positions:
                 fill.symbol, f"fill {fill.trade_id} reduces no position of ours"
             )
             return
-        if fill.quantity > held.open:
-            # The exchange held more than ours: what was sold beyond it was not ours.
-            desk.halt_symbol(
-                fill.symbol,
-                f"fill {fill.trade_id} reduces {fill.quantity} where {held.open} is "
-                "ours",
-            )
-            fill = msgspec.structs.replace(fill, quantity=held.open)
         before = held.realized
         position = ledger.reduce(held, fill, self._exit_reason(record, held))
         desk.spend(position.realized - before, fill.fee)
