@@ -1,8 +1,11 @@
 """What every test shares: which tests are left out of a quick run."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -13,3 +16,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def quiet_log() -> Iterator[None]:
+    """Log nothing but what is critical: thousands of lives alarm a lot."""
+    wrapper = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=wrapper)
+    yield
+    structlog.reset_defaults()

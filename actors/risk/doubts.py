@@ -32,12 +32,11 @@ class Doubts:
 
         Returns the order when it is proved ABSENT.
         """
-        asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
-        surely_late_ms = record.created_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
+        asked_ms = truth.look.asked_ms
         if record.purpose == "stop":  # it may live, but nobody may rely on it
             self._desk.state.not_found.add(record.client_id)
         complete = truth.fills is not None and not record.filled
-        if asked_ms < surely_late_ms or not complete:
+        if self._early(record, asked_ms) or not complete:
             return None
         if record.state is OrderState.SENDING:  # whoever waited for it is gone
             self._orders.doubt(record, "no answer came")
@@ -51,15 +50,22 @@ class Doubts:
         """Count one "not found" of an order that the exchange had confirmed.
 
         A protective stop counts as gone at the first: its position is unprotected.
+        Any other is not missed while it is so young that queries may not know it yet.
         """
         if truth.fills is None:
             return None
-        asked_ms, can = truth.look.asked_ms, self._desk.ports.exchange.capabilities
         if record.purpose == "stop":
             return self._gone(record, OrderState.CANCELLED, "vanished")
-        if asked_ms < record.created_ms + can.answer_ms:
-            return None  # so young that the exchange may not find it yet
+        asked_ms = truth.look.asked_ms
+        if self._early(record, asked_ms):
+            return None
         return self._twice(record, asked_ms, OrderState.CANCELLED, "vanished")
+
+    def _early(self, record: OrderRecord, asked_ms: int) -> bool:
+        """Whether "not found" says nothing yet: the order may just not be seen."""
+        can = self._desk.ports.exchange.capabilities
+        late_ms = can.deadline_ms + can.answer_ms + MARGIN_MS
+        return asked_ms < record.created_ms + late_ms
 
     def sighted(self, client_id: str) -> None:
         """Forget what spoke for an order's absence: it was seen, or may have acted."""

@@ -1,0 +1,34 @@
+"""The invariants are worth something: each of these engines is caught by them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.invariants import Broken
+from tests.property.test_invariants import live_through, lives
+from tests.quality.mutants import MUTANTS, Mutate
+
+EXAMPLES = 200
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(lives())
+def lived_through(happens: list[Any]) -> None:
+    live_through(happens)
+
+
+@pytest.mark.usefixtures("quiet_log")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_mutant_is_caught(mutant: Mutate, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant(monkeypatch)
+    with pytest.raises(Broken) as caught:
+        lived_through()
+    assert caught.value.number in MUTANTS[mutant], caught.value
