@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -45,6 +46,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     instruments: Mapping[str, Instrument]
     kill_wanted: bool = False  # a kill switch had been confirmed before a crash
     seen: list[Seen] = []  # what all lives published
+    acked: set[str] = set()  # ids of the commands that were confirmed
 
 
 class Intents:
@@ -75,6 +77,7 @@ def judge(case: Case) -> list[Found]:
         _at_rest(case),
         _replay(case),
         _published(case),
+        _commands(case),
     )
     return [found for check in checks for found in check]
 
@@ -210,8 +213,23 @@ def _touched(truth: Truth) -> set[str]:
     return {symbol for name, symbol in orders | fills if name.startswith("person")}
 
 
+def _commands(case: Case) -> Iterator[Found]:
+    """What was confirmed to a person is in the audit log, once, and holds."""
+    said = [body(row)["what"] for row in case.rows if row.kind is Kind.AUDIT]
+    for one in sorted(case.acked):
+        times = sum(what.endswith(f" id {one}") for what in said)
+        if times != 1:
+            yield Found("command not audited once", f"{one}: {times} rows")
+    gate = {one.rpartition("-")[2] for one in case.acked} & {"pause", "resume"}
+    if gate == {"pause"} and case.report is not None and not case.report.book.paused:
+        yield Found("pause forgotten", f"phase {case.report.phase}")
+
+
 def _replay(case: Case) -> Iterator[Found]:
-    """Replay = live state, byte for byte."""
+    """Replay = live state, byte for byte, from rows that miss none."""
+    for before, row in pairwise(case.rows):
+        if row.seq != before.seq + 1:
+            yield Found("rows lost", f"{row.seq} follows {before.seq}")
     if case.report is None:
         return
     book = empty_book()

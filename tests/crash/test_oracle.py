@@ -154,6 +154,18 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
         also(entry("b", B, risk_usd=Decimal(6_000))),
         "sent beyond daily_loss",
     ),
+    "a pause forgotten": (
+        lambda case: replace(case, acked={"life-1-pause"}),
+        "pause forgotten",
+    ),
+    "a command without its audit row": (
+        lambda case: replace(case, acked={"life-1-stop"}),
+        "command not audited once",
+    ),
+    "a row that is gone": (
+        lambda case: replace(case, rows=[*case.rows[:2], *case.rows[3:]]),
+        "rows lost",
+    ),
     "a book that no replay gives": (believes(cash=Decimal(7)), "replay differs"),
     "a fact seen too early": (
         lambda case: replace(case, seen=[Seen("position", "p-1", "5")]),
