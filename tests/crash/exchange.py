@@ -86,9 +86,11 @@ class Hall:
 
     async def place(self, request: OrderRequest) -> Outcome:
         journalled = self._journalled(request.client_id)
+        held = self._positions().get(request.symbol, ZERO)
+        idle = request.reduce_only and request.side.sign * held >= ZERO
         outcome = await self.paper.place(request)
         if isinstance(outcome, Placed):
-            taken = Accepted(request, self.clock.now_ms(), journalled)
+            taken = Accepted(request, self.clock.now_ms(), journalled, idle)
             self._accepted.append(taken)
             self._watch()
         return outcome

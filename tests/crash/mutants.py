@@ -10,6 +10,7 @@ from actors.journal import Journal, Kind
 from actors.risk import protection, unprotected
 from actors.risk.outbox import Outbox
 from actors.risk.protection import Protection
+from actors.risk.state import RiskState
 from tests.crash.remote import RemoteExchange
 
 
@@ -107,6 +108,23 @@ def trust_doubtful_stops() -> None:
     made._fits = lambda *_given: True
 
 
+def never_stand_down() -> None:
+    """Protect what the exchange says is not there, again and again."""
+
+    class Deaf(set[str]):
+        def add(self, _symbol: str) -> None:
+            """Do as if."""
+
+    begin = RiskState.__init__
+
+    def deaf(self: Any, *given: Any) -> None:
+        begin(self, *given)
+        self.not_held = Deaf()
+
+    made: Any = RiskState
+    made.__init__ = deaf
+
+
 MUTANTS: Mapping[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -118,5 +136,6 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
         send_again,
         count_filled_only,
         trust_doubtful_stops,
+        never_stand_down,
     )
 }

@@ -26,6 +26,8 @@ from tests.sim.world import MINUTE_MS
 BARE_SECONDS_MAX = 10
 #: Of one symbol in one minute; a script's busiest minute has nine.
 ORDERS_PER_MINUTE_MAX = 30
+#: Reduce-only orders of one symbol that may meet a position which has just ended.
+IDLE_MAX = 3
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -99,6 +101,8 @@ def _orders(case: Case, intents: Intents) -> Iterator[Found]:
     yield from _repeated("client id planned twice", planned)
     minutes = Counter(f"{o.request.symbol} {o.ts_ms // MINUTE_MS}" for o in ours)
     yield from _repeated("order storm", minutes, ORDERS_PER_MINUTE_MAX)
+    idle = Counter(one.request.symbol for one in ours if one.idle)
+    yield from _repeated("orders with nothing to reduce", idle, IDLE_MAX)
 
 
 def _repeated(rule: str, counted: Counter[str], most: int = 1) -> Iterator[Found]:

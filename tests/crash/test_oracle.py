@@ -24,7 +24,7 @@ from tests.crash.cases import (
 )
 from tests.crash.engine import Report, Seen
 from tests.crash.limits import Sendings
-from tests.crash.oracle import Case, judge
+from tests.crash.oracle import ORDERS_PER_MINUTE_MAX, Case, judge
 from tests.crash.truth import Accepted, Bare, Truth
 from tests.sim.world import START_MS, A, B, C
 
@@ -96,6 +96,14 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
         "two orders of one intent",
     ),
     "one name planned twice": (also((Kind.INTENT, ENTRY)), "client id planned twice"),
+    "a storm of orders": (
+        truth(accepted=(TAKEN, *[STOPPED] * (ORDERS_PER_MINUTE_MAX + 1))),
+        "order storm",
+    ),
+    "orders without end for what a person has closed": (
+        truth(accepted=(TAKEN, *[replace(STOPPED, idle=True)] * 4)),
+        "orders with nothing to reduce",
+    ),
     "a fill dropped from the journal": (without(Kind.FILL), "fill not journalled"),
     "a fill journalled twice": (also((Kind.FILL, FILL)), "fill journalled twice"),
     "a fill that never was": (
