@@ -26,8 +26,9 @@ from tests.sim.world import MINUTE_MS
 BARE_SECONDS_MAX = 10
 #: Of one symbol in one minute; a script's busiest minute has nine.
 ORDERS_PER_MINUTE_MAX = 30
-#: Reduce-only orders of one symbol that may meet a position which has just ended.
-IDLE_MAX = 3
+#: Reduce-only orders of one symbol that may meet a position which has ended unseen:
+#: one round of a stop (two, where it fills in pieces), two targets and a close.
+IDLE_MAX = 6
 
 
 class Found(msgspec.Struct, frozen=True):

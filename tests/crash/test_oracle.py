@@ -24,7 +24,7 @@ from tests.crash.cases import (
 )
 from tests.crash.engine import Report, Seen
 from tests.crash.limits import Sendings
-from tests.crash.oracle import ORDERS_PER_MINUTE_MAX, Case, judge
+from tests.crash.oracle import IDLE_MAX, ORDERS_PER_MINUTE_MAX, Case, judge
 from tests.crash.truth import Accepted, Bare, Truth
 from tests.sim.world import START_MS, A, B, C
 
@@ -101,7 +101,7 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
         "order storm",
     ),
     "orders without end for what a person has closed": (
-        truth(accepted=(TAKEN, *[replace(STOPPED, idle=True)] * 4)),
+        truth(accepted=(TAKEN, *[replace(STOPPED, idle=True)] * (IDLE_MAX + 1))),
         "orders with nothing to reduce",
     ),
     "a fill dropped from the journal": (without(Kind.FILL), "fill not journalled"),
