@@ -42,7 +42,9 @@ class Cell(msgspec.Struct, frozen=True, tag="cell", kw_only=True):
 
     @property
     def name(self) -> str:
-        return f"{self.phase}-{self.point}-{'changed' if self.changed else 'same'}"
+        state = "changed" if self.changed else "same"
+        deeper = f"-{self.passing}" if self.passing > 1 else ""
+        return f"{self.phase}-{self.point}-{state}{deeper}"
 
 
 class RandomRun(msgspec.Struct, frozen=True, tag="random", kw_only=True):
