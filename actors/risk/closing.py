@@ -8,7 +8,7 @@ from actors.domain import exits
 from actors.domain.ledger import Position
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
+from actors.risk.orders import STANDING, OrderBook
 from actors.risk.records import Effort, OrderRecord
 
 
@@ -31,8 +31,23 @@ class Closing:
 
     def under_way(self, position: Position) -> bool:
         """Whether a close is in flight."""
+        return bool(self._closes(position))
+
+    def covers(self, position: Position) -> bool:
+        """Whether closes that the exchange has taken leave nothing to protect.
+
+        An entry may fill on after its first piece is being closed.
+        """
+        sure = [
+            order.unfilled
+            for order in self._closes(position)
+            if order.state in STANDING and not order.cancel_wanted
+        ]
+        return bool(sure) and sum(sure) >= max(position.open, position.over)
+
+    def _closes(self, position: Position) -> list[OrderRecord]:
         orders = self._desk.book.orders_of(position)
-        return any(order.purpose == "close" for order in orders)
+        return [order for order in orders if order.purpose == "close"]
 
     async def send(self, position: Position, reason: str) -> OrderRecord | None:
         """Close at market; None: no order can be for so little."""

@@ -13,6 +13,7 @@ from actors.domain.phases import TradePhase
 from actors.domain.truth import Look, Truth
 from actors.exchange.paper import PaperExchange
 from actors.journal import Kind
+from tests.crash.pieces import PiecewiseExchange
 from tests.sim.killing import (
     K,
     Watch,
@@ -23,6 +24,7 @@ from tests.sim.killing import (
     told,
 )
 from tests.sim.script import signal
+from tests.sim.venue import Venue
 from tests.sim.world import A, B, World, living
 
 
@@ -136,6 +138,26 @@ async def test_what_is_held_and_cannot_be_traded_ends_as_dust(
         assert not stage.state.book.positions
         assert stage.state.book.dust[B].quantity == Decimal("0.0004")
         assert told(stage, "dust of 0.0004 is left")
+
+
+class ThinVenue(PiecewiseExchange, Venue):
+    """A Venue whose fills come in pieces."""
+
+
+async def test_what_fills_after_its_first_piece_is_being_closed_has_its_stop(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The cancel loses against the fill; a close of one piece lasts until bar 6."""
+    world = World({(A, 4): signal(stop=95.0)}, bars=60)
+    world.venue = ThinVenue
+    world.bars[A]["volume"][5:] = 10.0  # a tenth of it is ours
+    async with living(world, tmp_path) as stage:
+        await stage.bar(4)
+        assert (await stage.command("kill_switch")).ok
+        await flat(stage)
+        (closed,) = stage.state.book.closed
+        assert closed.closed_ms - closed.opened_ms > 10_000
+        assert stage.state.book.unprotected_longest_ms < 1000
 
 
 async def test_what_a_person_closed_by_hand_is_not_closed_again_and_again(
