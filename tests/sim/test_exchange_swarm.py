@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from trio.testing import MockClock
 
-from actors.domain.money import ZERO
+from actors.domain.money import ONE, ZERO
 from actors.domain.orders import OrderKind, OrderRequest, Side
 from actors.exchange.paper import PaperExchange
 from actors.risk.book import replay
@@ -111,6 +111,8 @@ async def mischief(venue: FaultyVenue, random: Random) -> None:
     elif act == "cancel" and orders:
         request = random.choice(orders).request
         await PaperExchange.cancel(venue, request.symbol, request.client_id)
+    elif act == "order":
+        await venue.intrude(foreign(random.choice((A, B, C)), venue.now_ms))
     elif act == "close" and held:
         symbol = random.choice(held)
         quantity = venue.state.positions[symbol].quantity
@@ -118,6 +120,12 @@ async def mischief(venue: FaultyVenue, random: Random) -> None:
         name = f"web-{venue.now_ms}"
         kind = OrderKind.MARKET
         await venue.intrude(OrderRequest(name, symbol, side, kind, abs(quantity)))
+
+
+def foreign(symbol: str, now_ms: int) -> OrderRequest:
+    """An order that rests far away and is not ours."""
+    name, limit = f"web-{symbol[:3]}-{now_ms}", OrderKind.LIMIT
+    return OrderRequest(name, symbol, Side.LONG, limit, ONE, limit_price=ONE * 50)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
