@@ -91,10 +91,15 @@ class RiskActor(Actor[Any]):
         self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
-        self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
+        self._watching = Watching(self.desk, protection, self._positions.tend)
+        self._handlers = self._table()
+
+    def _table(self) -> dict[type, Callable[[Any], Awaitable[None]]]:
+        """Say who takes which message."""
+        return {
             Findings: self._found,
             StepClosed: self._step_closed,
-            WatchedBar: Watching(self.desk, protection, self._positions.tend).bar,
+            WatchedBar: self._watching.bar,
             Fill: self._fill,
             OrderUpdate: self._order_update,
             Answered: self._answered,
