@@ -205,6 +205,10 @@ class RiskActor(Actor[Any]):
         self._ask_for_stops()
         await self._confirm_kill()
 
+    async def hear_last(self, late: Answered) -> None:
+        """Record an answer after everything has ended: nothing is sent any more."""
+        await self._orders.answered(late)
+
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited."""
         await self.settlement.judge(truth)
