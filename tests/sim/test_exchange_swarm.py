@@ -106,26 +106,26 @@ async def mischief(venue: FaultyVenue, random: Random) -> None:
     orders, held = list(venue.state.orders.values()), sorted(venue.state.positions)
     stops = [o for o in orders if o.request.kind is OrderKind.STOP_MARKET]
     act = random.choice(("vanish", "cancel", "order", "close"))
+    name = f"web-{random.getrandbits(32)}"
     if act == "vanish" and stops:
         venue.vanish(random.choice(stops).request.client_id)
     elif act == "cancel" and orders:
         request = random.choice(orders).request
         await PaperExchange.cancel(venue, request.symbol, request.client_id)
     elif act == "order":
-        await venue.intrude(foreign(random.choice((A, B, C)), venue.now_ms))
+        await venue.intrude(resting(random.choice((A, B, C)), name))
     elif act == "close" and held:
         symbol = random.choice(held)
         quantity = venue.state.positions[symbol].quantity
         side = Side.SHORT if quantity > ZERO else Side.LONG
-        name = f"web-{venue.now_ms}"
         kind = OrderKind.MARKET
         await venue.intrude(OrderRequest(name, symbol, side, kind, abs(quantity)))
 
 
-def foreign(symbol: str, now_ms: int) -> OrderRequest:
+def resting(symbol: str, name: str) -> OrderRequest:
     """An order that rests far away and is not ours."""
-    name, limit = f"web-{symbol[:3]}-{now_ms}", OrderKind.LIMIT
-    return OrderRequest(name, symbol, Side.LONG, limit, ONE, limit_price=ONE * 50)
+    kind = OrderKind.LIMIT
+    return OrderRequest(name, symbol, Side.LONG, kind, ONE, limit_price=ONE * 50)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

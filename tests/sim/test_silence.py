@@ -1,5 +1,6 @@
 """An exchange that is away is told about, and nobody is flooded with it."""
 
+import itertools
 from pathlib import Path
 
 from trio.testing import MockClock
@@ -48,7 +49,7 @@ async def test_an_exchange_that_is_away_is_told_once_a_minute_and_its_return_onc
         assert 9 <= len(away) <= 11
         assert all(
             after.ts_ms - before.ts_ms >= MINUTE_MS
-            for before, after in zip(away, away[1:], strict=False)
+            for before, after in itertools.pairwise(away)
         )
         assert not told(stage, "answers again")
         plan(stage, Well())
