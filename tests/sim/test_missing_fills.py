@@ -91,6 +91,20 @@ async def test_an_entry_taken_past_its_deadline_is_booked_and_protected(
         assert not disagreements(stage)
 
 
+async def test_a_cancel_that_was_refused_ends_no_order_that_has_not_arrived(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(world(), tmp_path) as stage:
+        venue_of(stage).plan = Nth("place", 1, Fault.LATE)
+        await stage.bar(4)
+        await stage.engine.risk.commands._kill.cancel_entries()
+        entry = stage.state.book.orders[stage.venue.placed[0].client_id]
+        assert (entry.state, entry.cancel_wanted) == (OrderState.UNKNOWN, True)
+        assert stage.state.no_entries(A)
+        await stage.bar(9)
+        assert not disagreements(stage)
+
+
 async def test_a_stop_taken_long_past_its_deadline_goes_again(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
