@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from actors.domain.crash_points import CrashPoint
 from actors.domain.phases import Phase
 from actors.runtime import crash
@@ -62,7 +64,11 @@ def _facts(world: World) -> Any:
     sure = {
         name for name, o in book.orders.items() if o.request.symbol not in book.halted
     }
-    return positions, sure, book.cash, book.kill, dict(book.halted)
+    kill = book.kill
+    if kill is not None:  # in a halted symbol it goes on trying
+        sound = {s: e for s, e in kill.efforts.items() if s not in book.halted}
+        kill = msgspec.structs.replace(kill, efforts=sound)
+    return positions, sure, book.cash, kill, dict(book.halted)
 
 
 async def _recover_again(world: World) -> None:

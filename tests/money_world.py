@@ -151,6 +151,7 @@ class World:
         until = trio.current_time() + seconds
         while trio.current_time() < until and not self.process.dead:
             await trio.sleep(min(step_seconds, until - trio.current_time()))
+            await self.process.start_if_roused()
             if self.process.running:
                 self.process.inbox.append(StepClosed(self.clock.now_ms(), 0))
             await self.process.settle()

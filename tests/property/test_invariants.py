@@ -211,7 +211,7 @@ TROUBLE: tuple[st.SearchStrategy[Any], ...] = (
     st.builds(Repeat, st.integers(0, 20)),
     st.builds(Order, st.sampled_from(("panic_exit", "time_stop", "retry"))),
     st.builds(Order, st.sampled_from(("pause", "resume", "resume"))),
-    st.builds(Order, st.sampled_from(("kill_switch", "reset", "stop"))),
+    st.builds(Order, st.sampled_from(("kill_switch", "reset", "stop", "start"))),
     st.builds(Restart, st.sampled_from((0, 1, 30))),
     st.builds(Arm, st.sampled_from(CrashPoint), st.integers(1, 3), st.just(True)),
     st.builds(Arm, st.sampled_from(IN_ACTOR), st.integers(1, 3), st.just(False)),
