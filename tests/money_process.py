@@ -187,9 +187,7 @@ class Process:
             self.group.cancel()
         self.group = trio.CancelScope()
         self.looks.clear()
-        dispatcher = Dispatcher(
-            self.line, self.halt, self.inbox.append, self.nursery
-        )
+        dispatcher = Dispatcher(self.line, self.halt, self.inbox.append, self.nursery)
         self.actor = RiskActor(self._ports(dispatcher), self.state)
         self.actor.context = SimpleNamespace(incarnation=incarnation)
         self.nursery.start_soon(self._within, self.group, dispatcher.run)

@@ -82,7 +82,14 @@ class World:
                 await self.bring_up()
             await self.process.settle()
             await self.check_whole()
+            self._require_sound()
         await self._heal(self)
+        self._require_sound()
+
+    def _require_sound(self) -> None:
+        """Raise what broke where another would catch it, as a send does."""
+        if self.fault is not None:
+            raise self.fault
 
     async def _watch(self) -> None:
         """A world in which nothing happens any more has a fault."""
