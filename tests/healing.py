@@ -49,11 +49,7 @@ async def _work_again(world: World) -> None:
     phase = process.actor.desk.machine.phase
     if phase is Phase.ERROR:
         await process.command("retry" if process.running else "reset")
-    if process.actor.desk.machine.phase is Phase.ERROR:
-        # A recovery that failed under a kill switch: only another process goes on.
-        process.die()
-        await world.bring_up()
-    elif process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
+    if process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
         await process.start()
 
 
