@@ -15,7 +15,7 @@ from tests.money_world import World
 
 #: A position may be without its stop for so long while nothing is disturbed: an order
 #: whose answer was lost is proved absent in 20 s, and then it is placed again.
-BARE_MS_MAX = 20_000
+BARE_MS_MAX = 15_000
 
 
 def protected(world: World, position: Position) -> bool:
