@@ -58,15 +58,23 @@ class Protection:
         if held is None:
             return
         position = self.unprotected.look(held)
-        if self.closing.under_way(position) or symbol in self._desk.state.not_held:
+        if symbol in self._desk.state.not_held:
             return  # an order that finds nothing to reduce is cancelled, without end
+        if self.closing.under_way(position):
+            if self.closing.in_doubt(position) and not position.over:
+                await self._arm_if_due(position)  # it may never come to pass
+            return
         if position.over:  # nothing may take off still more
             await self.closing.cancel_all(position)
         late = self.unprotected.overdue(position)
         reason = position.close_wanted or ("stop_unconfirmed" if late else "")
         if reason and self._may(self._tried_ms, position):
             await self.close(position, reason)
-        elif self._may(self._refused_ms, position):
+        else:
+            await self._arm_if_due(position)
+
+    async def _arm_if_due(self, position: Position) -> None:
+        if self._may(self._refused_ms, position):
             await self._arm(position)
 
     def _may(self, tried_ms: dict[str, int], position: Position) -> bool:
