@@ -8,7 +8,7 @@ from actors.domain import exits
 from actors.domain.ledger import Position
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.desk import Desk
-from actors.risk.orders import STANDING, OrderBook
+from actors.risk.orders import OrderBook
 from actors.risk.records import Effort, OrderRecord
 
 
@@ -34,16 +34,17 @@ class Closing:
         return bool(self._closes(position))
 
     def covers(self, position: Position) -> bool:
-        """Whether closes that the exchange has taken leave nothing to protect.
+        """Whether the closes in flight leave nothing to protect.
 
-        An entry may fill on after its first piece is being closed.
+        One in doubt may never have arrived: it is waited for, not relied on. And an
+        entry may fill on after its first piece is being closed.
         """
         sure = [
             order.unfilled
             for order in self._closes(position)
-            if order.state in STANDING and not order.cancel_wanted
+            if order.state is not OrderState.UNKNOWN and not order.cancel_wanted
         ]
-        return bool(sure) and sum(sure) >= max(position.open, position.over)
+        return bool(sure) and sum(sure) >= position.open
 
     def _closes(self, position: Position) -> list[OrderRecord]:
         orders = self._desk.book.orders_of(position)

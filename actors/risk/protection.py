@@ -58,16 +58,23 @@ class Protection:
         if held is None:
             return
         position = self.unprotected.look(held)
-        if self.closing.covers(position) or symbol in self._desk.state.not_held:
+        if symbol in self._desk.state.not_held:
             return  # an order that finds nothing to reduce is cancelled, without end
-        closing = self.closing.under_way(position)
-        if position.over and not closing:  # nothing may take off still more
+        if self.closing.under_way(position):
+            if not (position.over or self.closing.covers(position)):
+                await self._arm_if_due(position)
+            return
+        if position.over:  # nothing may take off still more
             await self.closing.cancel_all(position)
         late = self.unprotected.overdue(position)
         reason = position.close_wanted or ("stop_unconfirmed" if late else "")
-        if reason and not closing and self._may(self._tried_ms, position):
+        if reason and self._may(self._tried_ms, position):
             await self.close(position, reason)
-        elif self._may(self._refused_ms, position):
+        else:
+            await self._arm_if_due(position)
+
+    async def _arm_if_due(self, position: Position) -> None:
+        if self._may(self._refused_ms, position):
             await self._arm(position)
 
     def _may(self, tried_ms: dict[str, int], position: Position) -> bool:
