@@ -44,7 +44,8 @@ class Closing:
             for order in self._closes(position)
             if order.state is not OrderState.UNKNOWN and not order.cancel_wanted
         ]
-        return bool(sure) and sum(sure) >= position.open
+        instrument = self._desk.state.instruments[position.symbol]
+        return sum(sure) >= exits.orderable(position.open, instrument)
 
     def _closes(self, position: Position) -> list[OrderRecord]:
         orders = self._desk.book.orders_of(position)
