@@ -11,7 +11,7 @@ from actors.exchange.outcome import Act
 from actors.journal import Journal, Kind
 from actors.risk.dispatch import ANSWER_SECONDS_MAX, Answered
 from actors.risk.records import OrderRecord
-from tests.sim.faulty import Always, Fault, FaultyVenue, Well, disagreements
+from tests.sim.faulty import Always, Fault, FaultyVenue, disagreements
 from tests.sim.script import signal
 from tests.sim.world import A, B, Stage, World, living
 
@@ -36,8 +36,6 @@ def world() -> World:
 
 def slow(stage: Stage, seconds: float) -> None:
     assert isinstance(stage.venue, SlowVenue)
-    alone = Always(tell=Fault.DROPPED, fetch_open_orders=Fault.FAILS)
-    stage.venue.plan = alone if seconds else Well()  # the answer alone tells of it
     stage.venue.seconds = seconds
 
 
@@ -87,6 +85,9 @@ async def ended(where: Path, seconds: float) -> tuple[float, list[OrderState]]:
     journals: list[tuple[Kind, object]] = []
     async with living(world(), where) as stage:
         slow(stage, seconds)
+        # Only the answer tells of the order.
+        silent = Always(tell=Fault.DROPPED, fetch_open_orders=Fault.FAILS)
+        stage.venue.plan = silent  # type: ignore[attr-defined]  # a SlowVenue
         await stage.bar(4)
         (entry,) = stage.venue.placed
         assert stage.state.book.orders[entry.client_id].state is OrderState.SENDING
