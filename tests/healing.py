@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from actors.domain.crash_points import CrashPoint
 from actors.domain.phases import Phase
 from actors.runtime import crash
@@ -47,11 +49,7 @@ async def _work_again(world: World) -> None:
     phase = process.actor.desk.machine.phase
     if phase is Phase.ERROR:
         await process.command("retry" if process.running else "reset")
-    if process.actor.desk.machine.phase is Phase.ERROR:
-        # A recovery that failed under a kill switch: only another process goes on.
-        process.die()
-        await world.bring_up()
-    elif process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
+    if process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
         await process.start()
 
 
@@ -62,7 +60,11 @@ def _facts(world: World) -> Any:
     sure = {
         name for name, o in book.orders.items() if o.request.symbol not in book.halted
     }
-    return positions, sure, book.cash, book.kill, dict(book.halted)
+    kill = book.kill
+    if kill is not None:  # in a halted symbol it goes on trying
+        sound = {s: e for s, e in kill.efforts.items() if s not in book.halted}
+        kill = msgspec.structs.replace(kill, efforts=sound)
+    return positions, sure, book.cash, kill, dict(book.halted)
 
 
 async def _recover_again(world: World) -> None:

@@ -25,6 +25,7 @@ from actors.journal.storage import MEMORY
 from actors.reconcile import Reconciler
 from actors.risk.actor import RiskActor
 from actors.risk.book import replay
+from actors.risk.commands import CONFIRMATION
 from actors.risk.desk import Ports
 from actors.risk.dispatch import Dispatcher, Halt
 from actors.risk.records import AccountOpened
@@ -54,6 +55,7 @@ CASH = Decimal(10_000)
 STEP_SECONDS = 2.0
 PRESET = changed(breakout_v1(), "risk.max_concurrent_positions", 2)
 HALTING = frozenset({"kill_switch", "emergency_stop"})
+ROUSE_SECONDS = 30.0
 
 
 class Death(BaseException):
@@ -113,6 +115,8 @@ class Process:
         self.halt = Halt()
         self.looks: deque[Look] = deque()
         self.running = False
+        self.roused = False  # asked to start only to flatten
+        self.not_before = 0.0  # a start has failed: rouse no sooner
         self.group: trio.CancelScope | None = None
         self.nursery: trio.Nursery
         self.journal: Journal
@@ -183,7 +187,7 @@ class Process:
             self.group.cancel()
         self.group = trio.CancelScope()
         self.looks.clear()
-        dispatcher = Dispatcher(self.line, self.halt, self.inbox.append)
+        dispatcher = Dispatcher(self.line, self.halt, self.inbox.append, self.nursery)
         self.actor = RiskActor(self._ports(dispatcher), self.state)
         self.actor.context = SimpleNamespace(incarnation=incarnation)
         self.nursery.start_soon(self._within, self.group, dispatcher.run)
@@ -208,6 +212,7 @@ class Process:
             publisher=self.world,
             position_changed=lambda _symbol, _held: None,
             look=self.looks.append,
+            rouse=self._rouse,
         )
 
     async def ask_exchange(self) -> None:
@@ -257,10 +262,21 @@ class Process:
         await self.settle()
         return reply._reply
 
-    async def start(self) -> None:
+    def _rouse(self) -> None:
+        self.roused = True
+
+    async def start_if_roused(self) -> None:
+        """Start only to flatten, as the conductor does when it is asked to."""
+        if self.roused and not self.running and trio.current_time() >= self.not_before:
+            self.roused = False
+            await self.start(to_flatten=True)
+
+    async def start(self, *, to_flatten: bool = False) -> None:
         """Begin, recover, go to work, as the conductor leads it."""
         order = Command("start", "start", {}, "test", Role.ADMIN)
-        answer = await self.ask(lambda r: Begin(order, PRESET, TIMEFRAME_MS, r))
+        answer = await self.ask(
+            lambda reply: Begin(order, PRESET, TIMEFRAME_MS, reply, to_flatten)
+        )
         if answer is None or not answer.ok:
             return
         unsettled = await self.ask(Recover)
@@ -270,12 +286,17 @@ class Process:
             self.inbox.append(Began(len(SYMBOLS)))
             self.running = True
         else:
+            self.not_before = trio.current_time() + ROUSE_SECONDS
             self.inbox.append(BeginFailed(f"start failed: {unsettled}"))
         await self.settle()
 
     async def command(self, name: str) -> None:
         """Give one command, as the control plane and the conductor do."""
-        order = Command(f"k-{name}", name, {}, "test", Role.ADMIN)
+        if name == "start":
+            await self.start()
+            return
+        typed = {"confirm": CONFIRMATION} if name == "reset" else {}
+        order = Command(f"k-{name}", name, typed, "test", Role.ADMIN)
         if name in HALTING:
             self.halt.reason = f"{name} by test"
         answer: CommandAnswer | None = await self.ask(

@@ -82,7 +82,14 @@ class World:
                 await self.bring_up()
             await self.process.settle()
             await self.check_whole()
+            self._require_sound()
         await self._heal(self)
+        self._require_sound()
+
+    def _require_sound(self) -> None:
+        """Raise what broke where another would catch it, as a send does."""
+        if self.fault is not None:
+            raise self.fault
 
     async def _watch(self) -> None:
         """A world in which nothing happens any more has a fault."""
@@ -151,6 +158,7 @@ class World:
         until = trio.current_time() + seconds
         while trio.current_time() < until and not self.process.dead:
             await trio.sleep(min(step_seconds, until - trio.current_time()))
+            await self.process.start_if_roused()
             if self.process.running:
                 self.process.inbox.append(StepClosed(self.clock.now_ms(), 0))
             await self.process.settle()

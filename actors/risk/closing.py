@@ -34,6 +34,13 @@ class Closing:
         orders = self._desk.book.orders_of(position)
         return any(order.purpose == "close" for order in orders)
 
+    def in_doubt(self, position: Position) -> bool:
+        """Whether a close may never have arrived: it is waited for, not relied on."""
+        orders = self._desk.book.orders_of(position)
+        return any(
+            o.purpose == "close" and o.state is OrderState.UNKNOWN for o in orders
+        )
+
     async def send(self, position: Position, reason: str) -> OrderRecord | None:
         """Close at market; None: no order can be for so little."""
         instrument = self._desk.state.instruments[position.symbol]

@@ -237,7 +237,7 @@ class OrderBook:
             record = msgspec.structs.replace(
                 record, adopted=adopted, adopted_ms=fill.ts_ms
             )
-        return self.change(
+        record = self.change(
             record,
             state,
             record.outcome,
@@ -246,6 +246,8 @@ class OrderBook:
             filled_ms=fill.ts_ms,
             trades=(*record.trades, fill.trade_id),
         )
+        reached(CrashPoint.FILL_APPLIED)
+        return record
 
     async def recall(self, client_id: str) -> OrderRecord | None:
         """Find an order by its name, in the book or in the whole journal."""

@@ -58,15 +58,23 @@ class Protection:
         if held is None:
             return
         position = self.unprotected.look(held)
-        if self.closing.under_way(position) or symbol in self._desk.state.not_held:
+        if symbol in self._desk.state.not_held:
             return  # an order that finds nothing to reduce is cancelled, without end
+        if self.closing.under_way(position):
+            if self.closing.in_doubt(position) and not position.over:
+                await self._arm_if_due(position)  # it may never come to pass
+            return
         if position.over:  # nothing may take off still more
             await self.closing.cancel_all(position)
         late = self.unprotected.overdue(position)
         reason = position.close_wanted or ("stop_unconfirmed" if late else "")
         if reason and self._may(self._tried_ms, position):
             await self.close(position, reason)
-        elif self._may(self._refused_ms, position):
+        else:
+            await self._arm_if_due(position)
+
+    async def _arm_if_due(self, position: Position) -> None:
+        if self._may(self._refused_ms, position):
             await self._arm(position)
 
     def _may(self, tried_ms: dict[str, int], position: Position) -> bool:
@@ -222,12 +230,14 @@ class Protection:
         """Close at market, reduce-only; the stop stays until the close has filled.
 
         The wish stays until the position has ended: a close that is refused, or ends
-        unfilled, leaves the position with a stop and is tried again.
+        unfilled, leaves the position with a stop and is tried again. What the exchange
+        does not hold cannot be closed: its end is a person's to settle.
         """
         position = self.closing.want(position, reason)
         await self.closing.cancel_targets(position)
         await self.closing.cancel_entry(position)
         waits = not self._may(self._tried_ms, position) or self.closing.waits(position)
+        waits = waits or position.symbol in self._desk.state.not_held
         if self.closing.under_way(position) or waits:
             return
         self._tried_ms[position.id] = self._desk.now_ms

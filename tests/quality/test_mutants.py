@@ -3,21 +3,22 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 
 from tests.invariants import Broken
-from tests.property.test_invariants import live_through, lives
+from tests.property.test_invariants import MISSED_AND_THEN_FILLED, live_through, lives
 from tests.quality.mutants import MUTANTS, Mutate
 
 EXAMPLES = 200
 
 
+@example(MISSED_AND_THEN_FILLED)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 @given(lives())
