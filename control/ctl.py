@@ -102,6 +102,34 @@ def release(
 
 
 @ctl.command()
+def reconcile(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Show in what our book and the exchange differ, and what settle would do."""
+    _command(url, "reconcile", {}, as_json=as_json)
+
+
+@ctl.command()
+def settle(  # noqa: PLR0913 - one parameter for each word that is typed
+    symbol: Annotated[str, typer.Argument(help="The symbol that differs.")],
+    policy: Annotated[str, typer.Argument(help="What reconcile has shown for it.")],
+    confirm: Annotated[str, typer.Option(help="The symbol, typed again.")],
+    difference: Annotated[
+        str | None, typer.Option("--id", help="The difference that was shown.")
+    ] = None,
+    stop: Annotated[
+        str | None, typer.Option(help="The stop price of what is adopted.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Settle a difference as reconcile has shown it; without --id release a symbol."""
+    args = {"symbol": symbol, "policy": policy, "confirm": confirm}
+    more = {"id": difference, "stop": stop}
+    args |= {name: given for name, given in more.items() if given is not None}
+    _command(url, "settle", args, as_json=as_json)
+
+
+@ctl.command()
 def command(
     name: Annotated[str, typer.Argument(help="Any command of the contract.")],
     args: Annotated[str, typer.Option(help="Its arguments, a JSON object.")] = "{}",

@@ -25,6 +25,8 @@ from actors.risk.requests import Refusal
 from actors.risk.settlement import Settlement
 
 P, D = Policy, DifferenceKind
+#: So many differences are told in words.
+PREVIEWED_MAX = 50
 
 
 class Policies:
@@ -66,13 +68,18 @@ class Policies:
         )
 
     def preview(self) -> str:
-        """Say the same in words, a line each."""
-        lines = [
-            f"{row.id} {row.kind} {row.symbol}: ours {row.ours}, the exchange's "
-            f"{row.theirs}, seen {row.seen} times, {row.policy}; "
-            + "; ".join(f"{policy}: {act}" for policy, act in row.would.items())
-            for row in self.rows()
-        ]
+        """Say the same in words: a line each, and one for all that may be done."""
+        rows = self.rows()
+        lines = []
+        for row in rows[:PREVIEWED_MAX]:
+            lines.append(
+                f"{row.id} {row.kind} of {row.symbol or 'the account'}: ours "
+                f"{row.ours}, the exchange's {row.theirs}; seen {row.seen} times; "
+                f"now: {row.policy}"
+            )
+            lines += [f"  {policy}: {act}" for policy, act in row.would.items()]
+        if len(rows) > PREVIEWED_MAX:
+            lines.append(f"and {len(rows) - PREVIEWED_MAX} more: GET /api/reconcile")
         return "\n".join(lines) or "our book is the exchange's: nothing differs"
 
     def _would(self, difference: Difference) -> dict[str, str]:

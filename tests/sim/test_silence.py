@@ -15,6 +15,8 @@ AWAY = Always(
     fetch_open_orders=Fault.FAILS, fetch_fills=Fault.FAILS, fetch_balance=Fault.FAILS
 )
 
+PARTLY = Always(fetch_balance=Fault.FAILS)
+
 
 def world() -> World:
     made = World({(A, 4): signal(stop=95.0)}, bars=60)
@@ -41,6 +43,7 @@ async def test_an_exchange_that_is_away_is_told_once_a_minute_and_its_return_onc
         looks = 0
         while stage.venue.now_ms < began_ms + 10 * MINUTE_MS:
             asked = stage.state.counts["cycles"]
+            plan(stage, (AWAY, PARTLY)[looks % 2])  # each time in other words
             await stage.command("reconcile")  # people ask again and again
             looks += 1
             await stage.bar(asked)

@@ -75,6 +75,24 @@ def test_release_gives_the_typed_word_to_the_engine(engine: EngineProcess) -> No
     assert "reset is not possible in IDLE" in refused.stderr
 
 
+def test_a_difference_is_shown_and_settled_from_a_terminal(
+    engine: EngineProcess,
+) -> None:
+    shown = ctl(engine, "reconcile")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "nothing differs" in shown.stdout
+    same = ctl(engine, "command", "reconcile")
+    assert (same.returncode, same.stdout) == (0, shown.stdout)
+    words = ("settle", "BTC/USDT:USDT", "adopt", "--id", "d-1")
+    assert ctl(engine, *words).returncode == 2  # nothing typed again
+    wrong = ctl(engine, *words, "--confirm", "BTC")
+    assert wrong.returncode == 3
+    assert "confirm is 'BTC'; it must be 'BTC/USDT:USDT'" in wrong.stderr
+    none = ctl(engine, *words, "--confirm", "BTC/USDT:USDT")
+    assert none.returncode == 3
+    assert "differs" in none.stderr
+
+
 def test_nobody_there_is_4() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert breakout("ctl", "status", "--url", url).returncode == 4
