@@ -49,7 +49,7 @@ async def _work_again(world: World) -> None:
     phase = process.actor.desk.machine.phase
     if phase is Phase.ERROR:
         await process.command("retry" if process.running else "reset")
-    if process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
+    if not process.running:  # a kill switch that was on goes on
         await process.start()
 
 

@@ -290,6 +290,18 @@ CRASHED_WHILE_IT_CLOSED = [
     Arm(CrashPoint.INTENT_APPENDED, 1, False),
     Order("panic_exit"),
 ]
+CLOSE_LOST_AND_STOP_GONE = [
+    Enter(SYMBOLS[0], Side.LONG, False, (Fate(), Fate(), Fate(arrives=None))),
+    Order("panic_exit"),
+    Vanish(0),
+    Wait(40),
+]
+KILLED_BEFORE_IT_RAN = [
+    Disturb((), ("fail", "fail")),
+    Restart(1),
+    Order("kill_switch"),
+    Hand(SYMBOLS[1], "buy"),
+]
 TURNED_BY_HAND = [
     Enter(SYMBOLS[0], Side.SHORT, True, ()),
     Hand(SYMBOLS[0], "close"),
@@ -320,6 +332,8 @@ SOLD_MORE_THAN_IS_OURS = [
 @example(SOLD_MORE_THAN_IS_OURS)
 @example(MISSED_AND_THEN_FILLED)
 @example(CRASHED_WHILE_IT_CLOSED)
+@example(CLOSE_LOST_AND_STOP_GONE)
+@example(KILLED_BEFORE_IT_RAN)
 @example(TURNED_BY_HAND)
 @example(CRASHED_AND_CLOSED_BY_HAND)
 @settings(
