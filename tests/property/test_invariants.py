@@ -296,6 +296,10 @@ CLOSE_LOST_AND_STOP_GONE = [
     Vanish(0),
     Wait(40),
 ]
+TWO_STOPS_AND_THE_CLOSE_LOST = [
+    Enter(SYMBOLS[0], Side.LONG, False, (Fate(), *3 * (Fate(arrives=None),))),
+    Wait(40),
+]
 KILLED_BEFORE_IT_RAN = [
     Disturb((), ("fail", "fail")),
     Restart(1),
@@ -333,6 +337,7 @@ SOLD_MORE_THAN_IS_OURS = [
 @example(MISSED_AND_THEN_FILLED)
 @example(CRASHED_WHILE_IT_CLOSED)
 @example(CLOSE_LOST_AND_STOP_GONE)
+@example(TWO_STOPS_AND_THE_CLOSE_LOST)
 @example(KILLED_BEFORE_IT_RAN)
 @example(TURNED_BY_HAND)
 @example(CRASHED_AND_CLOSED_BY_HAND)
