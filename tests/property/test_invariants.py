@@ -297,7 +297,12 @@ CLOSE_LOST_AND_STOP_GONE = [
     Wait(40),
 ]
 TWO_STOPS_AND_THE_CLOSE_LOST = [
-    Enter(SYMBOLS[0], Side.LONG, False, (Fate(), *3 * (Fate(arrives=None),))),
+    Enter(
+        SYMBOLS[0],
+        Side.LONG,
+        False,
+        (Fate(), Fate(refused=True), *3 * (Fate(arrives=None),)),
+    ),
     Wait(40),
 ]
 KILLED_BEFORE_IT_RAN = [
