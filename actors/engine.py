@@ -61,7 +61,7 @@ from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
 from actors.symbol import PositionChanged, SymbolActor
-from actors.treasury import Sources, Treasury, open_sends
+from actors.treasury import Sources, Treasury
 from actors.watchdog import MachineSources, ResourceMonitor
 
 log = structlog.get_logger(component="engine")
@@ -283,7 +283,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
         async with (
-            open_sends() as engine.treasury.sends,
+            engine.treasury.sending(),
             run_supervisor(
                 engine.tree(extra),
                 random=Random(setup.seed),  # noqa: S311 - jitter, not a secret

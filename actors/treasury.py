@@ -57,7 +57,8 @@ class Treasury:
         self.halt = halt
         self.in_hand = in_hand  # what a simulated market waits for
         self.sources: Sources  # set before the tree is drawn
-        self.sends: trio.Nursery  # set before the tree runs, and outlives it
+        self._sends: trio.Nursery  # set before the tree runs, and outlives it
+        self._last: list[Answered] = []  # to sends that the risk actor did not outlive
         self._dispatcher: Dispatcher
         self.risk: RiskActor  # the present incarnation
 
@@ -83,12 +84,32 @@ class Treasury:
     def _make_dispatch(self) -> Service:
         exchange = self.sources.exchange
         self._dispatcher = Dispatcher(
-            exchange, self.halt, self._answered_late, self.sends
+            exchange, self.halt, self._answered_late, self._sends
         )
         return Service(self._dispatcher.run)
 
     def _answered_late(self, late: Answered) -> None:
-        self.ref.tell(late)
+        if self.ref.closed is None:
+            self.ref.tell(late)
+        else:
+            self._last.append(late)
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Let sends that are under way end after everything else has; 10 s at most.
+
+        Their answers are journalled: a restart then has the less to ask.
+        """
+        failure = None
+        async with trio.open_nursery() as self._sends:
+            try:
+                yield
+            except Exception as fault:  # noqa: BLE001 - goes on, without a group around it
+                failure = fault
+        if failure is not None:
+            raise failure
+        for late in self._last:
+            await self.risk.hear_last(late)
 
     def _make_reconciler(self) -> Reconciler:
         return Reconciler(self.sources.exchange, lambda: self.ref, self.in_hand)
@@ -115,16 +136,3 @@ class Treasury:
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk
-
-
-@asynccontextmanager
-async def open_sends() -> AsyncIterator[trio.Nursery]:
-    """Let sends that are under way end after everything else has; 10 s at most."""
-    failure = None
-    async with trio.open_nursery() as nursery:
-        try:
-            yield nursery
-        except Exception as fault:  # noqa: BLE001 - goes on, without a group around it
-            failure = fault
-    if failure is not None:
-        raise failure

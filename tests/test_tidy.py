@@ -29,6 +29,7 @@ TOP_LEVEL = {
     "README.md",
     "CHANGELOG.md",
     "LICENSE",
+    "docs",  # the depth that the README only points to
 }
 
 BANNED_NAME = re.compile(

@@ -13,7 +13,7 @@ class CrashPoint(StrEnum):
     STOP_SENT = "stop_sent"  # the same, of a protective stop
     ANSWERED = "answered"  # the answer is known, not recorded
     CANCEL_SENT = "cancel_sent"
-    FILL_APPLIED = "fill_applied"  # between two fills of one order
+    FILL_APPLIED = "fill_applied"  # counted in its order, not yet in its position
     ENTRY_FILLED = "entry_filled"  # a position without its stop
     STOP_REPLACED = "stop_replaced"  # the new stop stands, the old one as well
     COMMITTED = "committed"  # on the disk, not published

@@ -40,6 +40,11 @@ def adjustment_id(
     return f"a-{_digest(account, symbol, ours, theirs, serial, size=8)}"
 
 
+def is_adjustment(trade_id: str) -> bool:
+    """Whether a fill was made by us, for one that the exchange did not list."""
+    return trade_id.startswith("a-")
+
+
 def trade_id(client_id: str, serial: int) -> str:
     """Name one fill of an order at the paper exchange."""
     return f"t-{_digest(client_id, serial, size=8)}"

@@ -25,6 +25,10 @@ ACCOUNT_QUOTES = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI
 #: A trade in R smaller than this is a scratch, not a loss.
 SCRATCH_R = Decimal("0.05")
 INFINITE = Decimal("Infinity")
+#: The most that fees and funding take at once, of what is held or was traded.
+COST_SHARE_MAX = Decimal("0.01")
+#: Baselines are kept so exactly, in dollars.
+CENT_SHARE = Decimal("0.000001")
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -128,6 +132,34 @@ def closed(day: Day, result_r: Decimal) -> Day:
         losses = 0
     return msgspec.structs.replace(
         day, consecutive_losses=losses, realized_r=day.realized_r + result_r
+    )
+
+
+def is_cost(day: Day, held: Decimal, amount: Decimal) -> bool:
+    """Whether money that left unexplained may be a charge for what is traded.
+
+    Fees and funding are charged on notional: at most COST_SHARE_MAX of what is `held`
+    or was traded today. They count as losses; more than that was withdrawn.
+    """
+    traded = sum((notional for _, notional in day.notional_by_symbol), ZERO)
+    return ZERO < -amount <= COST_SHARE_MAX * (held + traded)
+
+
+def moved(day: Day, equity: Decimal, amount: Decimal) -> Day:
+    """Move every baseline with money that was paid in or withdrawn.
+
+    They keep their ratio to the equity, as a time-weighted return does: a transfer is
+    neither profit nor loss, and uses up or frees no share of a limit. Where nothing
+    would be left they stay, so that the limits stop what is open.
+    """
+    if equity <= ZERO or equity + amount <= ZERO:
+        return day
+    ratio = (equity + amount) / equity
+    return msgspec.structs.replace(
+        day,
+        equity_at_start=(day.equity_at_start * ratio).quantize(CENT_SHARE),
+        kill_baseline=(day.kill_baseline * ratio).quantize(CENT_SHARE),
+        equity_high=(day.equity_high * ratio).quantize(CENT_SHARE),
     )
 
 

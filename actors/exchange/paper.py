@@ -238,7 +238,8 @@ class PaperExchange:
             return Refused(f"no live order {client_id} of {symbol}")
         now_ms = self._clock.now_ms()
         if order.cancel_ms is None:
-            order.cancel_ms = now_ms + self._settings.latency_ms
+            # It never overtakes its order, whatever latency that was sent with.
+            order.cancel_ms = max(now_ms + self._settings.latency_ms, order.arrival_ms)
             self._outbox.changes.orders[symbol] = market = self._market(symbol)
             self._schedule(symbol, market)
         return self._outbox.answer(order, self.state, now_ms)

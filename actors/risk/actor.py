@@ -31,6 +31,7 @@ from actors.risk.entries import Entries
 from actors.risk.follower import Follower
 from actors.risk.killswitch import Kill, World
 from actors.risk.life import Life
+from actors.risk.listing import listed
 from actors.risk.orders import OrderBook
 from actors.risk.policies import Policies
 from actors.risk.positions import Positions
@@ -91,10 +92,15 @@ class RiskActor(Actor[Any]):
         self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
         self._step: dict[str, list[Findings]] = {}
-        self._handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
+        self._watching = Watching(self.desk, protection, self._positions.tend)
+        self._handlers = self._table()
+
+    def _table(self) -> dict[type, Callable[[Any], Awaitable[None]]]:
+        """Say who takes which message."""
+        return {
             Findings: self._found,
             StepClosed: self._step_closed,
-            WatchedBar: Watching(self.desk, protection, self._positions.tend).bar,
+            WatchedBar: self._watching.bar,
             Fill: self._fill,
             OrderUpdate: self._order_update,
             Answered: self._answered,
@@ -122,7 +128,8 @@ class RiskActor(Actor[Any]):
 
     async def handle(self, message: Any) -> None:
         """Take one message to its handler."""
-        self.desk.state.counts["messages"] += 1
+        # The machine's alerts depend on its load, not on what the engine did.
+        self.desk.state.counts["messages"] += type(message) is not Alert
         await self._handlers[type(message)](message)
         self.desk.outbox.hurry()
 
@@ -173,10 +180,13 @@ class RiskActor(Actor[Any]):
         if known is None or objection is not None:
             self._not_applied(fill, objection)
             return
-        record = self._orders.apply_fill(known, fill)
+        new = listed(self._orders, known, fill)
+        if new is None:
+            return
+        record = self._orders.apply_fill(self._orders.known(fill.client_id), new)
         if record is None:
             return
-        await self._positions.filled(record, fill)
+        await self._positions.filled(record, new)
         if not record.live:
             await self._order_ended(record)
 
@@ -199,6 +209,10 @@ class RiskActor(Actor[Any]):
         await self._positions.tend(record.request.symbol)
         self._ask_for_stops()
         await self._confirm_kill()
+
+    async def hear_last(self, late: Answered) -> None:
+        """Record an answer after everything has ended: nothing is sent any more."""
+        await self._orders.answered(late)
 
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited."""

@@ -241,6 +241,11 @@ class Commands:
             )
         return f"kill switch tripped: {reason}; flattening, then latched until reset"
 
+    async def reconcile(self, _command: Command) -> str:
+        """Refuse one look too many; the others wait in `Life` for the exchange."""
+        msg = "reconcile refused: too many wait for the exchange; read their answers"
+        raise Refusal(msg)
+
     async def panic_exit(self, _command: Command) -> str:
         """Close every position at market; nothing else changes."""
         held = list(self._desk.book.positions.values())
@@ -281,7 +286,7 @@ RULES: dict[str, Rule] = {
     "kill_switch": Rule(frozenset(Phase), Commands.kill_switch),
     "panic_exit": Rule(HALTABLE, Commands.panic_exit),
     "time_stop": Rule(HALTABLE, Commands.time_stop),
-    "reconcile": Rule(frozenset(Phase), None),  # answered when the exchange has
+    "reconcile": Rule(frozenset(Phase), Commands.reconcile),
     "settle": Rule(frozenset(Phase), Commands.settle),
     "retry": Rule(frozenset({_P.ERROR}), Commands.retry),
     "reset": Rule(frozenset({_P.ERROR, _P.EMERGENCY}), Commands.reset),  # then stops

@@ -25,6 +25,7 @@ from actors.domain.messages import (
     Transition,
     WhyNot,
 )
+from actors.domain.money import ZERO
 from actors.domain.phases import Phase
 from actors.domain.truth import Look
 from actors.domain.views import Publisher, WhyRow
@@ -35,6 +36,7 @@ from actors.risk.dispatch import Dispatcher, Halt
 from actors.risk.machine import GlobalMachine
 from actors.risk.outbox import Outbox
 from actors.risk.records import AccountChange, Money, SymbolHalted
+from actors.risk.repeats import Repeats
 from actors.risk.state import RiskState
 from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
@@ -92,6 +94,7 @@ class Desk:
         # A restart of the actor forgets neither.
         assert state.outbox is not None, "it is made with the machine"
         self.machine, self.outbox = state.machine, state.outbox
+        self._repeats = Repeats()
 
     @property
     def book(self) -> Book:
@@ -209,7 +212,9 @@ class Desk:
         action: str,
         symbol: str | None = None,
     ) -> None:
-        """Tell people about something, with what was done about it."""
+        """Tell people about something, and what was done; the same once a minute."""
+        if not self._repeats.due(self.now_ms, severity, symbol, message, action):
+            return
         self.raise_alert(
             Alert(
                 ts_ms=self.now_ms,
@@ -266,9 +271,16 @@ class Desk:
         """Book a realised result and a fee; the equity low is measured at once."""
         self._money(self.book.cash + realized - fee, self.book.day, "")
 
-    def adjust_cash(self, cash: Decimal, reason: str) -> None:
-        """Take the exchange's balance for ours; the row says why."""
-        self._money(cash, self.book.day, reason)
+    def adjust_cash(self, amount: Decimal, reason: str) -> str:
+        """Book money that came or went without an order; returns what it counts as."""
+        state, day = self.state, self.book.day
+        held = sum((holding.notional for holding in state.holdings()), ZERO)
+        what = "a cost"
+        if not limits.is_cost(day, held, amount):
+            what = "a transfer"
+            day = limits.moved(day, state.equity, amount)
+        self._money(self.book.cash + amount, day, f"{reason}, {what}")
+        return what
 
     def _money(self, cash: Decimal, day: Day, reason: str) -> None:
         drawdown = day.equity_high - cash - self.state.unrealized

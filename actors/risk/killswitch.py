@@ -105,6 +105,7 @@ class Kill:
             "entries are cancelled and every position is closed",
         )
         self._told_ms = desk.now_ms
+        await desk.ports.journal.commit()  # a restart in the middle must go on with it
         await self._go_on()
         self.rouse()
 
@@ -241,7 +242,11 @@ class Kill:
         )
 
     def _told_of_ours(self) -> str:
-        held = [f"{p.open} {p.symbol}" for p in self._flattening.held()]
+        gone = self._desk.state.not_held
+        held = [
+            f"{p.open} {p.symbol}{' not held there: settle' * (p.symbol in gone)}"
+            for p in self._flattening.held()
+        ]
         live = [f"{o.purpose} {o.state}" for o in self._desk.book.orders.values()]
         return _named((*held, *live)) or "nothing in our book, the exchange is asked"
 

@@ -24,6 +24,9 @@ from actors.runtime.crash import reached
 
 log = structlog.get_logger(component="risk")
 
+#: Commands that may wait for the exchange's truth at once; more are answered at once.
+PREVIEWS_MAX = 32
+
 
 class Life:
     """Leads from one state of life to the next, and answers who asked for it."""
@@ -40,7 +43,7 @@ class Life:
 
     async def command(self, request: CommandRequest) -> None:
         """Carry out a command; its answer comes when its row is on the disk."""
-        if request.command.name == "reconcile":
+        if request.command.name == "reconcile" and len(self._previews) < PREVIEWS_MAX:
             self._previews.append(request)
             self._settlement.looks.look(whole=True)
             return

@@ -29,7 +29,7 @@ from actors.exchange.outcome import Act
 from actors.journal import Kind
 from actors.risk.desk import Decision, Desk
 from actors.risk.dispatch import Answered
-from actors.risk.records import OrderRecord, SignalSized
+from actors.risk.records import OrderRecord, SignalSized, published_kind
 from actors.runtime.crash import reached
 
 #: The exchange has confirmed these.
@@ -97,9 +97,10 @@ class OrderBook:
         for ticket in tickets:
             if ticket.outcome is not None:
                 await self._settle(ticket.request.client_id, ticket.outcome)
-        return [self._known(record.client_id) for record in records]
+        return [self.known(record.client_id) for record in records]
 
-    def _known(self, client_id: str) -> OrderRecord:
+    def known(self, client_id: str) -> OrderRecord:
+        """The record as it is now, of what is surely at hand."""
         record = self._desk.book.find(client_id)
         assert record is not None, "what was sent is known"
         return record
@@ -114,7 +115,7 @@ class OrderBook:
 
     async def _settle(self, client_id: str, outcome: Outcome) -> None:
         """Record the answer to a send; a fill may have been faster than it."""
-        record = self._known(client_id)
+        record = self.known(client_id)
         if record.state not in UNSEEN:
             return
         if isinstance(outcome, Placed):
@@ -231,7 +232,12 @@ class OrderBook:
         whole = filled >= record.request.quantity
         if whole and record.state is not OrderState.REFUSED:
             state = OrderState.FILLED
-        return self.change(
+        if ids.is_adjustment(fill.trade_id):
+            adopted = record.adopted + fill.quantity
+            record = msgspec.structs.replace(
+                record, adopted=adopted, adopted_ms=fill.ts_ms
+            )
+        record = self.change(
             record,
             state,
             record.outcome,
@@ -240,6 +246,8 @@ class OrderBook:
             filled_ms=fill.ts_ms,
             trades=(*record.trades, fill.trade_id),
         )
+        reached(CrashPoint.FILL_APPLIED)
+        return record
 
     async def recall(self, client_id: str) -> OrderRecord | None:
         """Find an order by its name, in the book or in the whole journal."""
@@ -285,14 +293,5 @@ class OrderBook:
             record, state=state, outcome=outcome, updated_ms=desk.now_ms, **facts
         )
         desk.record(Kind.ORDER, changed, record.request.symbol, record.correlation)
-        desk.publish("orders", _published_kind(record.state, state), changed.view())
+        desk.publish("orders", published_kind(record.state, state), changed.view())
         return changed
-
-
-def _published_kind(before: OrderState, after: OrderState) -> str:
-    """Name an order's change as the contract names it."""
-    if before is OrderState.SENDING and after is OrderState.OPEN:
-        return "ORDER_PLACED"
-    if after in {OrderState.CANCELLED, OrderState.REFUSED, OrderState.ABSENT}:
-        return "ORDER_CANCELED"
-    return "ORDER_UPDATED"

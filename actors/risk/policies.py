@@ -159,6 +159,10 @@ class Policies:
             msg = f"settle: {difference.id} was seen once; reconcile again, then settle"
             raise Refusal(msg)
         symbol, book, desk = difference.symbol, self._desk.book, self._desk
+        missing = {d.kind for d in self._differences.of(symbol)} & {D.FILLS_MISSING}
+        if missing and difference.kind is D.POSITION:
+            msg = f"settle: settle the missing fills of {symbol} first; they explain it"
+            raise Refusal(msg)
         known = {plain(book.expected(symbol)), plain(book.ours(symbol))}
         if difference.kind is D.POSITION and difference.ours not in known:
             msg = f"settle: our position of {symbol} has changed; reconcile again"

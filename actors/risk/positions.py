@@ -102,7 +102,6 @@ class Positions:
             return
         position = self._protection.unprotected.measured(position, fill.ts_ms)
         desk.store(position)
-        reached(CrashPoint.FILL_APPLIED)
         if opening:
             late = record.state is OrderState.CANCELLED
             state.counts["entries_late" if late else "entries"] += 1

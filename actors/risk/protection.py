@@ -236,12 +236,14 @@ class Protection:
         """Close at market, reduce-only; the stop stays until the close has filled.
 
         The wish stays until the position has ended: a close that is refused, or ends
-        unfilled, leaves the position with a stop and is tried again.
+        unfilled, leaves the position with a stop and is tried again. What the exchange
+        does not hold cannot be closed: its end is a person's to settle.
         """
         position = self.closing.want(position, reason)
         await self.closing.cancel_targets(position)
         await self.closing.cancel_entry(position)
         waits = not self._may(self._tried_ms, position) or self.closing.waits(position)
+        waits = waits or position.symbol in self._desk.state.not_held
         if self.closing.under_way(position) or waits:
             return
         self._tried_ms[position.id] = self._desk.now_ms

@@ -4,10 +4,11 @@ from decimal import Decimal
 
 import msgspec
 
+from actors.domain import ids
 from actors.domain.limits import Day
 from actors.domain.messages import OrderView, Signal
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, OrderState
+from actors.domain.orders import Fill, OrderRequest, OrderState
 from actors.domain.phases import LIVE_ORDER_STATES, KillPhase
 from actors.domain.truth import Difference, Policy
 
@@ -33,6 +34,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     risk_usd: Decimal = ZERO  # worst case of an entry
     notional: Decimal = ZERO  # worst case of an entry
     outcome: str = ""  # what the exchange said at the end
+    adopted: Decimal = ZERO  # of `filled`: booked before the exchange has listed it
+    adopted_ms: int = 0
 
     @property
     def client_id(self) -> str:
@@ -48,6 +51,11 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     def unfilled(self) -> Decimal:
         """What may still fill."""
         return max(ZERO, self.request.quantity - self.filled)
+
+    def adopted_of(self, fill: Fill) -> Decimal:
+        """How much of a fill was booked before the exchange listed it."""
+        late = fill.ts_ms <= self.adopted_ms and not ids.is_adjustment(fill.trade_id)
+        return min(self.adopted, fill.quantity) if late else ZERO
 
     def view(self) -> OrderView:
         """Show the order to the world."""
@@ -170,3 +178,12 @@ AccountChange = (
     | DustLeft
     | DifferenceSettled
 )
+
+
+def published_kind(before: OrderState, after: OrderState) -> str:
+    """Name an order's change as the contract names it."""
+    if before is OrderState.SENDING and after is OrderState.OPEN:
+        return "ORDER_PLACED"
+    if after in {OrderState.CANCELLED, OrderState.REFUSED, OrderState.ABSENT}:
+        return "ORDER_CANCELED"
+    return "ORDER_UPDATED"

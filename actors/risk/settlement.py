@@ -27,6 +27,7 @@ from actors.risk.looks import Looks
 from actors.risk.orders import UNSEEN, OrderBook
 from actors.risk.protection import Protection
 from actors.risk.records import OrderRecord
+from actors.risk.silence import Silence
 from actors.runtime.crash import reached
 
 BALANCE_SLACK_USD = Decimal("0.01")
@@ -49,6 +50,7 @@ class Settlement:
         self._fill = fill
         self._ended = ended
         self._doubts = Doubts(desk, orders)
+        self._silence = Silence(desk)
         self.differences = Differences(desk)
         self.looks = Looks(desk, self.differences)
 
@@ -57,8 +59,7 @@ class Settlement:
     async def judge(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle."""
         self.looks.answered(truth)
-        if truth.problems:
-            self._tell_problems(truth)
+        self._silence.heard(truth)
         reached(CrashPoint.RECOVERY_FETCHED)
         for fill in truth.fills or ():
             await self._fill(fill)
@@ -76,14 +77,6 @@ class Settlement:
         await self._protection.restore()
         if truth.whole and truth.look.balance:
             self._desk.state.settled = True
-
-    def _tell_problems(self, truth: Truth) -> None:
-        self._desk.alert(
-            "error",
-            "exchange",
-            f"the exchange did not answer: {'; '.join(truth.problems)}",
-            "what it did not say counts as unknown; asking again",
-        )
 
     # --- orders -----------------------------------------------------------------------
 
@@ -231,13 +224,12 @@ class Settlement:
         found = self.differences.note(DifferenceKind.BALANCE, "", "", words)
         if found.seen >= SIGHTINGS:
             self.differences.decide(found, Policy.ADOPT, "engine")
-            reason = f"balance {words[0]} -> {words[1]}"
-            desk.adjust_cash(balance - written_off, reason)
+            what = desk.adjust_cash(balance - ours, f"balance {' -> '.join(words)}")
             desk.alert(
                 "warning",
                 "exchange",
                 f"the balance is {words[1]} there and {words[0]} here",
-                "ours was set to theirs; the journal says so",
+                f"ours was set to theirs, as {what}; the journal says so",
             )
             self.differences.drop(found)
 

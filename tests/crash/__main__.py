@@ -14,7 +14,7 @@ import msgspec
 from tests.crash.cells import RANDOM_KILLS_PER_RUN, RandomRun, Result
 from tests.crash.pool import Pool
 from tests.crash.scenarios import IMPOSSIBLE
-from tests.crash.table import CELLS, run_table
+from tests.crash.table import cell_named, run_table
 
 RUNS_EACH = 20  # random runs handed out at a time
 
@@ -23,18 +23,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="random kills")
     parser.add_argument("--seed", type=int, default=1, help="of the first random run")
+    parser.add_argument(
+        "--passings", type=int, default=1, help="so deep into each point of the table"
+    )
     parser.add_argument("--no-table", action="store_true", help="only random kills")
     parser.add_argument("--cell", help="one cell by its name, with its engine's log")
     asked = parser.parse_args()
     began = time.perf_counter()
     with Pool() as pool:
         if asked.cell is not None:
-            (cell,) = [one for one in CELLS if one.name == asked.cell]
+            cell = cell_named(asked.cell)
             return _show({cell.name: pool.submit(cell).result()}, log=True)
         results: dict[str, Result] = {}
         missed: list[str] = []
         if not asked.no_table:
-            table = run_table(pool)
+            table = run_table(pool, asked.passings)
             results, missed = table.cells, table.missed()
             print(table.text())
             print("(kills landed/cells with violations; -: cannot be passed there)")

@@ -7,6 +7,7 @@ import msgspec
 
 from actors.domain import ledger
 from actors.domain.ledger import Position
+from actors.domain.limits import open_day
 from actors.domain.messages import Signal
 from actors.domain.money import ZERO
 from actors.domain.orders import (
@@ -20,16 +21,24 @@ from actors.domain.orders import (
 from actors.domain.phases import TradePhase
 from actors.journal import Kind, Row
 from actors.risk.book import BODIES, empty_book
-from actors.risk.records import OrderRecord
+from actors.risk.records import AccountOpened, OrderRecord
 from tests.crash.engine import Report, Seen
 from tests.crash.oracle import Case
 from tests.crash.scenarios import LIMITS
 from tests.crash.truth import Accepted, Truth
 from tests.sim.script import idea
-from tests.sim.world import START_MS, A, preset
+from tests.sim.world import START_MS, SYMBOLS, A, one_instrument, preset
 
 SIZE = Decimal(10)
 IDEA: Signal = idea(A, START_MS)
+EQUITY = Decimal(100_000)
+OPENED = AccountOpened(
+    serial=1,
+    market="scripted",
+    cash=EQUITY,
+    day=open_day(EQUITY, START_MS),
+    opened_ms=START_MS,
+)
 
 
 def record(name: str, purpose: str, state: OrderState, **others: Any) -> OrderRecord:
@@ -100,6 +109,7 @@ def facts() -> list[tuple[Kind, Any]]:
     )
     standing = msgspec.structs.replace(STOP, state=OrderState.OPEN)
     return [
+        (Kind.ACCOUNT, OPENED),
         (Kind.INTENT, ENTRY),
         (Kind.FILL, FILL),
         (Kind.ORDER, filled),
@@ -133,6 +143,7 @@ def sound() -> Case:
         truth=truth,
         report=Report(book=book, phase="MANAGING", settled=True),
         preset=preset(**LIMITS),
-        equity=Decimal(100_000),
+        equity=EQUITY,
+        instruments={symbol: one_instrument(symbol) for symbol in SYMBOLS},
         seen=[Seen("order", ENTRY.client_id, "filled"), Seen("position", "p-1", "10")],
     )

@@ -15,8 +15,10 @@ from tests.crash.oracle import Case, Found, judge
 from tests.crash.scenarios import BARS, PRELUDE, SCENARIOS, Scenario, world_of
 
 RANDOM_KILLS_PER_RUN = 5
-RANDOM_SECONDS_MAX = 0.15
+RANDOM_SECONDS_MAX = 0.3  # from the fork on; trading begins after a fifth of it
 RANDOM_PASSING_MAX = 6
+#: What a person may order in a life of a random run; most lives see none.
+RANDOM_ORDERS = ("pause", "resume", "panic_exit", "kill_switch")
 RANDOM_SPEED = 60 / 0.003  # a bar each 3 ms, so that a kill may fall anywhere in it
 #: Whoever learns of these has learnt of the kill switch.
 KILL_SEEN = {
@@ -40,7 +42,9 @@ class Cell(msgspec.Struct, frozen=True, tag="cell", kw_only=True):
 
     @property
     def name(self) -> str:
-        return f"{self.phase}-{self.point}-{'changed' if self.changed else 'same'}"
+        state = "changed" if self.changed else "same"
+        deeper = f"-{self.passing}" if self.passing > 1 else ""
+        return f"{self.phase}-{self.point}-{state}{deeper}"
 
 
 class RandomRun(msgspec.Struct, frozen=True, tag="random", kw_only=True):
@@ -89,9 +93,11 @@ class History(msgspec.Struct):
 
     kill_wanted: bool = False
     seen: list[Seen] = []
+    acked: set[str] = set()
 
     def add(self, place: Ground, died: Ended) -> None:
         self.seen += died.seen
+        self.acked |= died.acked
         self.kill_wanted |= _kill_known(place, died)
 
 
@@ -165,6 +171,7 @@ def _random(run_of: RandomRun) -> Result:
                 passing=random.randint(1, RANDOM_PASSING_MAX),
                 opens=random.choice([None, 0]),
                 commands=commands,
+                orders=_ordered(random),
                 rest_bars=BARS,
                 speed=RANDOM_SPEED,
             )
@@ -179,10 +186,17 @@ def _random(run_of: RandomRun) -> Result:
     return result
 
 
+def _ordered(random: Random) -> dict[int, str]:
+    """Now and then a person orders something in the first bars of a life."""
+    if random.random() < 0.7:
+        return {}
+    return {random.randint(0, 20): random.choice(RANDOM_ORDERS)}
+
+
 def _kill_known(place: Ground, died: Ended) -> bool:
     """Whether a kill switch was confirmed, acted upon, or is on the disk."""
     at_work = died.phase == Phase.EMERGENCY and died.landed in KILL_SEEN
-    if "kill_switch" in died.acked or at_work:
+    if at_work or any(one.endswith("kill_switch") for one in died.acked):
         return True
     return any(
         isinstance(fact := row.decode(AccountChange), KillChanged) and fact.kill
@@ -203,8 +217,10 @@ def _judged(
         report=last.report,
         preset=world.preset,
         equity=world.equity,
+        instruments={one.symbol: one for one in world.describe().instruments},
         kill_wanted=past.kill_wanted,
         seen=past.seen + last.seen,
+        acked=past.acked,
     )
     found = judge(case)
     return Result(found=found, log=last.log if found else "")

@@ -28,7 +28,9 @@ from actors.domain.messages import (
 )
 from actors.engine import Engine, open_engine
 from actors.feed import Pace
+from actors.journal import writer
 from actors.projections import Projections
+from actors.risk import desk
 from actors.risk.book import Book
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import MarketClock
@@ -41,7 +43,9 @@ from tests.crash.remote import RemoteExchange
 from tests.crash.scenarios import Scenario, world_of
 from tests.sim.world import MINUTE_MS, START_MS
 
-LIFE_SECONDS_MAX = 6
+LIFE_SECONDS_MAX = 20  # a life takes a third of one where nothing else runs
+SNAPSHOT_ROWS = 15
+PAGES_LOGGED_MAX = 20
 #: Bars that a life has to come to rest, or to pass its point.
 REST_BARS = 9
 
@@ -54,7 +58,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     passing: int = 1
     opens: int | None = None
     survey: bool = False  # count what is passed and do not die
-    commands: dict[int, str] = {}
+    commands: dict[int, str] = {}  # by the market's bar
+    orders: dict[int, str] = {}  # the same, by this life's bar
     rest_bars: int = REST_BARS
     speed: float = math.inf  # market seconds a second
     mutant: str = ""  # a defect that the oracle must see
@@ -66,7 +71,7 @@ class Said(msgspec.Struct, omit_defaults=True):
     up: bool = False  # on the line with the exchange
     landed: str = ""  # the point at which it died
     phase: str = ""
-    acked: str = ""  # a command that was carried out
+    acked: str = ""  # the id of a command that was carried out
     passed: dict[str, int] = {}
     seen: "Seen | None" = None
     report: "Report | None" = None
@@ -96,7 +101,8 @@ class Stage:
         self._scenario = scenario
         self._pipe = pipe
         self._passed: dict[str, int] = {}
-        self._rest_at: int | None = None
+        self._first: int | None = None  # bar of this life
+        self._rest_at = 0
         self._rested = trio.Event()
         self.engine: Engine | None = None
         self.nursery: trio.Nursery
@@ -149,13 +155,15 @@ class Stage:
     async def before(self, until_ms: int) -> None:
         """Act before a bar is lived; at the last one, never come back."""
         bar = (until_ms - START_MS) // MINUTE_MS - 1
-        if self._rest_at is None:
+        if self._first is None:
+            self._first = bar
             self._rest_at = max(bar, self._life.opens or 0) + self._life.rest_bars
             if self._life.opens is None:
                 disarm()  # the window was the start
         if bar == self._life.opens:
             self.open_window()
         name = self._life.commands.get(bar)
+        name = name or self._life.orders.get(bar - self._first)
         if name is not None:
             done = trio.Event()
             self.nursery.start_soon(self._command, name, done)
@@ -168,7 +176,7 @@ class Stage:
     async def _command(self, name: str, done: trio.Event) -> None:
         answer = await self.order(name)
         if answer.ok:
-            self.say(Said(acked=name))
+            self.say(Said(acked=answer.id))
         done.set()
         if name == "stop":
             self.stopped = True
@@ -247,11 +255,19 @@ def report(engine: Engine) -> Report:
     return Report(book=state.book, phase=phase, settled=state.settled)
 
 
+def tighten() -> None:
+    """Let come within a few bars what otherwise takes hours: folds and snapshots."""
+    bounds: Any = (desk, writer)
+    bounds[0].SNAPSHOT_ROWS = SNAPSHOT_ROWS
+    bounds[1].PAGES_LOGGED_MAX = PAGES_LOGGED_MAX
+
+
 def run_engine(
     life: Life, scenario: Scenario, socket: Path, journal: Path, pipe: int
 ) -> None:
     """Be the engine's process."""
     signal.alarm(LIFE_SECONDS_MAX)
+    tighten()
     if life.mutant:
         MUTANTS[life.mutant]()
     stage = Stage(life, scenario, pipe)

@@ -28,6 +28,8 @@ from actors.domain.orders import (
 )
 from actors.exchange.paper import PaperExchange
 from actors.runtime.clock import MarketClock
+from tests.crash.pieces import PiecewiseExchange
+from tests.crash.scenarios import Scenario
 from tests.crash.truth import Accepted, Bare, Truth
 from tests.crash.wire import (
     METHODS,
@@ -55,11 +57,12 @@ DOWN_PATHS = {"stop": 0.94, "target": 1.30}  # how far A goes while the engine i
 class Hall:
     """The exchange, its market, and what it saw."""
 
-    def __init__(self, world: World, journal: Path) -> None:
+    def __init__(self, world: World, journal: Path, *, pieces: bool = False) -> None:
         self._world = world
         self._journal = journal
         self.clock = MarketClock(START_MS)
-        self.paper = PaperExchange(
+        made = PiecewiseExchange if pieces else PaperExchange
+        self.paper = made(
             world.describe().instruments, world.paper, self.clock, world.equity
         )
         self.paper.connect(self._hear)
@@ -83,9 +86,11 @@ class Hall:
 
     async def place(self, request: OrderRequest) -> Outcome:
         journalled = self._journalled(request.client_id)
+        held = self._positions().get(request.symbol, ZERO)
+        idle = request.reduce_only and request.side.sign * held >= ZERO
         outcome = await self.paper.place(request)
         if isinstance(outcome, Placed):
-            taken = Accepted(request, self.clock.now_ms(), journalled)
+            taken = Accepted(request, self.clock.now_ms(), journalled, idle)
             self._accepted.append(taken)
             self._watch()
         return outcome
@@ -100,6 +105,8 @@ class Hall:
 
     async def gone(self) -> None:
         """Live what was laid out to its end; nobody hears of it."""
+        self._bare += self._lasting()
+        self._bare_from.clear()
         while await self.paper.play(self.clock.now_ms()):
             pass
         self._unsent.clear()
@@ -160,20 +167,27 @@ class Hall:
         await self.paper.place(wish)
 
     async def truth(self) -> Truth:
-        now_ms = self.clock.now_ms()
-        lasting = [Bare(s, since, now_ms) for s, since in self._bare_from.items()]
         return Truth(
-            now_ms=now_ms,
+            now_ms=self.clock.now_ms(),
             accepted=tuple(self._accepted),
             fills=await self.paper.fetch_fills(0),
             positions=self._positions(),
             live=await self.paper.fetch_open_orders(),
-            bare=(*self._bare, *lasting),
+            bare=(*self._bare, *self._lasting()),
             busiest=self._busiest,
             crowded=tuple(sorted(self._crowded)),
         )
 
     # --- watching ---------------------------------------------------------------
+
+    def _lasting(self) -> list[Bare]:
+        """What is not protected up to now."""
+        now_ms = self.clock.now_ms()
+        return [
+            Bare(symbol, since, now_ms)
+            for symbol, since in self._bare_from.items()
+            if since < now_ms
+        ]
 
     def _positions(self) -> dict[str, Any]:
         return {s: held.quantity for s, held in self.paper.state.positions.items()}
@@ -271,11 +285,13 @@ def _is_ours(client_id: str) -> bool:
     return client_id.startswith("bx")
 
 
-def run_exchange(world: World, journal: Path, listening: socket) -> None:
+def run_exchange(
+    scenario: Scenario, world: World, journal: Path, listening: socket
+) -> None:
     """Be the exchange's process, until the harness goes away."""
 
     async def main() -> None:
-        hall = Hall(world, journal)
+        hall = Hall(world, journal, pieces=scenario.pieces)
         door = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         await trio.serve_listeners(hall.serve, [door])
 

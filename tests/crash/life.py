@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -109,7 +110,7 @@ class Ground:
         listening.listen()
         listening.setblocking(False)
         self._exchange = forked(
-            lambda: run_exchange(world, self.journal, listening),
+            lambda: run_exchange(scenario, world, self.journal, listening),
             where / "exchange.log",
         )
         listening.close()
@@ -133,7 +134,7 @@ class Ground:
             os.close(reading)
         _, status = os.waitpid(pid, 0)
         self.control.ask("alone")
-        return Ended(said=said, status=status, log=self._log.read_text()[-3000:])
+        return Ended(said=said, status=status, log=_end_of(self._log))
 
     def close(self) -> None:
         self.control.close()
@@ -141,12 +142,20 @@ class Ground:
         os.waitpid(self._exchange, 0)
 
 
+def _end_of(log: Path) -> str:
+    """What an engine printed last; nothing when it was killed before its first word."""
+    return log.read_text()[-3000:] if log.exists() else ""
+
+
 def _heard(reading: int, pid: int, kill_after: float | None) -> Iterator[Said]:
     """Every line of an engine until its end of the pipe is closed."""
-    kept = b""
+    kept, began = b"", time.monotonic()
     while True:
-        ready, _, _ = select.select([reading], [], [], kill_after)
-        if not ready:
+        left = None
+        if kill_after is not None:
+            left = max(0.0, began + kill_after - time.monotonic())
+        ready, _, _ = select.select([reading], [], [], left)
+        if not ready or left == 0.0:
             os.kill(pid, signal.SIGKILL)
             kill_after = None
             continue

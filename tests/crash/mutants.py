@@ -5,9 +5,12 @@ from typing import Any
 
 import msgspec
 
+from actors.domain import exposure
 from actors.journal import Journal, Kind
+from actors.risk import protection, unprotected
 from actors.risk.outbox import Outbox
 from actors.risk.protection import Protection
+from actors.risk.state import RiskState
 from tests.crash.remote import RemoteExchange
 
 
@@ -82,6 +85,46 @@ def send_again() -> None:
     made.place = twice
 
 
+def count_filled_only() -> None:
+    """Leave what is in flight out of the limits."""
+
+    def nothing(_entry: Any) -> None:
+        """Do as if."""
+
+    made: Any = exposure
+    made._in_flight = nothing
+
+
+def trust_doubtful_stops() -> None:
+    """Take a stop for confirmed whose answer was lost."""
+
+    def hopeful(order: Any) -> bool:
+        return order.purpose == "stop" and order.live
+
+    for module in (protection, unprotected):
+        made: Any = module
+        made.confirmed = hopeful
+    made = protection
+    made._fits = lambda *_given: True
+
+
+def never_stand_down() -> None:
+    """Protect what the exchange says is not there, again and again."""
+
+    class Deaf(set[str]):
+        def add(self, _symbol: str) -> None:
+            """Do as if."""
+
+    begin = RiskState.__init__
+
+    def deaf(self: Any, *given: Any) -> None:
+        begin(self, *given)
+        self.not_held = Deaf()
+
+    made: Any = RiskState
+    made.__init__ = deaf
+
+
 MUTANTS: Mapping[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -91,5 +134,8 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
         publish_early,
         forget_kill,
         send_again,
+        count_filled_only,
+        trust_doubtful_stops,
+        never_stand_down,
     )
 }

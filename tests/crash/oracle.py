@@ -1,27 +1,34 @@
 """Judges what is left after crashes: the journal, the engine's belief, the truth."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
+from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, OrderState
-from actors.domain.phases import LIVE_ORDER_STATES
+from actors.domain.orders import Fill
+from actors.domain.phases import KillPhase
 from actors.journal import Kind, Row
 from actors.risk.book import BODIES, empty_book
+from actors.risk.orders import UNSEEN
 from actors.risk.records import OrderRecord
 from config.preset import Preset
 from tests.crash.engine import Report, Seen
+from tests.crash.limits import Replay, Sendings
 from tests.crash.truth import Truth
 from tests.sim.world import MINUTE_MS
 
 BARE_SECONDS_MAX = 10
 #: Of one symbol in one minute; a script's busiest minute has nine.
 ORDERS_PER_MINUTE_MAX = 30
+#: Reduce-only orders of one symbol that may meet a position which has ended unseen:
+#: one round of a stop (two, where it fills in pieces), two targets and a close.
+IDLE_MAX = 6
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -39,8 +46,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     report: Report | None
     preset: Preset
     equity: Decimal
+    instruments: Mapping[str, Instrument]
     kill_wanted: bool = False  # a kill switch had been confirmed before a crash
     seen: list[Seen] = []  # what all lives published
+    acked: set[str] = set()  # ids of the commands that were confirmed
 
 
 class Intents:
@@ -68,8 +77,10 @@ def judge(case: Case) -> list[Found]:
         _limits(case),
         _fills(case, intents),
         _kill(case),
+        _at_rest(case),
         _replay(case),
         _published(case),
+        _commands(case),
     )
     return [found for check in checks for found in check]
 
@@ -91,6 +102,8 @@ def _orders(case: Case, intents: Intents) -> Iterator[Found]:
     yield from _repeated("client id planned twice", planned)
     minutes = Counter(f"{o.request.symbol} {o.ts_ms // MINUTE_MS}" for o in ours)
     yield from _repeated("order storm", minutes, ORDERS_PER_MINUTE_MAX)
+    idle = Counter(one.request.symbol for one in ours if one.idle)
+    yield from _repeated("orders with nothing to reduce", idle, IDLE_MAX)
 
 
 def _repeated(rule: str, counted: Counter[str], most: int = 1) -> Iterator[Found]:
@@ -135,6 +148,24 @@ def _protection(case: Case) -> Iterator[Found]:
             yield Found("without a stop", f"{bare.symbol} for {seconds:.1f} s")
 
 
+def _limits(case: Case) -> Iterator[Found]:
+    """No moment, in the journal's order, passes a limit at its worst case."""
+    risk = case.preset.risk
+    most = risk.max_concurrent_positions
+    if case.truth.busiest > most:
+        yield Found("limit: positions", f"exchange saw {case.truth.busiest} of {most}")
+    for symbol in case.truth.crowded:
+        yield Found("two live entries", f"exchange saw them in {symbol}")
+    every_row = Replay(case.preset, case.equity)
+    every_send = Sendings(case.preset, case.instruments)
+    found: dict[str, str] = {}
+    for row in case.rows:
+        for rule, facts in (*every_row.take(row), *every_send.take(row)):
+            found.setdefault(rule, f"row {row.seq}: {facts}")
+    for rule, facts in found.items():
+        yield Found(rule, facts)
+
+
 def _fills(case: Case, intents: Intents) -> Iterator[Found]:
     """Every fill of ours is in the journal, once, and no other is."""
     told = {f.trade_id for f in case.truth.fills if intents.owns(f.client_id)}
@@ -151,13 +182,59 @@ def _fills(case: Case, intents: Intents) -> Iterator[Found]:
 
 
 def _kill(case: Case) -> Iterator[Found]:
-    """A kill switch that was confirmed is on until a person releases it."""
-    if case.kill_wanted and case.report is not None and case.report.book.kill is None:
+    """A confirmed kill switch is on, and done unless a person is in its way."""
+    if not case.kill_wanted or case.report is None:
+        return
+    kill = case.report.book.kill
+    if kill is None:
         yield Found("kill switch forgotten", f"phase {case.report.phase}")
+    elif kill.phase is not KillPhase.LATCHED and not _touched(case.truth):
+        yield Found("kill switch not done", f"{kill.phase}, and nothing is in its way")
+
+
+def _at_rest(case: Case) -> Iterator[Found]:
+    """Minutes after the last start nothing is in doubt, nor halted for nothing.
+
+    Where a person has moved the position, it proves no order absent: such a symbol is
+    halted, and its doubts wait for a person.
+    """
+    if case.report is None:
+        return
+    if not case.report.settled:
+        yield Found("not settled", f"phase {case.report.phase}")
+    touched, halted = _touched(case.truth), case.report.book.halted
+    for symbol, reason in halted.items():
+        if symbol not in touched:
+            yield Found("halted for nothing", f"{symbol}: {reason}")
+    for order in case.report.book.orders.values():
+        if order.state in UNSEEN and order.request.symbol not in halted:
+            yield Found("still in doubt", f"{order.purpose} {order.client_id}")
+
+
+def _touched(truth: Truth) -> set[str]:
+    """Symbols in which a person has traded or left an order."""
+    orders = {(o.request.client_id, o.request.symbol) for o in truth.live}
+    fills = {(fill.client_id, fill.symbol) for fill in truth.fills}
+    return {symbol for name, symbol in orders | fills if name.startswith("person")}
+
+
+def _commands(case: Case) -> Iterator[Found]:
+    """What was confirmed to a person is in the audit log, once, and holds."""
+    said = [body(row)["what"] for row in case.rows if row.kind is Kind.AUDIT]
+    for one in sorted(case.acked):
+        times = sum(what.endswith(f" id {one}") for what in said)
+        if times != 1:
+            yield Found("command not audited once", f"{one}: {times} rows")
+    gate = {one.rpartition("-")[2] for one in case.acked} & {"pause", "resume"}
+    if gate == {"pause"} and case.report is not None and not case.report.book.paused:
+        yield Found("pause forgotten", f"phase {case.report.phase}")
 
 
 def _replay(case: Case) -> Iterator[Found]:
-    """Replay = live state, byte for byte."""
+    """Replay = live state, byte for byte, from rows that miss none."""
+    for before, row in pairwise(case.rows):
+        if row.seq != before.seq + 1:
+            yield Found("rows lost", f"{row.seq} follows {before.seq}")
     if case.report is None:
         return
     book = empty_book()
@@ -183,85 +260,3 @@ def _published(case: Case) -> Iterator[Found]:
         yield Found(
             "published, not journalled", f"{seen.topic} {seen.name} {seen.state}"
         )
-
-
-# --- limits ------------------------------------------------------------------------
-
-
-def _limits(case: Case) -> Iterator[Found]:
-    """No moment, in the journal's order, passes a limit at its worst case."""
-    risk = case.preset.risk
-    most = risk.max_concurrent_positions
-    if case.truth.busiest > most:
-        yield Found("limit: positions", f"exchange saw {case.truth.busiest} of {most}")
-    for symbol in case.truth.crowded:
-        yield Found("two live entries", f"exchange saw them in {symbol}")
-    replay = Replay(case.preset, case.equity)
-    found: dict[str, str] = {}
-    for row in case.rows:
-        for rule, facts in replay.take(row):
-            found.setdefault(rule, f"row {row.seq}: {facts}")
-    for rule, facts in found.items():
-        yield Found(rule, facts)
-
-
-class Replay:
-    """Exposure as the journal alone gives it: fills and live entries at worst."""
-
-    def __init__(self, preset: Preset, equity: Decimal) -> None:
-        self._risk = preset.risk
-        self._equity = equity
-        self._entries: dict[str, Any] = {}  # live, by client id
-        self._held: dict[str, Decimal] = defaultdict(lambda: ZERO)  # signed
-        self._price: dict[str, Decimal] = {}
-
-    def take(self, row: Row) -> list[tuple[str, str]]:
-        """Apply one row; what it breaks."""
-        if row.kind in {Kind.INTENT, Kind.ORDER}:
-            order = body(row)
-            client_id = order["request"]["client_id"]
-            if order["purpose"] != "entry":
-                return []
-            if OrderState(order["state"]) in LIVE_ORDER_STATES:
-                self._entries[client_id] = order
-            else:
-                self._entries.pop(client_id, None)
-        elif row.kind is Kind.FILL:
-            fill = row.decode(Fill)
-            self._held[fill.symbol] += fill.side.sign * fill.quantity
-            self._price[fill.symbol] = fill.price
-            return []  # the order's own row follows in the same transaction
-        else:
-            return []
-        return list(self._broken())
-
-    def _broken(self) -> Iterator[tuple[str, str]]:
-        risk = self._risk
-        busy = Counter(order["request"]["symbol"] for order in self._entries.values())
-        for symbol, entries in busy.items():
-            if entries > 1:
-                yield "two live entries", f"{entries} in {symbol}"
-        held = {symbol: size for symbol, size in self._held.items() if size}
-        names = {*held, *busy}
-        if len(names) > risk.max_concurrent_positions:
-            yield "limit: positions", ", ".join(sorted(names))
-        room = self._equity * risk.max_same_direction_notional_ratio * Decimal("1.05")
-        for side, sign in (("long", 1), ("short", -1)):
-            notional = sum(
-                (abs(q) * self._price[s] for s, q in held.items() if q * sign > 0), ZERO
-            ) + sum(
-                (
-                    _rest(o)
-                    for o in self._entries.values()
-                    if o["request"]["side"] == side
-                ),
-                ZERO,
-            )
-            if notional > room:
-                yield "limit: same direction", f"{side} {notional:.0f} of {room:.0f}"
-
-
-def _rest(order: Any) -> Decimal:
-    """The notional that an entry may still fill, at its worst."""
-    filled = Decimal(order["filled"]) / Decimal(order["request"]["quantity"])
-    return Decimal(order["notional"]) * (1 - filled)

@@ -19,6 +19,10 @@ LIMITS = {
     "risk__max_concurrent_positions": 2,
     "risk__max_position_size_usd": Decimal(20_000),
     "risk__max_same_direction_notional_ratio": Decimal("0.45"),
+    "risk__max_total_risk": Decimal("0.025"),
+    "risk__daily_risk_limit": Decimal("0.05"),
+    "risk__correlated_exposure_block": Decimal("0.003"),  # of a hundredfold leverage
+    "risk__correlated_exposure_warn": Decimal("0.002"),
 }
 RISE = [100.0] * 5 + [104.0, 107.0, 109.0, 111.0, 113.0, 115.0, 117.0]
 FALL = [100.0] * 6 + [94.0]
@@ -32,18 +36,19 @@ class Scenario(msgspec.Struct, frozen=True):
     closes: dict[str, list[float]] = {}
     thin_from: int | None = None  # bars of A with little volume from here on
     commands: dict[int, str] = {}
+    pieces: bool = False  # whatever fills, fills in several trades
     prelude: bool = False  # an engine was killed before, its entry just filled
 
 
 SCENARIOS = {
     one.name: one
     for one in (
-        Scenario("entering", 4),
-        Scenario("protecting", 5, {A: FALL}, thin_from=5),
+        Scenario("entering", 4, pieces=True),
+        Scenario("protecting", 5, {A: FALL}, thin_from=5, pieces=True),
         Scenario("managing", 5, {A: RISE}),
         Scenario("paused", 5, {A: RISE}, commands={5: "pause"}),
         Scenario("emergency", 5, {A: RISE}, commands={5: "kill_switch"}),
-        Scenario("recovering", None, {A: RISE}, prelude=True),
+        Scenario("recovering", None, {A: RISE}, pieces=True, prelude=True),
         Scenario("stopping", 5, {A: RISE}, commands={5: "stop"}),
     )
 }
@@ -72,7 +77,7 @@ def world_of(scenario: Scenario) -> World:
 
 _P = CrashPoint
 _OVER = "the start was over before the phase began"
-_FULL = "a snapshot is due at a stop, or after more rows than a scenario writes"
+_FULL = "a snapshot is due at the end of a bar, and none is lived in this phase"
 
 #: Where a point can be passed, and why it cannot elsewhere; the rest is everywhere.
 _ONLY: dict[CrashPoint, tuple[set[str], str]] = {
@@ -81,10 +86,13 @@ _ONLY: dict[CrashPoint, tuple[set[str], str]] = {
     _P.STOP_GATE_CLOSED: ({"stopping"}, "nothing stops in this phase"),
     _P.STOP_CHILDREN_DOWN: ({"stopping"}, "nothing stops in this phase"),
     _P.RECOVERY_REPLAYED: ({"recovering"}, _OVER),
-    _P.STOP_REPLACED: ({"managing", "paused"}, "no stop is moved in this phase"),
-    _P.SNAPSHOT_APPENDED: ({"stopping"}, _FULL),
+    _P.STOP_REPLACED: (
+        set(SCENARIOS) - {"emergency", "recovering", "stopping"},
+        "no stop is replaced in this phase",
+    ),
+    _P.SNAPSHOT_APPENDED: (set(SCENARIOS) - {"recovering"}, _FULL),
     _P.CANCEL_SENT: (
-        set(SCENARIOS) - {"entering", "recovering"},
+        set(SCENARIOS) - {"recovering"},
         "nothing is cancelled in this phase",
     ),
 }

@@ -1,7 +1,5 @@
 """The table: points down, phases across, with what was passed, killed and broken."""
 
-from concurrent.futures import Future
-
 import msgspec
 
 from actors.domain.crash_points import CrashPoint
@@ -19,6 +17,14 @@ CELLS = tuple(
 )
 
 
+def cell_named(name: str) -> Cell:
+    """The cell that calls itself so; a number at its end is the passing."""
+    known, _, last = name.rpartition("-")
+    known, passing = (known, int(last)) if last.isdigit() else (name, 1)
+    (cell,) = [one for one in CELLS if one.name == known]
+    return msgspec.structs.replace(cell, passing=passing)
+
+
 class Table(msgspec.Struct):
     """Everything one run of the matrix found out."""
 
@@ -34,8 +40,11 @@ class Table(msgspec.Struct):
         return sum(bool(one.found) for one in self.cells.values())
 
     def missed(self) -> list[str]:
-        """Cells whose point was not passed, and passings that should not be."""
-        missed = [name for name, one in self.cells.items() if not one.landed]
+        """Cells whose point was not passed, and passings that should not be.
+
+        How often a point is passed is the disk's pace too: only the first one must be.
+        """
+        missed = [cell.name for cell in CELLS if not self.cells[cell.name].landed]
         for phase, passed in self.surveys.items():
             missed += [
                 f"{phase}-{point} is called impossible and was passed"
@@ -56,23 +65,29 @@ class Table(msgspec.Struct):
     def _field(self, phase: str, point: CrashPoint) -> str:
         if impossible(phase, point) is not None:
             return "-"
-        cells = [Cell(phase=phase, point=point, changed=state) for state in STATES]
-        results = [self.cells[cell.name] for cell in cells]
+        prefix = f"{phase}-{point}-"
+        results = [r for name, r in self.cells.items() if name.startswith(prefix)]
         landed = sum(one.landed for one in results)
         broken = sum(bool(one.found) for one in results)
         return f"{landed}/{broken}" if landed else "never"
 
 
-def ask_all(pool: Pool) -> tuple[dict[str, Future[Result]], dict[str, Future[Result]]]:
-    """Submit the whole matrix and its surveys."""
-    surveys = {phase: pool.submit(Survey(phase=phase)) for phase in SCENARIOS}
-    cells = {cell.name: pool.submit(cell) for cell in CELLS}
-    return cells, surveys
+def deeper(surveys: dict[str, dict[str, int]], passings: int) -> list[Cell]:
+    """The later passings of each point, as far as they were surveyed."""
+    return [
+        Cell(phase=phase, point=CrashPoint(point), changed=state, passing=passing)
+        for phase, passed in surveys.items()
+        for point, times in passed.items()
+        for passing in range(2, min(times, passings) + 1)
+        for state in STATES
+    ]
 
 
-def run_table(pool: Pool) -> Table:
-    cells, surveys = ask_all(pool)
-    return Table(
-        {name: future.result() for name, future in cells.items()},
-        {phase: future.result().passed for phase, future in surveys.items()},
-    )
+def run_table(pool: Pool, passings: int = 1) -> Table:
+    """Run the whole matrix and its surveys; `passings`: so deep into each point."""
+    asked = {phase: pool.submit(Survey(phase=phase)) for phase in SCENARIOS}
+    futures = {cell.name: pool.submit(cell) for cell in CELLS}
+    surveys = {phase: future.result().passed for phase, future in asked.items()}
+    for cell in deeper(surveys, passings):
+        futures[cell.name] = pool.submit(cell)
+    return Table({name: future.result() for name, future in futures.items()}, surveys)

@@ -9,7 +9,7 @@ from actors.domain.crash_points import CrashPoint
 from tests.crash.cells import Cell, Result, Survey, Task
 from tests.crash.pool import Pool
 from tests.crash.scenarios import IMPOSSIBLE, SCENARIOS
-from tests.crash.table import CELLS
+from tests.crash.table import CELLS, Table
 
 MATRIX_SECONDS_MAX = 600  # of the first test to wait: all cells are under way then
 #: These also run in the quick suite.
@@ -29,6 +29,15 @@ class Running:
     def result(self, task: Task) -> Result:
         return self._futures[task].result()
 
+    def table(self) -> str:
+        """The table of all cells; empty when only some of them were asked for."""
+        done = {
+            task.name: future.result()
+            for task, future in self._futures.items()
+            if isinstance(task, Cell) and future.done()
+        }
+        return Table(done, {}).text() if len(done) == len(CELLS) else ""
+
 
 @pytest.fixture(scope="module")
 def running(request: pytest.FixtureRequest) -> Iterator[Running]:
@@ -41,7 +50,13 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
         and item.get_closest_marker("skip") is None
     ]
     with Pool() as pool:
-        yield Running(pool, tasks)
+        running = Running(pool, tasks)
+        yield running
+    if table := running.table():
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        assert capture is not None, "pytest captures by a plugin"
+        with capture.global_and_fixture_disabled():
+            print(f"\n{table}")
 
 
 def _marked(cell: Cell) -> object:

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.domain.orders import OrderKind, OrderRequest, Placed, Side
 from tests.crash.exchange import Hall
+from tests.crash.pieces import PIECES
 from tests.crash.scenarios import SCENARIOS, world_of
 from tests.crash.wire import LaidOut
 from tests.sim.world import MINUTE_MS, START_MS, A, B, C
@@ -15,13 +16,13 @@ from tests.sim.world import MINUTE_MS, START_MS, A, B, C
 SIZE = Decimal(10)
 
 
-def hall(where: Path) -> Hall:
+def hall(where: Path, *, pieces: bool = False) -> Hall:
     journal = where / "journal.db"
     with closing(sqlite3.connect(journal)) as database:
         database.execute("CREATE TABLE journal_intent (body TEXT)")
         database.execute("INSERT INTO journal_intent VALUES ('bx1-known')")
         database.commit()
-    return Hall(world_of(SCENARIOS["entering"]), journal)
+    return Hall(world_of(SCENARIOS["entering"]), journal, pieces=pieces)
 
 
 def order(name: str, symbol: str = A, **others: Any) -> OrderRequest:
@@ -94,6 +95,20 @@ async def test_time_without_an_engine_is_nobodys_fault(tmp_path: Path) -> None:
     assert (await exchange.truth()).positions == {A: SIZE}
 
 
+async def test_a_crash_does_not_hide_a_bare_time_before_it(tmp_path: Path) -> None:
+    exchange = hall(tmp_path)
+    await exchange.hello()
+    await exchange.place(order("bx1-known"))
+    await lived(exchange, 0)
+    await lived(exchange, 1)
+    await exchange.gone()
+    await exchange.hello()
+    await exchange.place(stop("bx1-stop"))
+    assert [bare.until_ms for bare in (await exchange.truth()).bare] == [
+        START_MS + 2 * MINUTE_MS
+    ]
+
+
 async def test_a_stop_triggers_while_the_engine_is_down(tmp_path: Path) -> None:
     exchange = hall(tmp_path)
     await exchange.hello()
@@ -126,6 +141,25 @@ async def test_an_order_is_looked_up_in_the_journal_itself(tmp_path: Path) -> No
     await exchange.place(order("bx1-strange", B))
     truth = await exchange.truth()
     assert [one.journalled for one in truth.accepted] == [True, False]
+
+
+async def test_a_stop_for_nothing_is_noted_as_idle(tmp_path: Path) -> None:
+    exchange = hall(tmp_path)
+    await exchange.place(stop("bx1-early"))
+    await exchange.place(order("bx1-known"))
+    await lived(exchange, 0)
+    await exchange.place(stop("bx1-stop"))
+    idle = [one.idle for one in (await exchange.truth()).accepted]
+    assert idle == [True, False, False]
+
+
+async def test_small_counterparties_fill_an_order_in_pieces(tmp_path: Path) -> None:
+    exchange = hall(tmp_path, pieces=True)
+    await exchange.place(order("bx1-known"))
+    await lived(exchange, 0)
+    pieces = [fill.quantity for fill in (await exchange.truth()).fills]
+    assert len(pieces) == PIECES
+    assert sum(pieces) == SIZE
 
 
 async def test_two_entries_at_once_in_one_symbol_are_noted(tmp_path: Path) -> None:

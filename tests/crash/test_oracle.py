@@ -11,6 +11,7 @@ from actors.domain.money import ZERO
 from actors.domain.orders import OrderState, Side
 from actors.journal import Kind
 from actors.risk.book import Book
+from actors.risk.records import KillSwitch
 from tests.crash.cases import (
     ENTRY,
     FILL,
@@ -22,7 +23,8 @@ from tests.crash.cases import (
     sound,
 )
 from tests.crash.engine import Report, Seen
-from tests.crash.oracle import Case, judge
+from tests.crash.limits import Sendings
+from tests.crash.oracle import IDLE_MAX, ORDERS_PER_MINUTE_MAX, Case, judge
 from tests.crash.truth import Accepted, Bare, Truth
 from tests.sim.world import START_MS, A, B, C
 
@@ -57,10 +59,11 @@ def also(*more: tuple[Kind, Any]) -> Mutant:
     return journal(lambda said: [*said, *more])
 
 
-def entry(name: str, symbol: str, notional: int = 1000) -> tuple[Kind, Any]:
-    size = Decimal(notional)
-    order = record(name, "entry", OrderState.SENDING, symbol=symbol, notional=size)
-    return Kind.INTENT, order
+def entry(
+    name: str, symbol: str, notional: int = 1000, **others: Any
+) -> tuple[Kind, Any]:
+    facts = {"symbol": symbol, "notional": Decimal(notional)} | others
+    return Kind.INTENT, record(name, "entry", OrderState.SENDING, **facts)
 
 
 TAKEN = Accepted(ENTRY.request, START_MS, True)
@@ -93,6 +96,14 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
         "two orders of one intent",
     ),
     "one name planned twice": (also((Kind.INTENT, ENTRY)), "client id planned twice"),
+    "a storm of orders": (
+        truth(accepted=(TAKEN, *[STOPPED] * (ORDERS_PER_MINUTE_MAX + 1))),
+        "order storm",
+    ),
+    "orders without end for what a person has closed": (
+        truth(accepted=(TAKEN, *[replace(STOPPED, idle=True)] * (IDLE_MAX + 1))),
+        "orders with nothing to reduce",
+    ),
     "a fill dropped from the journal": (without(Kind.FILL), "fill not journalled"),
     "a fill journalled twice": (also((Kind.FILL, FILL)), "fill journalled twice"),
     "a fill that never was": (
@@ -120,6 +131,48 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
     "a kill switch forgotten": (
         lambda case: replace(case, kill_wanted=True),
         "kill switch forgotten",
+    ),
+    "a kill switch that does not come to its end": (
+        lambda case: believes(kill=KillSwitch("drill", START_MS))(
+            replace(case, kill_wanted=True)
+        ),
+        "kill switch not done",
+    ),
+    "an engine that never settles": (
+        lambda case: replace(case, report=replace(case.report, settled=False)),
+        "not settled",
+    ),
+    "a halt without a cause": (
+        believes(halted={B: "something differs"}),
+        "halted for nothing",
+    ),
+    "a doubt that nobody resolves": (
+        believes(orders={"bx1-stop": replace(STOP, state=OrderState.UNKNOWN)}),
+        "still in doubt",
+    ),
+    "more at risk than allowed": (
+        also(entry("b", B, risk_usd=Decimal(3_000))),
+        "sent beyond total_risk",
+    ),
+    "more in one bucket than allowed": (
+        also(entry("b", B, 31_000)),
+        "sent beyond correlated",
+    ),
+    "a loss that would pass the day's limit": (
+        also(entry("b", B, risk_usd=Decimal(6_000))),
+        "sent beyond daily_loss",
+    ),
+    "a pause forgotten": (
+        lambda case: replace(case, acked={"life-1-pause"}),
+        "pause forgotten",
+    ),
+    "a command without its audit row": (
+        lambda case: replace(case, acked={"life-1-stop"}),
+        "command not audited once",
+    ),
+    "a row that is gone": (
+        lambda case: replace(case, rows=[*case.rows[:2], *case.rows[3:]]),
+        "rows lost",
     ),
     "a book that no replay gives": (believes(cash=Decimal(7)), "replay differs"),
     "a fact seen too early": (
@@ -176,6 +229,15 @@ def test_an_entry_that_ended_counts_no_more() -> None:
         lambda said: [(kind, replace(order, notional=ZERO)), (Kind.ORDER, gone), *said]
     )(sound())
     assert not {one.rule for one in judge(case)} & {"limit: same direction"}
+
+
+def test_a_breach_is_the_fault_of_the_entry_that_made_it() -> None:
+    case = also(entry("b", B, 25_000), entry("c", C, 1_000))(sound())
+    sendings = Sendings(case.preset, case.instruments)
+    found = [one for row in case.rows for one in sendings.take(row)]
+    assert [facts for rule, facts in found if "position_usd" in rule] == [
+        f"{B}: 25000 of 20000"
+    ]
 
 
 def test_the_report_of_an_engine_survives_its_pipe() -> None:

@@ -13,6 +13,7 @@ class Accepted(msgspec.Struct, frozen=True):
     request: OrderRequest
     ts_ms: int
     journalled: bool
+    idle: bool = False  # reduce-only, where nothing was held that it could reduce
 
 
 class Bare(msgspec.Struct, frozen=True):

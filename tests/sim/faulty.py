@@ -9,6 +9,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Protocol
 
+import msgspec
 import trio
 
 from actors.domain.errors import ExchangeError
@@ -25,7 +26,7 @@ from actors.domain.orders import (
     Refused,
     Unknown,
 )
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper import CAPABILITIES, PaperExchange
 from actors.exchange.port import UpdateSink
 from actors.risk.unprotected import stop_confirmed
 from tests.sim.venue import Venue
@@ -33,8 +34,8 @@ from tests.sim.world import Stage
 
 #: Longer than anybody waits for an answer.
 SLOW_SECONDS = 11.0
-#: How late a late execution is: within the deadline of its request.
-LATE_MS = 5_000
+#: How late a late execution is: at the deadline of its request.
+LATE_MS = CAPABILITIES.deadline_ms
 #: So long an exchange may not find an order that it has taken.
 UNFOUND_MS = 10_000
 
@@ -46,7 +47,7 @@ class Fault(StrEnum):
     ANSWER_LOST = "answer_lost"  # done, and the line broke
     SLOW = "answer_late"  # done, and the answer comes later than anybody waits
     SERVER_ERROR = "server_error"  # done, and a 5XX answer
-    LATE = "late"  # done within the deadline, unseen before, and the line broke
+    LATE = "late"  # done `late_ms` after, unseen before, and the line broke
     REFUSED = "refused"
     UNLISTED = "unlisted"  # refused in words that prove nothing
     FAILS = "fails"  # a fetch without an answer
@@ -54,6 +55,7 @@ class Fault(StrEnum):
     NOT_FOUND = "not_found"  # an order that is young
     STALE = "stale"  # the answer before this one, once more
     PAGE = "page"  # only the first half
+    NONE = "none"  # nothing, and that is not so
     DROPPED = "dropped"  # a word of the stream
     TWICE = "twice"
     DELAYED = "delayed"  # told after the next one
@@ -146,6 +148,8 @@ class FaultyVenue(Venue):
         super().__init__(*arguments)
         self.plan: Plan = Well()
         self.heals_ms = 2**62  # all is well from then on
+        self.late_ms = LATE_MS
+        self.keeps_deadline = True  # False: it takes what is past its deadline
         self.executed: Counter[str] = Counter()  # placements that it took, by id
         self._placed_ms: dict[str, int] = {}
         self._hidden_ms: dict[str, int] = {}  # not found before
@@ -159,6 +163,8 @@ class FaultyVenue(Venue):
 
     async def place(self, request: OrderRequest) -> Outcome:
         fault = self._strike("place")
+        if fault is F.LATE and self.keeps_deadline and self.late_ms > LATE_MS:
+            fault = F.LOST
         if fault in {F.LOST, F.REFUSED, F.UNLISTED}:
             self.placed.append(request)
             return _unexecuted(fault)
@@ -174,7 +180,9 @@ class FaultyVenue(Venue):
     def _delay(self, client_id: str) -> None:
         """Let a taken order reach the matching only at its deadline, unseen before."""
         order = self.state.orders[client_id]
-        order.arrival_ms = self._hidden_ms[client_id] = self.now_ms + LATE_MS
+        if not self.keeps_deadline:
+            order.request = msgspec.structs.replace(order.request, expires_ms=None)
+        order.arrival_ms = self._hidden_ms[client_id] = self.now_ms + self.late_ms
         symbol = order.request.symbol
         self._schedule(symbol, self._market(symbol))
 
@@ -229,6 +237,8 @@ class FaultyVenue(Venue):
             await trio.sleep(SLOW_SECONDS)
         before = self._before.get(name, answer)
         self._before[name] = answer
+        if fault is F.NONE:
+            return ()
         return before if fault is F.STALE else answer
 
     # --- the stream -------------------------------------------------------------------

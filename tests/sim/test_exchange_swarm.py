@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from trio.testing import MockClock
 
-from actors.domain.money import ZERO
+from actors.domain.money import ONE, ZERO
 from actors.domain.orders import OrderKind, OrderRequest, Side
 from actors.exchange.paper import PaperExchange
 from actors.risk.book import replay
@@ -106,18 +106,26 @@ async def mischief(venue: FaultyVenue, random: Random) -> None:
     orders, held = list(venue.state.orders.values()), sorted(venue.state.positions)
     stops = [o for o in orders if o.request.kind is OrderKind.STOP_MARKET]
     act = random.choice(("vanish", "cancel", "order", "close"))
+    name = f"web-{random.getrandbits(32)}"
     if act == "vanish" and stops:
         venue.vanish(random.choice(stops).request.client_id)
     elif act == "cancel" and orders:
         request = random.choice(orders).request
         await PaperExchange.cancel(venue, request.symbol, request.client_id)
+    elif act == "order":
+        await venue.intrude(resting(random.choice((A, B, C)), name))
     elif act == "close" and held:
         symbol = random.choice(held)
         quantity = venue.state.positions[symbol].quantity
         side = Side.SHORT if quantity > ZERO else Side.LONG
-        name = f"web-{venue.now_ms}"
         kind = OrderKind.MARKET
         await venue.intrude(OrderRequest(name, symbol, side, kind, abs(quantity)))
+
+
+def resting(symbol: str, name: str) -> OrderRequest:
+    """An order that rests far away and is not ours."""
+    kind = OrderKind.LIMIT
+    return OrderRequest(name, symbol, Side.LONG, kind, ONE, limit_price=ONE * 50)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -8,9 +8,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.domain.orders import OrderRequest
+from actors.domain.orders import OrderKind, OrderRequest, Side
 from actors.domain.phases import TradePhase
 from actors.domain.truth import Look, Truth
+from actors.exchange.paper import PaperExchange
 from actors.journal import Kind
 from tests.sim.killing import (
     K,
@@ -18,6 +19,7 @@ from tests.sim.killing import (
     flat,
     held_and_in_flight,
     is_phase,
+    phase_of,
     told,
 )
 from tests.sim.script import signal
@@ -134,3 +136,24 @@ async def test_what_is_held_and_cannot_be_traded_ends_as_dust(
         assert not stage.state.book.positions
         assert stage.state.book.dust[B].quantity == Decimal("0.0004")
         assert told(stage, "dust of 0.0004 is left")
+
+
+async def test_what_a_person_closed_by_hand_is_not_closed_again_and_again(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(held_and_in_flight(), tmp_path) as stage:
+        await stage.bar(6)
+        held = stage.venue.state.positions[A].quantity
+        by_hand = OrderRequest("by-hand", A, Side.SHORT, OrderKind.MARKET, held)
+        await PaperExchange.place(stage.venue, by_hand)
+        await stage.bar(10)
+        assert (await stage.command("kill_switch")).ok
+        placed = len(stage.venue.placed)
+        await stage.bar(20)
+        assert len(stage.venue.placed) == placed
+        assert phase_of(stage) is K.FLATTENING
+        assert told(stage, f"{A} not held there: settle")
+        (row,) = stage.view.differences()
+        settled = {"symbol": A, "policy": "adopt", "confirm": A, "id": row.id}
+        assert (await stage.command("settle", **settled)).ok
+        await flat(stage)

@@ -44,7 +44,9 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def die(stage: Stage) -> None:
     """End the engine where it is: what is not on the disk is lost."""
-    stage.engine.journal._failure = "killed"
+    journal = stage.engine.journal
+    journal._failure = "killed"
+    journal._buffers, journal._appended = {}, journal._durable  # nothing is left to do
     raise Killed
 
 
@@ -96,6 +98,7 @@ async def goes_on(where: Path) -> None:
 @pytest.mark.parametrize(
     ("point", "passing"),
     [
+        (CrashPoint.ANSWERED, 1),  # its first cancel has gone out
         (CrashPoint.KILL_CANCELLED, 1),
         (CrashPoint.KILL_FLATTENING, 1),
         (CrashPoint.KILL_FLATTENING, 2),

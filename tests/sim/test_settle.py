@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import trio
 from trio.testing import MockClock
 
 from actors.domain.messages import CommandAnswer
@@ -13,6 +14,7 @@ from actors.domain.truth import DifferenceKind, Policy
 from actors.domain.views import DifferenceRow
 from actors.journal import Kind
 from actors.risk.book import replay
+from actors.risk.life import PREVIEWS_MAX
 from tests.sim.faulty import FaultyVenue, disagreements
 from tests.sim.script import signal
 from tests.sim.world import A, B, Stage, World, living
@@ -272,6 +274,25 @@ async def test_reconcile_says_what_the_exchange_did_not_answer(
         answer = await stage.command("reconcile")
         assert not answer.ok
         assert "positions" in answer.message
+
+
+async def test_no_more_people_wait_for_the_exchange_than_there_is_room(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(world(), tmp_path) as stage:
+        await stage.bar(6)
+        answers: list[CommandAnswer] = []
+
+        async def ask() -> None:
+            answers.append(await stage.command("reconcile"))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(PREVIEWS_MAX + 5):
+                nursery.start_soon(ask)
+        assert len(answers) == PREVIEWS_MAX + 5
+        refused = [one.message for one in answers if not one.ok]
+        assert 0 < len(refused) <= 5
+        assert all("too many wait" in text for text in refused)
 
 
 async def test_a_balance_that_drifts_is_taken_after_two_sightings_and_journalled(

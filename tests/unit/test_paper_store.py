@@ -102,6 +102,20 @@ async def test_a_cancel_that_was_answered_arrives_after_a_kill(path: Path) -> No
     assert word.ts_ms == MINUTE + 50
 
 
+async def test_a_cancel_never_overtakes_an_order_that_was_sent_more_slowly(
+    path: Path,
+) -> None:
+    desk = FileDesk(path, latency_ms=MINUTE // 2)
+    await desk.place(Side.LONG, "1", OrderKind.LIMIT, limit_price="90")
+    desk.settings = PaperSettings()  # the next engine's
+    desk.die()
+    await desk.exchange.cancel("AAA", "o1")
+    desk.play(FLAT)
+    word = await desk.exchange.fetch_order("AAA", "o1")
+    assert word is not None
+    assert (word.state, word.ts_ms) == (OrderState.CANCELLED, MINUTE // 2)
+
+
 async def test_what_is_told_is_on_file_before(path: Path) -> None:
     desk = FileDesk(path)
     known: list[bool] = []
