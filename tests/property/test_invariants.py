@@ -173,7 +173,6 @@ IN_ACTOR = (
     CrashPoint.INTENT_RECEIVED,
     CrashPoint.INTENT_APPENDED,
     CrashPoint.INTENT_COMMITTED,
-    CrashPoint.FILL_APPLIED,
     CrashPoint.ENTRY_FILLED,
     CrashPoint.STOP_REPLACED,
     CrashPoint.RECOVERY_FILLED,
@@ -285,6 +284,11 @@ MISSED_AND_THEN_FILLED = [
     Move(SYMBOLS[0], -6, Fate()),
     Wait(3),
 ]
+STOP_GONE = [Enter(SYMBOLS[0], Side.LONG, False, ()), Vanish(0), Wait(40)]
+BOUGHT_BY_HAND = [
+    Hand(SYMBOLS[0], "buy"),
+    Enter(SYMBOLS[0], Side.LONG, False, ()),
+]
 CRASHED_WHILE_IT_CLOSED = [
     Enter(SYMBOLS[0], Side.LONG, False, ()),
     Arm(CrashPoint.INTENT_APPENDED, 1, False),
@@ -340,6 +344,8 @@ SOLD_MORE_THAN_IS_OURS = [
 @example(CLOSED_BY_HAND)
 @example(SOLD_MORE_THAN_IS_OURS)
 @example(MISSED_AND_THEN_FILLED)
+@example(STOP_GONE)
+@example(BOUGHT_BY_HAND)
 @example(CRASHED_WHILE_IT_CLOSED)
 @example(CLOSE_LOST_AND_STOP_GONE)
 @example(TWO_STOPS_AND_THE_CLOSE_LOST)

@@ -103,7 +103,7 @@ def skip_stop_confirmation(patch: pytest.MonkeyPatch) -> None:
     settle = OrderBook._settle
 
     async def trusting(self: OrderBook, client_id: str, outcome: Outcome) -> None:
-        known = self._known(client_id)
+        known = self.known(client_id)
         if known.purpose == "stop" and isinstance(outcome, Unknown):
             outcome = Placed("surely")
         await settle(self, client_id, outcome)
