@@ -282,6 +282,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
         await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
+        await journal.commit()
         async with (
             engine.treasury.sending(),
             run_supervisor(

@@ -54,14 +54,15 @@ class Chronicle:
         self.phase = Phase.IDLE
         self.opened_cash = self.cash = self.adjusted = ZERO
 
-    def cut_to(self, seq: int) -> None:
+    def cut_to(self, seq: int, *, process: bool = True) -> None:
         """Forget what was not on the disk; a new process begins IDLE."""
         rows = [row for row in self.rows if row.seq <= seq]
         self.rows = []
         self._forget()
         for row in rows:
             self.add(row.seq, row.kind, row.body)
-        self.phase = Phase.IDLE
+        if process:
+            self.phase = Phase.IDLE
 
     def add(self, seq: int, kind: Kind, body: Any) -> None:
         """Take one row."""

@@ -1,5 +1,6 @@
 """The second half of every life: all faults end, and everything must agree."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from tests.money_world import World
 #: After the last fault everything must agree within this time: the balance is looked at
 #: every five minutes, and a difference acts when it is seen twice.
 HEALED_SECONDS_MAX = 700.0
+#: The kill switch goes on trying to close what somebody else has closed, ever slower.
+SENT_MAX = 6
 STEPS = (
     CrashPoint.RECOVERY_REPLAYED,
     CrashPoint.RECOVERY_FETCHED,
@@ -39,7 +42,18 @@ async def heal(world: World) -> None:
             if waited >= HEALED_SECONDS_MAX:
                 raise
     await world.check_whole()
+    await _rest(world)
     await _recover_again(world)
+
+
+async def _rest(world: World) -> None:
+    """See that it stays so, and that nothing is sent again and again."""
+    already = len(world.exchange.sent)
+    await world.wait(30.0, step_seconds=5.0)
+    check("healed", world)
+    sent = Counter(request.symbol for request in world.exchange.sent[already:])
+    if sent and max(sent.values()) > SENT_MAX:
+        raise Broken(14, f"at rest, and orders are sent without end: {sent}")
 
 
 async def _work_again(world: World) -> None:
@@ -49,7 +63,7 @@ async def _work_again(world: World) -> None:
     phase = process.actor.desk.machine.phase
     if phase is Phase.ERROR:
         await process.command("retry" if process.running else "reset")
-    if process.actor.desk.machine.phase in {Phase.IDLE, Phase.STOPPED}:
+    if not process.running:  # a kill switch that was on goes on
         await process.start()
 
 

@@ -179,7 +179,14 @@ class Process:
             self.world.appended(seq, kind, body)
             return seq
 
+        forget = self.journal.forget_waiting
+
+        def forgotten() -> None:
+            forget()
+            self.world.chronicle.cut_to(self.journal.appended, process=False)
+
         self.journal.append = tapped  # type: ignore[method-assign]  # a tap, not a fake
+        self.journal.forget_waiting = forgotten  # type: ignore[method-assign]
 
     async def raise_group(self, incarnation: int) -> None:
         """Make dispatcher, risk actor and reconciler, as the supervisor does."""

@@ -81,6 +81,7 @@ class Journal:
         self._buffers: dict[Kind, list[StoredRow]] = {}
         self._appended = self._durable = opened.last_seq
         self._audit_head = opened.audit_head
+        self._taken = (opened.last_seq, opened.audit_head)  # by the newest write
         self._bell = trio.Event()
         self._written = trio.lowlevel.ParkingLot()
         self._failure: str | None = None
@@ -140,6 +141,14 @@ class Journal:
         self._appended = seq
         return seq
 
+    def forget_waiting(self) -> None:
+        """Forget what no write has taken yet, as the end of the process would.
+
+        For an owner that failed in the middle of a turn: half a turn is no fact.
+        """
+        self._buffers = {}
+        self._appended, self._audit_head = self._taken
+
     async def commit(self) -> int:
         """Wait until everything appended before this call is on the disk.
 
@@ -153,7 +162,7 @@ class Journal:
             await trio.lowlevel.checkpoint()
             return self._durable
         self._commits += 1
-        while self._durable < wanted:
+        while self._durable < min(wanted, self._appended):
             self.raise_if_failed()
             self._bell.set()
             await self._written.park()
@@ -236,6 +245,7 @@ class Journal:
     async def _write_batch(self) -> None:
         batch, self._buffers = self._buffers, {}
         upto = self._appended
+        self._taken = (upto, self._audit_head)
         self._taking()
         self._waiting_peak = max(self._waiting_peak, upto - self._durable)
         self._write_began = trio.current_time()

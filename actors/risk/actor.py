@@ -130,7 +130,13 @@ class RiskActor(Actor[Any]):
         """Take one message to its handler."""
         # The machine's alerts depend on its load, not on what the engine did.
         self.desk.state.counts["messages"] += type(message) is not Alert
-        await self._handlers[type(message)](message)
+        try:
+            await self._handlers[type(message)](message)
+        except Exception:
+            # Rows of half a turn must not reach the disk: a fill that is counted in
+            # its order and not in its position would never be booked.
+            self.desk.forget_turn()
+            raise
         self.desk.outbox.hurry()
 
     # --- the step -------------------------------------------------------------------

@@ -177,6 +177,8 @@ class Commands:
             msg = "retry refused: no market runs; reset, then start"
             raise Refusal(msg)
         back = Phase.MANAGING if state.book.positions else Phase.SCANNING
+        if desk.book.kill is None:  # a halt that a crash had forgotten
+            desk.ports.halt.reason = None
         desk.machine.move(back, "retry requested")
         state.gate_open = True
         desk.account(GateChanged(paused=False))

@@ -140,6 +140,11 @@ class Desk:
         """Replace a position's record, and journal it."""
         self.record(Kind.POSITION, position, position.symbol, position.correlation)
 
+    def forget_turn(self) -> None:
+        """Forget what is not on the disk; the book is made anew from what is."""
+        self.ports.journal.forget_waiting()
+        self.outbox.forget_waiting()
+
     def snapshot(self) -> None:
         """Journal the whole book: a replay begins here."""
         self.append(Kind.SNAPSHOT, self.book)

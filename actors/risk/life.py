@@ -155,6 +155,8 @@ class Life:
         desk, state = self._desk, self._desk.state
         await desk.ports.journal.commit()
         state.book = await replay(desk.ports.journal.read)
+        assert state.visible is not None, "the first desk has shown something"
+        desk.machine.go_back_to(state.visible.phase, state.visible.history)
         state.changed = Changes()
         state.gate_open = state.pause_wanted = state.settled = False
         state.building = state.sizing = None

@@ -68,6 +68,11 @@ class GlobalMachine:
         self.transitions += 1
         return True
 
+    def go_back_to(self, phase: Phase, history: tuple[Transition, ...]) -> None:
+        """Be where the journal says: what was not on the disk did not happen."""
+        self.phase = phase
+        self.history = deque(history, maxlen=HISTORY_LENGTH)
+
     def allows(self, target: Phase) -> bool:
         """Whether the table has an edge from here to `target`."""
         return target in GLOBAL_MACHINE[self.phase]

@@ -34,6 +34,10 @@ class Outbox:
             self._take()
             self._release()
 
+    def forget_waiting(self) -> None:
+        """Forget the facts whose rows are forgotten."""
+        self._waiting.clear()
+
     def hurry(self) -> None:
         """Have what waits written now, if anybody looks."""
         if self._waiting and self._publisher.watched:

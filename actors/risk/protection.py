@@ -176,11 +176,17 @@ class Protection:
         coming = [
             order
             for order in self._stops(position)
-            if not (confirmed(order) or order.cancel_wanted)
+            if not (confirmed(order) or order.cancel_wanted or self._lost(order))
         ]
         moment = any(o.created_ms == self._desk.now_ms for o in coming)
         more = moment and bool(self._desk.book.entry_of(position))
         return more or len(coming) >= ON_THEIR_WAY_MAX
+
+    def _lost(self, order: OrderRecord) -> bool:
+        """Whether a stop was not found and is too old for the exchange to take it."""
+        late_ms = order.created_ms + self._desk.ports.exchange.capabilities.deadline_ms
+        not_found = order.client_id in self._desk.state.not_found
+        return not_found and self._desk.now_ms > late_ms
 
     async def _stop_refused(self, position: Position, refused: OrderRecord) -> None:
         """Fall back on an old stop that holds all that is held, or close."""

@@ -285,10 +285,36 @@ MISSED_AND_THEN_FILLED = [
     Move(SYMBOLS[0], -6, Fate()),
     Wait(3),
 ]
+STOP_GONE = [Enter(SYMBOLS[0], Side.LONG, False, ()), Vanish(0), Wait(40)]
+BOUGHT_BY_HAND = [
+    Hand(SYMBOLS[0], "buy"),
+    Enter(SYMBOLS[0], Side.LONG, False, ()),
+]
 CRASHED_WHILE_IT_CLOSED = [
     Enter(SYMBOLS[0], Side.LONG, False, ()),
     Arm(CrashPoint.INTENT_APPENDED, 1, False),
     Order("panic_exit"),
+]
+CLOSE_LOST_AND_STOP_GONE = [
+    Enter(SYMBOLS[0], Side.LONG, False, (Fate(), Fate(), Fate(arrives=None))),
+    Order("panic_exit"),
+    Vanish(0),
+    Wait(40),
+]
+TWO_STOPS_AND_THE_CLOSE_LOST = [
+    Enter(
+        SYMBOLS[0],
+        Side.LONG,
+        False,
+        (Fate(), Fate(refused=True), *3 * (Fate(arrives=None),)),
+    ),
+    Wait(40),
+]
+KILLED_BEFORE_IT_RAN = [
+    Disturb((), ("fail", "fail")),
+    Restart(1),
+    Order("kill_switch"),
+    Hand(SYMBOLS[1], "buy"),
 ]
 TURNED_BY_HAND = [
     Enter(SYMBOLS[0], Side.SHORT, True, ()),
@@ -319,7 +345,12 @@ SOLD_MORE_THAN_IS_OURS = [
 @example(CLOSED_BY_HAND)
 @example(SOLD_MORE_THAN_IS_OURS)
 @example(MISSED_AND_THEN_FILLED)
+@example(STOP_GONE)
+@example(BOUGHT_BY_HAND)
 @example(CRASHED_WHILE_IT_CLOSED)
+@example(CLOSE_LOST_AND_STOP_GONE)
+@example(TWO_STOPS_AND_THE_CLOSE_LOST)
+@example(KILLED_BEFORE_IT_RAN)
 @example(TURNED_BY_HAND)
 @example(CRASHED_AND_CLOSED_BY_HAND)
 @settings(

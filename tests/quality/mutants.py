@@ -103,9 +103,8 @@ def skip_stop_confirmation(patch: pytest.MonkeyPatch) -> None:
     settle = OrderBook._settle
 
     async def trusting(self: OrderBook, client_id: str, outcome: Outcome) -> None:
-        known = self._desk.book.find(client_id)
-        stop = known is not None and known.purpose == "stop"
-        if stop and isinstance(outcome, Unknown):
+        known = self.known(client_id)
+        if known.purpose == "stop" and isinstance(outcome, Unknown):
             outcome = Placed("surely")
         await settle(self, client_id, outcome)
 

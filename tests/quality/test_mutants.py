@@ -6,16 +6,25 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from tests.invariants import Broken
-from tests.property.test_invariants import MISSED_AND_THEN_FILLED, live_through, lives
+from tests.property.test_invariants import (
+    BOUGHT_BY_HAND,
+    MISSED_AND_THEN_FILLED,
+    STOP_GONE,
+    live_through,
+    lives,
+)
 from tests.quality.mutants import MUTANTS, Mutate
 
 EXAMPLES = 200
 
 
 @example(MISSED_AND_THEN_FILLED)
+@example(STOP_GONE)
+@example(BOUGHT_BY_HAND)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
+    report_multiple_bugs=False,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],

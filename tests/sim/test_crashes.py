@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
+from actors.domain.crash_points import CrashPoint
 from actors.domain.orders import OrderKind, OrderRequest, OrderState, Outcome
 from actors.domain.phases import Phase
 from actors.journal import Kind
+from actors.runtime import crash
 from actors.runtime.errors import BudgetExhausted
 from tests.sim.script import leave, signal
 from tests.sim.world import A, B, C, Stage, World, living
@@ -173,6 +175,29 @@ async def test_retry_needs_something_that_runs(
         assert answer.ok, answer.message
         await stage.until(lambda: stage.machine.phase is Phase.MANAGING)
         assert stage.state.book.positions[A].stop == 95
+
+
+async def test_a_crash_between_a_fill_and_its_position_loses_neither(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(trading(), tmp_path) as stage:
+        await stage.bar(3)
+
+        def fail() -> None:
+            raise Broken(CrashPoint.FILL_APPLIED)
+
+        crash.arm(CrashPoint.FILL_APPLIED, fail)
+        await crashed(stage)
+        await stage.until(lambda: A in stage.state.book.positions)
+        await stage.bar(8)
+        held = stage.state.book.positions[A]
+        assert held.open == stage.venue.state.positions[A].quantity
+        assert stage.view.positions()[0].stop_confirmed
+        fills = [row["trade_id"] for row in await stage.bodies(Kind.FILL, A)]
+        assert len(fills) == len(set(fills))
+        walked = await stage.walked()
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(walked))
+        assert stage.machine.illegal_transitions == 0
 
 
 async def test_an_end_in_order_is_the_last_row_and_a_crash_writes_none(
