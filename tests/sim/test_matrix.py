@@ -61,13 +61,17 @@ def then(phase: Phase, *names: str) -> Scene:
 
 
 def broken(phase: Phase, *then_names: str) -> Scene:
-    """Let the journal refuse one row while the machine is in a phase."""
+    """Let the journal refuse one row while the machine is in a phase, durably.
+
+    A phase that only half a turn came to is forgotten with that turn.
+    """
 
     async def play(stage: Stage) -> None:
         append, refused = stage.engine.journal.append, list[Kind]()
 
         def refuses(kind: Kind, body: Any, **names: Any) -> int:
-            if stage.machine.phase is phase and not refused:
+            durable = stage.engine.journal.idle
+            if stage.machine.phase is phase and durable and not refused:
                 refused.append(kind)
                 msg = "no room"
                 raise OSError(msg)
@@ -178,9 +182,7 @@ SCENES: dict[str, tuple[Script, Scene, str]] = {
     "failed start": (QUIET, failed_start, "INITIALIZING ERROR"),
     "broken idle": (QUIET, broken(P.IDLE), "IDLE ERROR"),
     "broken scanning": (QUIET, broken(P.SCANNING, "retry"), "SCANNING ERROR SCANNING"),
-    "broken levels": (LEVELS, broken(P.LEVEL_BUILDING), "LEVEL_BUILDING ERROR"),
     "broken armed": (ARMED, broken(P.SIGNAL_WAIT), "SIGNAL_WAIT ERROR"),
-    "broken sizing": (TRADE, broken(P.SIZING), "SIZING ERROR"),
     "broken in flight": (TRADE, broken(P.EXECUTION), "EXECUTION ERROR"),
     "broken managing": (TRADE, broken(P.MANAGING, "retry"), "MANAGING ERROR MANAGING"),
     "broken paused": (QUIET, broken(P.PAUSED, "reset"), "PAUSED ERROR IDLE"),
@@ -194,6 +196,8 @@ AT_THE_MACHINE = {
     (P.INITIALIZING, P.STOPPED): "a stop waits its turn until the start has ended",
     (P.LEVEL_BUILDING, P.EMERGENCY): "levels are built within one turn",
     (P.LEVEL_BUILDING, P.STOPPED): "levels are built within one turn",
+    (P.LEVEL_BUILDING, P.ERROR): "a turn that fails is forgotten, with its phases",
+    (P.SIZING, P.ERROR): "a turn that fails is forgotten, with its phases",
     (P.SIZING, P.EMERGENCY): "sizing takes one turn",
     (P.SIZING, P.STOPPED): "sizing takes one turn",
     (P.MANAGING, P.MANAGING): "only when forced, which nothing needs",
