@@ -55,6 +55,11 @@ class Policy(StrEnum):
     HALT = "halt"  # take no entries in the symbol
 
 
+def difference_key(kind: DifferenceKind, symbol: str, subject: str) -> str:
+    """Name what a difference is about, whatever either side says."""
+    return f"{kind} {symbol} {subject}"
+
+
 class Difference(Message, frozen=True):
     """One difference, as people see it."""
 
@@ -71,4 +76,4 @@ class Difference(Message, frozen=True):
     @property
     def key(self) -> str:
         """What it is about, whatever either side says."""
-        return f"{self.kind} {self.symbol} {self.subject}"
+        return difference_key(self.kind, self.symbol, self.subject)

@@ -81,7 +81,7 @@ class RiskActor(Actor[Any]):
             self.desk, orders, protection, self._apply, self._order_ended
         )
         look = partial(self.settlement.looks.look, whole=True)
-        world = World(look, self.settlement.ignores)
+        world = World(look, self.settlement.differences.ignores)
         self._kill = Kill(self.desk, orders, protection, world)
         self.policies = Policies(
             self.desk, orders, self._positions, self.settlement, self._fill

@@ -16,7 +16,7 @@ from actors.domain.limits import Day, open_day
 from actors.domain.messages import Signal
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill
-from actors.domain.truth import DifferenceKind, Policy
+from actors.domain.truth import DifferenceKind, Policy, difference_key
 from actors.journal import JournalReader, Kind
 from actors.risk.records import (
     AccountChange,
@@ -77,9 +77,13 @@ class Book(msgspec.Struct, kw_only=True):
         left = self.dust.get(symbol)
         return ZERO if left is None else left.quantity
 
+    def let_be(self, symbol: str) -> DifferenceSettled | None:
+        """What a person lets be of a position at the exchange that is not ours."""
+        return self.ignored.get(difference_key(DifferenceKind.POSITION, symbol, symbol))
+
     def expected(self, symbol: str) -> Decimal:
         """What the exchange must hold: ours, dust, and what a person lets be."""
-        aside = self.ignored.get(f"{DifferenceKind.POSITION} {symbol} {symbol}")
+        aside = self.let_be(symbol)
         beside = ZERO if aside is None else aside.offset
         return self.ours(symbol) + self.dust_in(symbol) + beside
 

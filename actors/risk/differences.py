@@ -10,7 +10,7 @@ import msgspec
 
 from actors.domain import ids
 from actors.domain.orders import ExchangePosition, OpenOrder
-from actors.domain.truth import Difference, DifferenceKind, Policy
+from actors.domain.truth import Difference, DifferenceKind, Policy, difference_key
 from actors.risk.desk import Desk
 from actors.risk.records import DifferenceSettled
 
@@ -39,7 +39,7 @@ class Differences:
 
     def ignores(self, kind: DifferenceKind, symbol: str, subject: str) -> bool:
         """Whether a person has said to leave it alone."""
-        return f"{kind} {symbol} {subject}" in self._desk.book.ignored
+        return difference_key(kind, symbol, subject) in self._desk.book.ignored
 
     def begin(self) -> None:
         """Begin a look: nothing is seen yet."""

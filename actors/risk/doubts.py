@@ -9,6 +9,7 @@ UNKNOWN.
 
 from actors.domain.orders import OrderState
 from actors.domain.truth import Truth
+from actors.exchange.port import Capabilities
 from actors.risk.desk import Desk
 from actors.risk.orders import UNSEEN, OrderBook
 from actors.risk.records import OrderRecord
@@ -16,6 +17,11 @@ from actors.risk.records import OrderRecord
 SAYS_APART_MS = 2_000
 MARGIN_MS = 5_000
 ALARM_MS = 60_000
+
+
+def surely_late_ms(can: Capabilities) -> int:
+    """How long after its sending an order can be taken no more, nor be on its way."""
+    return can.deadline_ms + can.answer_ms + MARGIN_MS
 
 
 class Doubts:
@@ -64,8 +70,7 @@ class Doubts:
     def _early(self, record: OrderRecord, asked_ms: int) -> bool:
         """Whether "not found" says nothing yet: the order may just not be seen."""
         can = self._desk.ports.exchange.capabilities
-        late_ms = can.deadline_ms + can.answer_ms + MARGIN_MS
-        return asked_ms < record.created_ms + late_ms
+        return asked_ms < record.created_ms + surely_late_ms(can)
 
     def sighted(self, client_id: str) -> None:
         """Forget what spoke for an order's absence: it was seen, or may have acted."""

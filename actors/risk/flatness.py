@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from actors.domain.money import floor_to
+from actors.domain.exits import orderable
 from actors.domain.orders import ExchangePosition, OpenOrder
 from actors.domain.truth import DifferenceKind, Truth
 from actors.risk.state import RiskState
@@ -58,5 +58,4 @@ def _is_dust(held: ExchangePosition, state: RiskState) -> bool:
     instrument = state.instruments.get(held.symbol)
     if instrument is None:
         return False  # of a market that we do not know: not ours to call small
-    lots = floor_to(abs(held.quantity), instrument.lot_size)
-    return lots < instrument.quantity_min
+    return not orderable(abs(held.quantity), instrument)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from actors.domain.bars import Instrument
+from actors.domain.exits import orderable
 from actors.domain.ledger import Position
 from actors.domain.money import floor_to
 from actors.domain.orders import OrderState
@@ -29,11 +29,6 @@ RETRY_MAX_MS = 60_000
 HALVINGS_MAX = 4
 
 
-def tradable(position: Position, instrument: Instrument) -> bool:
-    """Whether an exchange takes an order for what is held at all: else it is dust."""
-    return floor_to(position.open, instrument.lot_size) >= instrument.quantity_min
-
-
 class Flattening:
     """Closes every position; what was tried is in the kill switch's record."""
 
@@ -48,7 +43,7 @@ class Flattening:
         return [
             position
             for position in state.book.positions.values()
-            if tradable(position, state.instruments[position.symbol])
+            if orderable(position.open, state.instruments[position.symbol])
         ]
 
     async def flatten(self) -> None:

@@ -199,9 +199,10 @@ class OrderBook:
         if state in STANDING:
             if record.state not in UNSEEN:
                 return self.shown(record)
-            state = OrderState.PARTIAL if record.filled else OrderState.OPEN
             told = {"exchange_id": update.exchange_id}
-            return self.shown(self.change(record, state, update.reason, **told))
+            return self.shown(
+                self.change(record, record.standing, update.reason, **told)
+            )
         if state is OrderState.FILLED and record.unfilled > 0:
             self._desk.state.ask_soon.add(update.client_id)
             return None  # the fills say it themselves, when they come

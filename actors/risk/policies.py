@@ -17,7 +17,7 @@ from actors.domain.views import DifferenceRow
 from actors.risk.adoption import Adoption
 from actors.risk.desk import Desk
 from actors.risk.differences import SIGHTINGS, plain
-from actors.risk.doubts import MARGIN_MS
+from actors.risk.doubts import surely_late_ms
 from actors.risk.orders import UNSEEN, OrderBook
 from actors.risk.positions import FLATTEN, Positions
 from actors.risk.records import SymbolHalted
@@ -174,8 +174,7 @@ class Policies:
         if difference.kind is D.POSITION and difference.ours not in known:
             msg = f"settle: our position of {symbol} has changed; reconcile again"
             raise Refusal(msg)
-        can = desk.ports.exchange.capabilities
-        sure_ms = can.deadline_ms + can.answer_ms + MARGIN_MS
+        sure_ms = surely_late_ms(desk.ports.exchange.capabilities)
         for order in book.orders.values():
             young = order.state in UNSEEN and desk.now_ms < order.created_ms + sure_ms
             if order.request.symbol == symbol and (young or order.purpose == FLATTEN):

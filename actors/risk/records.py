@@ -48,6 +48,11 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in LIVE_ORDER_STATES
 
     @property
+    def standing(self) -> OrderState:
+        """The state of such an order that the exchange shows."""
+        return OrderState.PARTIAL if self.filled else OrderState.OPEN
+
+    @property
     def unfilled(self) -> Decimal:
         """What may still fill."""
         return max(ZERO, self.request.quantity - self.filled)

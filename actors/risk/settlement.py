@@ -131,16 +131,14 @@ class Settlement:
             await self._orders.cancel_stray(record.request)
             return
         if record.state in UNSEEN:
-            state = OrderState.PARTIAL if record.filled else OrderState.OPEN
             record = self._orders.change(
-                record, state, "sighted", exchange_id=order.exchange_id
+                record, record.standing, "sighted", exchange_id=order.exchange_id
             )
         record = self._orders.shown(record)
         if not record.cancel_wanted:
             return
         if record.state is OrderState.CANCELLING:  # the cancel was lost on its way
-            state = OrderState.PARTIAL if record.filled else OrderState.OPEN
-            record = self._orders.change(record, state, record.outcome)
+            record = self._orders.change(record, record.standing, record.outcome)
         await self._orders.cancel(record)
 
     async def _heard(
@@ -204,8 +202,8 @@ class Settlement:
 
     def _lapsed(self, symbol: str, other: Decimal) -> bool:
         """Whether what a person let be is no longer there; then that is forgotten."""
-        book, kind = self._desk.book, DifferenceKind.POSITION
-        aside = book.ignored.get(f"{kind} {symbol} {symbol}")
+        book = self._desk.book
+        aside = book.let_be(symbol)
         if aside is None or other != book.expected(symbol) - aside.offset:
             return False
         self.differences.decide(aside.difference, Policy.HALT, "engine")
@@ -232,10 +230,6 @@ class Settlement:
                 f"ours was set to theirs, as {what}; the journal says so",
             )
             self.differences.drop(found)
-
-    def ignores(self, kind: DifferenceKind, symbol: str, subject: str) -> bool:
-        """Whether a person has said to leave a difference alone."""
-        return self.differences.ignores(kind, symbol, subject)
 
 
 def _able(truth: Truth) -> dict[DifferenceKind, bool]:
