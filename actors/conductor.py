@@ -14,7 +14,7 @@ import trio
 
 from actors.domain.errors import EngineError
 from actors.domain.messages import Command, CommandAnswer, Role
-from actors.risk.requests import (
+from actors.risk.truth.requests import (
     Began,
     Begin,
     BeginFailed,

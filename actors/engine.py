@@ -36,11 +36,11 @@ from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.journal import Journal, Kind, SessionEnded, open_journal
 from actors.latency import Latency
-from actors.risk.account import open_book
+from actors.risk.account.account import open_book
+from actors.risk.account.book import empty_book
+from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
-from actors.risk.book import empty_book
-from actors.risk.dispatch import Halt
-from actors.risk.state import RiskState
+from actors.risk.orders.dispatch import Halt
 from actors.runtime import (
     ActorRef,
     Backoff,

@@ -4,7 +4,7 @@ from actors.conductor import ENDING
 from actors.domain.messages import Command, CommandAnswer
 from actors.engine import Engine
 from actors.risk.commands import RULES
-from actors.risk.requests import CommandRequest
+from actors.risk.truth.requests import CommandRequest
 from actors.runtime import AskRefused, AskTimeout, ReplyTo
 
 COMMAND_SECONDS = 2.0

@@ -33,8 +33,8 @@ from actors.domain.views import (
 )
 from actors.engine import Engine
 from actors.handover import hand_over
-from actors.risk.state import Visible
-from actors.risk.unprotected import stop_confirmed
+from actors.risk.account.state import Visible
+from actors.risk.holding.unprotected import stop_confirmed
 from actors.runtime import ChildState, deepest, format_tree
 
 

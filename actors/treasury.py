@@ -13,10 +13,10 @@ from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.journal import Journal
 from actors.reconcile import Reconciler
+from actors.risk.account.desk import Ports
+from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
-from actors.risk.desk import Ports
-from actors.risk.dispatch import Answered, Dispatcher, Halt
-from actors.risk.state import RiskState
+from actors.risk.orders.dispatch import Answered, Dispatcher, Halt
 from actors.runtime import (
     ActorRef,
     Budget,

@@ -16,7 +16,7 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill
 from actors.domain.phases import Phase
 from actors.journal import Kind
-from actors.risk.records import (
+from actors.risk.orders.records import (
     AccountOpened,
     DustLeft,
     KillChanged,

@@ -23,13 +23,14 @@ from actors.journal import Journal, JournalReader, Kind
 from actors.journal.schema import prepare
 from actors.journal.storage import MEMORY
 from actors.reconcile import Reconciler
+from actors.risk.account.book import replay
+from actors.risk.account.desk import Ports
+from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
-from actors.risk.book import replay
 from actors.risk.commands import CONFIRMATION
-from actors.risk.desk import Ports
-from actors.risk.dispatch import Dispatcher, Halt
-from actors.risk.records import AccountOpened
-from actors.risk.requests import (
+from actors.risk.orders.dispatch import Dispatcher, Halt
+from actors.risk.orders.records import AccountOpened
+from actors.risk.truth.requests import (
     Began,
     Begin,
     BeginFailed,
@@ -37,7 +38,6 @@ from actors.risk.requests import (
     Ended,
     Recover,
 )
-from actors.risk.state import RiskState
 from actors.runtime import DeadLetters, Latch, ReplyTo
 from actors.runtime import crash as crash_points
 from tests.model_exchange import ModelExchange

@@ -24,7 +24,7 @@ from actors.domain.messages import (
 from actors.domain.orders import OrderRequest, Side
 from actors.journal import Kind
 from actors.journal.storage import MEMORY
-from actors.risk.book import replay
+from actors.risk.account.book import replay
 from tests.chronicle import Chronicle
 from tests.model_exchange import ModelExchange
 from tests.money_process import (

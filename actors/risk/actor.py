@@ -24,20 +24,22 @@ from actors.domain.messages import (
 from actors.domain.orders import Fill, OrderUpdate
 from actors.domain.phases import SymbolPhase
 from actors.domain.truth import Truth
+from actors.risk.account.desk import Desk, Ports
+from actors.risk.account.state import RiskState
 from actors.risk.commands import Commands
-from actors.risk.desk import Desk, Ports
-from actors.risk.dispatch import Answered
-from actors.risk.entries import Entries
-from actors.risk.follower import Follower
-from actors.risk.killswitch import Kill, World
+from actors.risk.holding.follower import Follower
+from actors.risk.holding.positions import Positions
+from actors.risk.holding.protection import Protection
+from actors.risk.holding.watching import Watching
+from actors.risk.kill.killswitch import Kill, World
 from actors.risk.life import Life
-from actors.risk.listing import listed
-from actors.risk.orders import OrderBook
-from actors.risk.policies import Policies
-from actors.risk.positions import Positions
-from actors.risk.protection import Protection
-from actors.risk.records import ForeignFill, OrderRecord
-from actors.risk.requests import (
+from actors.risk.orders.dispatch import Answered
+from actors.risk.orders.entries import Entries
+from actors.risk.orders.listing import listed
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import ForeignFill, OrderRecord
+from actors.risk.truth.policies import Policies
+from actors.risk.truth.requests import (
     Began,
     Begin,
     BeginFailed,
@@ -45,9 +47,7 @@ from actors.risk.requests import (
     Ended,
     Recover,
 )
-from actors.risk.settlement import Settlement
-from actors.risk.state import RiskState
-from actors.risk.watching import Watching
+from actors.risk.truth.settlement import Settlement
 from actors.runtime import Actor, ChildState, Down
 
 log = structlog.get_logger(component="risk")

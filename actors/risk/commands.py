@@ -14,13 +14,13 @@ from actors.domain.messages import Command, CommandAnswer
 from actors.domain.phases import RUNNING_PHASES, KillPhase, Phase
 from actors.domain.views import CommandState
 from actors.journal import AuditRecord, Kind
-from actors.risk.desk import Desk
-from actors.risk.killswitch import Kill
-from actors.risk.orders import OrderBook
-from actors.risk.policies import Policies
-from actors.risk.protection import Protection
-from actors.risk.records import GateChanged
-from actors.risk.requests import Refusal
+from actors.risk.account.desk import Desk
+from actors.risk.holding.protection import Protection
+from actors.risk.kill.killswitch import Kill
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import GateChanged
+from actors.risk.truth.policies import Policies
+from actors.risk.truth.requests import Refusal
 from actors.runtime.crash import reached
 from config.errors import ConfigError
 from config.load import load_preset, preset_names

@@ -5,11 +5,12 @@ import structlog
 from actors.domain.crash_points import CrashPoint
 from actors.domain.phases import KillPhase, Phase
 from actors.domain.truth import Truth
-from actors.risk.book import replay
+from actors.risk.account.book import replay
+from actors.risk.account.desk import Desk
+from actors.risk.account.state import Changes
 from actors.risk.commands import Commands
-from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
-from actors.risk.requests import (
+from actors.risk.orders.orders import OrderBook
+from actors.risk.truth.requests import (
     Began,
     Begin,
     BeginFailed,
@@ -17,8 +18,7 @@ from actors.risk.requests import (
     Ended,
     Recover,
 )
-from actors.risk.settlement import Settlement
-from actors.risk.state import Changes
+from actors.risk.truth.settlement import Settlement
 from actors.runtime import ReplyTo
 from actors.runtime.crash import reached
 

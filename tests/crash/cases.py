@@ -20,8 +20,8 @@ from actors.domain.orders import (
 )
 from actors.domain.phases import TradePhase
 from actors.journal import Kind, Row
-from actors.risk.book import BODIES, empty_book
-from actors.risk.records import AccountOpened, OrderRecord
+from actors.risk.account.book import BODIES, empty_book
+from actors.risk.orders.records import AccountOpened, OrderRecord
 from tests.crash.engine import Report, Seen
 from tests.crash.oracle import Case
 from tests.crash.scenarios import LIMITS

@@ -8,7 +8,7 @@ import msgspec
 from actors.domain.crash_points import CrashPoint
 from actors.domain.phases import Phase
 from actors.journal import Kind
-from actors.risk.records import AccountChange, KillChanged
+from actors.risk.orders.records import AccountChange, KillChanged
 from tests.crash.engine import Life, Seen
 from tests.crash.life import DOWN_BARS, Ended, Ground, ground, read_journal
 from tests.crash.oracle import Case, Found, judge

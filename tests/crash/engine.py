@@ -30,8 +30,8 @@ from actors.engine import Engine, open_engine
 from actors.feed import Pace
 from actors.journal import writer
 from actors.projections import Projections
-from actors.risk import desk
-from actors.risk.book import Book
+from actors.risk.account import desk
+from actors.risk.account.book import Book
 from actors.runtime import SupervisorSpec
 from actors.runtime.clock import MarketClock
 from actors.runtime.crash import arm, disarm

@@ -20,8 +20,8 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import LIVE_ORDER_STATES
 from actors.journal import Kind, Row
-from actors.risk.book import BODIES, empty_book
-from actors.risk.records import OrderRecord
+from actors.risk.account.book import BODIES, empty_book
+from actors.risk.orders.records import OrderRecord
 from config.preset import Preset
 
 

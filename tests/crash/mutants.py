@@ -7,10 +7,10 @@ import msgspec
 
 from actors.domain import exposure
 from actors.journal import Journal, Kind
-from actors.risk import protection, unprotected
-from actors.risk.outbox import Outbox
-from actors.risk.protection import Protection
-from actors.risk.state import RiskState
+from actors.risk.account.outbox import Outbox
+from actors.risk.account.state import RiskState
+from actors.risk.holding import protection, unprotected
+from actors.risk.holding.protection import Protection
 from tests.crash.remote import RemoteExchange
 
 

@@ -14,9 +14,9 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill
 from actors.domain.phases import KillPhase
 from actors.journal import Kind, Row
-from actors.risk.book import BODIES, empty_book
-from actors.risk.orders import UNSEEN
-from actors.risk.records import OrderRecord
+from actors.risk.account.book import BODIES, empty_book
+from actors.risk.orders.orders import UNSEEN
+from actors.risk.orders.records import OrderRecord
 from config.preset import Preset
 from tests.crash.engine import Report, Seen
 from tests.crash.limits import Replay, Sendings

@@ -10,8 +10,8 @@ import pytest
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderState, Side
 from actors.journal import Kind
-from actors.risk.book import Book
-from actors.risk.records import KillSwitch
+from actors.risk.account.book import Book
+from actors.risk.orders.records import KillSwitch
 from tests.crash.cases import (
     ENTRY,
     FILL,

@@ -6,8 +6,8 @@ from actors.domain.ledger import Position
 from actors.domain.messages import OrderView, PositionView, Published, Transition
 from actors.domain.orders import OrderRequest, OrderState
 from actors.journal import Kind
-from actors.risk.book import BODIES, Book
-from actors.risk.records import OrderRecord
+from actors.risk.account.book import BODIES, Book
+from actors.risk.orders.records import OrderRecord
 from tests.invariants.table import invariant
 from tests.money_world import World, canonical
 

@@ -5,7 +5,7 @@ from typing import Any
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.journal import Kind
-from actors.risk.records import OrderRecord
+from actors.risk.orders.records import OrderRecord
 from tests.invariants.table import invariant
 from tests.model_order import CAPABILITIES
 from tests.money_world import World

@@ -9,7 +9,7 @@ from actors.domain.phases import (
     Phase,
 )
 from actors.journal import Kind
-from actors.risk.book import Book
+from actors.risk.account.book import Book
 from tests.invariants.table import invariant
 from tests.money_world import World
 

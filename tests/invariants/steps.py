@@ -13,7 +13,7 @@ from actors.domain.phases import (
     KillPhase,
 )
 from actors.journal import Kind
-from actors.risk.records import KillChanged
+from actors.risk.orders.records import KillChanged
 from tests.invariants.table import invariant
 from tests.money_world import World
 

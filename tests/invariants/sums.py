@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderRequest
-from actors.risk.records import OrderRecord
+from actors.risk.orders.records import OrderRecord
 from tests.invariants.protection import protected
 from tests.invariants.table import invariant
 from tests.money_process import PRESET

@@ -19,7 +19,7 @@ from actors.domain.phases import (
     TradePhase,
     check,
 )
-from actors.risk.machine import GlobalMachine
+from actors.risk.account.machine import GlobalMachine
 from actors.runtime.clock import MarketClock
 from tests.trades import running
 

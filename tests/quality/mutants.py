@@ -23,13 +23,13 @@ from actors.domain.orders import (
 from actors.domain.truth import Truth
 from actors.exchange.outcome import Act, Answer
 from actors.journal import Journal
-from actors.risk import dispatch
-from actors.risk.dispatch import Dispatcher, Halt, Ticket
-from actors.risk.doubts import Doubts
-from actors.risk.orders import OrderBook
-from actors.risk.outbox import Outbox
-from actors.risk.records import OrderRecord
-from actors.risk.state import RiskState
+from actors.risk.account.outbox import Outbox
+from actors.risk.account.state import RiskState
+from actors.risk.orders import dispatch
+from actors.risk.orders.dispatch import Dispatcher, Halt, Ticket
+from actors.risk.orders.doubts import Doubts
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import OrderRecord
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
 

@@ -28,7 +28,7 @@ from actors.domain.orders import (
 )
 from actors.exchange.paper import CAPABILITIES, PaperExchange
 from actors.exchange.port import UpdateSink
-from actors.risk.unprotected import stop_confirmed
+from actors.risk.holding.unprotected import stop_confirmed
 from tests.sim.venue import Venue
 from tests.sim.world import Stage
 

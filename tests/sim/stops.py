@@ -12,7 +12,7 @@ from actors.domain.orders import (
     Unknown,
 )
 from actors.journal import Kind
-from actors.risk.book import replay
+from actors.risk.account.book import replay
 from tests.sim.world import Stage
 
 Answer = Callable[[OrderRequest], Outcome | None]

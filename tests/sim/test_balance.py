@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from actors.domain.limits import COST_SHARE_MAX
 from actors.journal import Kind
-from actors.risk.book import replay
+from actors.risk.account.book import replay
 from tests.sim.script import signal
 from tests.sim.world import A, Stage, World, living, preset
 

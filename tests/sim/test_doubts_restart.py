@@ -8,7 +8,7 @@ from trio.testing import MockClock
 from actors.domain.orders import OrderKind, OrderState
 from actors.domain.phases import Phase
 from actors.journal import Kind
-from actors.risk.records import OrderRecord
+from actors.risk.orders.records import OrderRecord
 from tests.sim.faulty import Always, Fault, FaultyVenue, Nth, Well, disagreements
 from tests.sim.script import leave, signal
 from tests.sim.world import A, Stage, World, living

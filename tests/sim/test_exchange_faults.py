@@ -19,7 +19,7 @@ from actors.domain.orders import (
 )
 from actors.exchange.paper import PaperExchange
 from actors.journal import Kind
-from actors.risk.records import OrderRecord
+from actors.risk.orders.records import OrderRecord
 from tests.sim.faulty import Always, Fault, FaultyVenue, Nth, Well, disagreements
 from tests.sim.script import leave, signal
 from tests.sim.world import START_MS, A, B, Stage, World, living, preset

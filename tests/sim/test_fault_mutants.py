@@ -19,12 +19,12 @@ from actors.domain.orders import Fill, OrderState, Outcome, Refused
 from actors.domain.truth import Look, Truth
 from actors.exchange.outcome import Answer
 from actors.reconcile import Reconciler
-from actors.risk import dispatch
-from actors.risk.dispatch import Dispatcher, Ticket
-from actors.risk.doubts import Doubts
-from actors.risk.orders import OrderBook
-from actors.risk.positions import Positions
-from actors.risk.records import OrderRecord
+from actors.risk.holding.positions import Positions
+from actors.risk.orders import dispatch
+from actors.risk.orders.dispatch import Dispatcher, Ticket
+from actors.risk.orders.doubts import Doubts
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import OrderRecord
 from tests.sim import test_exchange_faults as faults
 from tests.sim import test_missing_fills as missing
 from tests.sim import test_settle as settle
@@ -63,7 +63,7 @@ def not_found_is_cancelled(patch: pytest.MonkeyPatch) -> None:
 
 def one_not_found_is_proof(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Doubts, "_early", lambda *_: False)
-    patch.setattr("actors.risk.doubts.SAYS_APART_MS", 0)
+    patch.setattr("actors.risk.orders.doubts.SAYS_APART_MS", 0)
 
 
 def fills_of_ended_orders_are_dropped(patch: pytest.MonkeyPatch) -> None:

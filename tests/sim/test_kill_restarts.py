@@ -14,7 +14,7 @@ from actors.domain.errors import JournalError
 from actors.domain.phases import KILL_MACHINE, KillPhase, Phase, check
 from actors.exchange.paper import PaperExchange
 from actors.journal import Kind, open_journal
-from actors.risk.records import KillChanged
+from actors.risk.orders.records import KillChanged
 from actors.runtime.crash import arm, disarm
 from tests.sim.killing import (
     FOREIGN,

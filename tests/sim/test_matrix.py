@@ -18,8 +18,8 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill, Side
 from actors.domain.phases import GLOBAL_MACHINE, WORKING_PHASES, Phase, route
 from actors.journal import Kind
-from actors.risk.machine import GlobalMachine
-from actors.risk.requests import CommandRequest
+from actors.risk.account.machine import GlobalMachine
+from actors.risk.truth.requests import CommandRequest
 from actors.runtime import DeadLetters, ReplyTo
 from actors.runtime.clock import MarketClock
 from tests.sim.script import Found, armed, disarmed, leave, signal

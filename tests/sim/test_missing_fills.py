@@ -11,8 +11,8 @@ from actors.domain.orders import OrderKind, OrderState
 from actors.domain.truth import DifferenceKind
 from actors.domain.views import DifferenceRow
 from actors.journal import Kind
-from actors.risk.book import replay
-from actors.risk.records import OrderRecord
+from actors.risk.account.book import replay
+from actors.risk.orders.records import OrderRecord
 from tests.sim.faulty import (
     LATE_MS,
     Always,

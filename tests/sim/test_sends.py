@@ -9,8 +9,8 @@ from actors.domain.orders import OrderKind, OrderRequest, OrderState, Outcome
 from actors.domain.phases import Phase
 from actors.exchange.outcome import Act
 from actors.journal import Journal, Kind
-from actors.risk.dispatch import ANSWER_SECONDS_MAX, Answered
-from actors.risk.records import OrderRecord
+from actors.risk.orders.dispatch import ANSWER_SECONDS_MAX, Answered
+from actors.risk.orders.records import OrderRecord
 from tests.sim.faulty import Always, Fault, FaultyVenue, disagreements
 from tests.sim.script import signal
 from tests.sim.world import A, B, Stage, World, living

@@ -13,7 +13,7 @@ from actors.domain.orders import OrderKind, OrderRequest, Side
 from actors.domain.truth import DifferenceKind, Policy
 from actors.domain.views import DifferenceRow
 from actors.journal import Kind
-from actors.risk.book import replay
+from actors.risk.account.book import replay
 from actors.risk.life import PREVIEWS_MAX
 from tests.sim.faulty import FaultyVenue, disagreements
 from tests.sim.script import signal

@@ -11,7 +11,7 @@ from actors.domain.orders import Fill, Side
 from actors.domain.phases import Phase
 from actors.feed import Pace
 from actors.journal import Kind
-from actors.risk.book import replay
+from actors.risk.account.book import replay
 from actors.runtime.crash import arm, disarm
 from tests.sim.faulty import FaultyVenue, disagreements
 from tests.sim.script import signal

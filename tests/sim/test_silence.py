@@ -6,7 +6,7 @@ from pathlib import Path
 from trio.testing import MockClock
 
 from actors.domain.messages import Alert
-from actors.risk.repeats import KEPT_MAX, Repeats
+from actors.risk.account.repeats import KEPT_MAX, Repeats
 from tests.sim.faulty import Always, Fault, FaultyVenue, Plan, Well
 from tests.sim.script import signal
 from tests.sim.world import MINUTE_MS, A, Stage, World, living

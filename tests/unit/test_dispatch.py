@@ -21,7 +21,7 @@ from actors.domain.orders import (
 from actors.exchange.outcome import Act
 from actors.exchange.paper import CAPABILITIES
 from actors.exchange.port import ExchangePort
-from actors.risk.dispatch import (
+from actors.risk.orders.dispatch import (
     ANSWER_SECONDS_MAX,
     NEVER_SENT,
     PATIENCE_SECONDS,

@@ -6,7 +6,7 @@ import pytest
 
 from actors.domain.messages import Transition
 from actors.domain.phases import GLOBAL_MACHINE, WORKING_PHASES, Phase
-from actors.risk.machine import HISTORY_LENGTH, GlobalMachine
+from actors.risk.account.machine import HISTORY_LENGTH, GlobalMachine
 from actors.runtime.clock import MarketClock
 
 NOW_MS = 1_700_000_000_000

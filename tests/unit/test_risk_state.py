@@ -9,9 +9,9 @@ from actors.domain.limits import Holding, open_day
 from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
 from actors.domain.phases import LIVE_ORDER_STATES, Phase, TradePhase
 from actors.journal import Kind
-from actors.risk.book import CLOSED_KEPT, ENDED_KEPT, FOREIGN_KEPT, Book
-from actors.risk.records import ForeignFill, Money, OrderRecord
-from actors.risk.state import RiskState
+from actors.risk.account.book import CLOSED_KEPT, ENDED_KEPT, FOREIGN_KEPT, Book
+from actors.risk.account.state import RiskState
+from actors.risk.orders.records import ForeignFill, Money, OrderRecord
 from tests.presets import breakout_v1, instrument
 from tests.trades import OPENED_MS, SYMBOL, running
 

@@ -22,11 +22,11 @@ from actors.domain.ledger import Position
 from actors.domain.messages import PositionView
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
-from actors.risk.closing import Closing
-from actors.risk.desk import Desk
-from actors.risk.orders import STANDING, UNSEEN, OrderBook
-from actors.risk.records import OrderRecord
-from actors.risk.unprotected import Unprotected, confirmed, stop_confirmed
+from actors.risk.account.desk import Desk
+from actors.risk.holding.closing import Closing
+from actors.risk.holding.unprotected import Unprotected, confirmed, stop_confirmed
+from actors.risk.orders.orders import STANDING, UNSEEN, OrderBook
+from actors.risk.orders.records import OrderRecord
 from actors.runtime.crash import reached
 
 #: What the exchange has refused is not asked for again before.

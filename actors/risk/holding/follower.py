@@ -13,8 +13,8 @@ from actors.domain.messages import (
     WhyNot,
 )
 from actors.journal import Kind
-from actors.risk.desk import Decision, Desk
-from actors.risk.protection import Protection
+from actors.risk.account.desk import Decision, Desk
+from actors.risk.holding.protection import Protection
 
 
 class Follower:

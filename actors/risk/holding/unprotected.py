@@ -17,9 +17,9 @@ import msgspec
 from actors.domain.ledger import Gaps, Position
 from actors.domain.money import ZERO, floor_to
 from actors.domain.orders import OrderState
-from actors.risk.desk import Desk
-from actors.risk.orders import STANDING
-from actors.risk.records import OrderRecord
+from actors.risk.account.desk import Desk
+from actors.risk.orders.orders import STANDING
+from actors.risk.orders.records import OrderRecord
 from config.preset import ExecutionConfig
 
 

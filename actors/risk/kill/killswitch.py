@@ -27,12 +27,12 @@ from actors.domain.orders import ExchangePosition
 from actors.domain.phases import KILL_MACHINE, KillPhase, Phase, check
 from actors.domain.truth import Truth
 from actors.journal import Kind
-from actors.risk.desk import Desk
-from actors.risk.flatness import LeftAlone, shown_by
-from actors.risk.flattening import Flattening
-from actors.risk.orders import OrderBook
-from actors.risk.protection import Protection
-from actors.risk.records import KillChanged, KillSwitch, OrderRecord
+from actors.risk.account.desk import Desk
+from actors.risk.holding.protection import Protection
+from actors.risk.kill.flatness import LeftAlone, shown_by
+from actors.risk.kill.flattening import Flattening
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import KillChanged, KillSwitch, OrderRecord
 from actors.runtime.crash import reached
 
 #: What stands in the way of flat is said again so often.

@@ -8,8 +8,8 @@ from actors.domain import exits
 from actors.domain.ledger import Position
 from actors.domain.messages import WatchedBar
 from actors.domain.phases import TradePhase
-from actors.risk.desk import Desk
-from actors.risk.protection import Protection
+from actors.risk.account.desk import Desk
+from actors.risk.holding.protection import Protection
 
 
 class Watching:

@@ -15,9 +15,9 @@ from actors.domain.messages import Signal, WhyNot
 from actors.domain.money import ceil_to, floor_to
 from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
 from actors.journal import Stage
-from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
-from actors.risk.records import OrderRecord, SignalSized
+from actors.risk.account.desk import Desk
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import OrderRecord, SignalSized
 
 
 class Entries:

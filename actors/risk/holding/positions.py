@@ -9,10 +9,10 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
 from actors.journal import Kind, Stage
-from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
-from actors.risk.protection import Protection
-from actors.risk.records import DustLeft, OrderRecord
+from actors.risk.account.desk import Desk
+from actors.risk.holding.protection import Protection
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import DustLeft, OrderRecord
 from actors.runtime.crash import reached
 
 #: The purpose of an order that closes what is not ours, as a person has ordered.

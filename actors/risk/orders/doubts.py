@@ -10,9 +10,9 @@ UNKNOWN.
 from actors.domain.orders import OrderState
 from actors.domain.truth import Truth
 from actors.exchange.port import Capabilities
-from actors.risk.desk import Desk
-from actors.risk.orders import UNSEEN, OrderBook
-from actors.risk.records import OrderRecord
+from actors.risk.account.desk import Desk
+from actors.risk.orders.orders import UNSEEN, OrderBook
+from actors.risk.orders.records import OrderRecord
 
 SAYS_APART_MS = 2_000
 MARGIN_MS = 5_000

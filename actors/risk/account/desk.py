@@ -31,13 +31,13 @@ from actors.domain.truth import Look
 from actors.domain.views import Publisher, WhyRow
 from actors.exchange.port import ExchangePort
 from actors.journal import Checkpoint, Journal, Kind, Stage
-from actors.risk.book import Book
-from actors.risk.dispatch import Dispatcher, Halt
-from actors.risk.machine import GlobalMachine
-from actors.risk.outbox import Outbox
-from actors.risk.records import AccountChange, Money, SymbolHalted
-from actors.risk.repeats import Repeats
-from actors.risk.state import RiskState
+from actors.risk.account.book import Book
+from actors.risk.account.machine import GlobalMachine
+from actors.risk.account.outbox import Outbox
+from actors.risk.account.repeats import Repeats
+from actors.risk.account.state import RiskState
+from actors.risk.orders.dispatch import Dispatcher, Halt
+from actors.risk.orders.records import AccountChange, Money, SymbolHalted
 from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
 from config.preset import Preset

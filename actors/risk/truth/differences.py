@@ -11,8 +11,8 @@ import msgspec
 from actors.domain import ids
 from actors.domain.orders import ExchangePosition, OpenOrder
 from actors.domain.truth import Difference, DifferenceKind, Policy, difference_key
-from actors.risk.desk import Desk
-from actors.risk.records import DifferenceSettled
+from actors.risk.account.desk import Desk
+from actors.risk.orders.records import DifferenceSettled
 
 SIGHTINGS = 2  # before a difference acts
 

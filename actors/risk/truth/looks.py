@@ -1,9 +1,9 @@
 """Says when the exchange is to be asked for its truth, and for how much of it."""
 
 from actors.domain.truth import DifferenceKind, Look, Truth
-from actors.risk.desk import Desk
-from actors.risk.differences import Differences
-from actors.risk.orders import UNSEEN
+from actors.risk.account.desk import Desk
+from actors.risk.orders.orders import UNSEEN
+from actors.risk.truth.differences import Differences
 
 ORDERS_EVERY_MS = 10_000
 POSITIONS_EVERY_MS = 30_000

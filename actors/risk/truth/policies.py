@@ -14,15 +14,15 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
 from actors.domain.truth import Difference, DifferenceKind, Policy
 from actors.domain.views import DifferenceRow
-from actors.risk.adoption import Adoption
-from actors.risk.desk import Desk
-from actors.risk.differences import SIGHTINGS, plain
-from actors.risk.doubts import surely_late_ms
-from actors.risk.orders import UNSEEN, OrderBook
-from actors.risk.positions import FLATTEN, Positions
-from actors.risk.records import SymbolHalted
-from actors.risk.requests import Refusal
-from actors.risk.settlement import Settlement
+from actors.risk.account.desk import Desk
+from actors.risk.holding.positions import FLATTEN, Positions
+from actors.risk.orders.doubts import surely_late_ms
+from actors.risk.orders.orders import UNSEEN, OrderBook
+from actors.risk.orders.records import SymbolHalted
+from actors.risk.truth.adoption import Adoption
+from actors.risk.truth.differences import SIGHTINGS, plain
+from actors.risk.truth.requests import Refusal
+from actors.risk.truth.settlement import Settlement
 
 P, D = Policy, DifferenceKind
 #: So many differences are told in words.

@@ -10,9 +10,9 @@ from actors.domain.ledger import Position
 from actors.domain.money import ZERO, nearest_to
 from actors.domain.orders import Fill, Side
 from actors.domain.truth import Difference
-from actors.risk.desk import Desk
-from actors.risk.differences import Differences
-from actors.risk.requests import Refusal
+from actors.risk.account.desk import Desk
+from actors.risk.truth.differences import Differences
+from actors.risk.truth.requests import Refusal
 
 #: A stop that nobody has named: one trade's risk away, within these shares of entry.
 STOP_SHARES = (Decimal("0.005"), Decimal("0.05"))

@@ -7,9 +7,9 @@ import msgspec
 from actors.domain import exits
 from actors.domain.ledger import Position
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
-from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
-from actors.risk.records import Effort, OrderRecord
+from actors.risk.account.desk import Desk
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import Effort, OrderRecord
 
 
 class Closing:

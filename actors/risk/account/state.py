@@ -21,13 +21,13 @@ from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import LEADING_STAGES, Phase
 from actors.domain.views import WhyRow
 from actors.journal import Kind
-from actors.risk.book import Book
-from actors.risk.machine import GlobalMachine
-from actors.risk.records import KillChanged, KillSwitch, OrderRecord
+from actors.risk.account.book import Book
+from actors.risk.account.machine import GlobalMachine
+from actors.risk.orders.records import KillChanged, KillSwitch, OrderRecord
 from config.preset import Preset
 
 if TYPE_CHECKING:
-    from actors.risk.outbox import Outbox
+    from actors.risk.account.outbox import Outbox
 
 WHY_KEPT = 2000
 ALERTS_KEPT = 200

@@ -20,14 +20,14 @@ from actors.domain.orders import (
     OrderUpdate,
 )
 from actors.domain.truth import DifferenceKind, Look, Policy, Truth
-from actors.risk.desk import Desk
-from actors.risk.differences import SIGHTINGS, Differences, plain
-from actors.risk.doubts import Doubts
-from actors.risk.looks import Looks
-from actors.risk.orders import UNSEEN, OrderBook
-from actors.risk.protection import Protection
-from actors.risk.records import OrderRecord
-from actors.risk.silence import Silence
+from actors.risk.account.desk import Desk
+from actors.risk.holding.protection import Protection
+from actors.risk.orders.doubts import Doubts
+from actors.risk.orders.orders import UNSEEN, OrderBook
+from actors.risk.orders.records import OrderRecord
+from actors.risk.truth.differences import SIGHTINGS, Differences, plain
+from actors.risk.truth.looks import Looks
+from actors.risk.truth.silence import Silence
 from actors.runtime.crash import reached
 
 BALANCE_SLACK_USD = Decimal("0.01")

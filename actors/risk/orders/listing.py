@@ -3,8 +3,8 @@
 import msgspec
 
 from actors.domain.orders import Fill
-from actors.risk.orders import OrderBook
-from actors.risk.records import OrderRecord
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import OrderRecord
 
 
 def listed(orders: OrderBook, record: OrderRecord, fill: Fill) -> Fill | None:

@@ -11,7 +11,7 @@ import msgspec
 from actors.domain.exits import orderable
 from actors.domain.orders import ExchangePosition, OpenOrder
 from actors.domain.truth import DifferenceKind, Truth
-from actors.risk.state import RiskState
+from actors.risk.account.state import RiskState
 
 #: Whether a person has said of a difference (kind, symbol, subject) to leave it alone.
 LeftAlone = Callable[[DifferenceKind, str, str], bool]

@@ -9,7 +9,7 @@ from collections import deque
 from actors.domain.messages import Published
 from actors.domain.views import Publisher
 from actors.journal import Journal
-from actors.risk.state import RiskState
+from actors.risk.account.state import RiskState
 
 
 class Outbox:

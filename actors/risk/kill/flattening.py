@@ -15,10 +15,10 @@ from actors.domain.exits import orderable
 from actors.domain.ledger import Position
 from actors.domain.money import floor_to
 from actors.domain.orders import OrderState
-from actors.risk.desk import Desk
-from actors.risk.orders import OrderBook
-from actors.risk.protection import Protection
-from actors.risk.records import Effort, KillChanged, KillSwitch, OrderRecord
+from actors.risk.account.desk import Desk
+from actors.risk.holding.protection import Protection
+from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.records import Effort, KillChanged, KillSwitch, OrderRecord
 
 #: A close without a fill for so long is cancelled and sent anew.
 STUCK_MS = 90_000

@@ -27,9 +27,9 @@ from actors.domain.orders import (
 from actors.domain.phases import ORDER_MACHINE, check
 from actors.exchange.outcome import Act
 from actors.journal import Kind
-from actors.risk.desk import Decision, Desk
-from actors.risk.dispatch import Answered
-from actors.risk.records import OrderRecord, SignalSized, published_kind
+from actors.risk.account.desk import Decision, Desk
+from actors.risk.orders.dispatch import Answered
+from actors.risk.orders.records import OrderRecord, SignalSized, published_kind
 from actors.runtime.crash import reached
 
 #: The exchange has confirmed these.

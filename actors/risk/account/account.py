@@ -4,8 +4,8 @@ from actors.domain.crash_points import CrashPoint
 from actors.domain.limits import open_day
 from actors.exchange.port import SimulatedExchange
 from actors.journal import Journal, Kind
-from actors.risk.book import Book, replay
-from actors.risk.records import AccountOpened
+from actors.risk.account.book import Book, replay
+from actors.risk.orders.records import AccountOpened
 from actors.runtime.crash import reached
 
 

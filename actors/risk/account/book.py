@@ -18,7 +18,7 @@ from actors.domain.money import ZERO
 from actors.domain.orders import Fill
 from actors.domain.truth import DifferenceKind, Policy, difference_key
 from actors.journal import JournalReader, Kind
-from actors.risk.records import (
+from actors.risk.orders.records import (
     AccountChange,
     AccountFact,
     AccountOpened,

@@ -2,7 +2,7 @@
 
 from actors.domain.limits import MINUTE_MS
 from actors.domain.truth import Look, Truth
-from actors.risk.desk import Desk
+from actors.risk.account.desk import Desk
 
 
 class Silence:

@@ -1,0 +1,1 @@
+"""The account's book and state, and the desk from which all of it is reached."""

@@ -1,0 +1,1 @@
+"""Positions: what they lack, their stops and targets, their closes."""

@@ -1,0 +1,1 @@
+"""The kill switch: its phases, flattening, and what counts as flat."""

@@ -1,0 +1,1 @@
+"""Our book against the exchange's truth: looks, differences, policies."""
