@@ -1,6 +1,6 @@
 """The route table: everything that can be asked of the engine, and who may ask it.
 
-`build_app` makes the application; `control.fence.fenced` goes round it.
+`build_app` makes the application; `control.door.fence.fenced` goes round it.
 """
 
 from starlette.applications import Starlette
@@ -11,13 +11,13 @@ from actors.domain.views import EngineView
 from actors.runtime.clock import Clock
 from control.answers import Answers
 from control.commands import Commander
+from control.door.gate import Gate
+from control.door.signin import SignInRoutes
 from control.endpoints import Endpoints
-from control.gate import Gate
-from control.hub import Hub
+from control.live.hub import Hub
+from control.live.stream import Stream
 from control.page import page_routes
 from control.queries import Queries
-from control.signin import SignInRoutes
-from control.stream import Stream
 
 
 def build_app(engine: EngineView, hub: Hub, gate: Gate, clock: Clock) -> Starlette:

@@ -14,11 +14,11 @@ from actors.runtime import RuntimeFault
 from config.errors import ConfigError
 from config.load import dump_preset, load_preset, preset_names
 from config.preset import Preset
-from control.audit import audit
-from control.ctl import ctl
 from control.errors import ControlError
-from control.options import run_options
-from control.run import run_engine
+from control.shell.audit import audit
+from control.shell.ctl import ctl
+from control.shell.options import run_options
+from control.shell.run import run_engine
 
 USAGE, FAILED = 2, 1
 

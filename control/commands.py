@@ -15,9 +15,9 @@ import trio
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.domain.views import EngineView
 from actors.runtime.clock import Clock
-from control.auth import Principal
+from control.door.auth import Principal
+from control.door.gate import Gate
 from control.errors import Refused
-from control.gate import Gate
 
 MODES = ("paper", "live")
 ANSWERS_KEPT_MAX = 1024

@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from actors.domain.messages import CommandAnswer, Role
 from control.answers import Answers
-from control.auth import Principal
 from control.commands import CommandBody, Commander, Repeats, read_body, typed
-from control.gate import Gate
+from control.door.auth import Principal
+from control.door.gate import Gate
 
 
 class Endpoints:

@@ -17,12 +17,12 @@ from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import ControlGroup, Settings
 from control.app import build_app
-from control.auth import open_tokens
+from control.door.auth import open_tokens
+from control.door.fence import fenced
+from control.door.gate import Gate, GateSettings
+from control.door.server import ServerLimits, Serving, serve
 from control.errors import ControlError
-from control.fence import fenced
-from control.gate import Gate, GateSettings
-from control.hub import Hub
-from control.server import ServerLimits, Serving, serve
+from control.live.hub import Hub
 
 log = structlog.get_logger(component="control")
 

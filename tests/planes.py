@@ -8,10 +8,10 @@ from starlette.types import ASGIApp, Message
 
 from actors.domain.messages import Role
 from control.app import build_app
-from control.auth import Tokens
-from control.fence import fenced
-from control.gate import Gate, GateSettings
-from control.hub import Hub
+from control.door.auth import Tokens
+from control.door.fence import fenced
+from control.door.gate import Gate, GateSettings
+from control.live.hub import Hub
 from tests.engines import InMemoryEngine, TestClock
 
 SECRETS = {role: f"{role.value}-token-of-the-tests" for role in Role}

@@ -10,7 +10,7 @@ import time
 import trio
 
 from actors.domain.messages import Published
-from control.hub import CLIENTS_MAX, Hub
+from control.live.hub import CLIENTS_MAX, Hub
 from tests.engines import InMemoryEngine, TestClock, order
 
 FACTS = 20_000

@@ -8,8 +8,8 @@ import trio
 
 from actors.domain.messages import Published
 from actors.domain.phases import Phase
-from control.hub import CLIENTS_MAX, Client, Hub
-from control.topics import RING_LENGTH
+from control.live.hub import CLIENTS_MAX, Client, Hub
+from control.live.topics import RING_LENGTH
 from tests.engines import InMemoryEngine, TestClock, position
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
-from control.gate import GateSettings
+from control.door.gate import GateSettings
 from tests.engines import order, position
 from tests.planes import Plane
 

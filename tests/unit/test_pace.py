@@ -7,7 +7,7 @@ import pytest
 from actors.cursor import Cursor
 from actors.market.port import History, open_market
 from config.settings import Settings
-from control.run import RunOptions, pace_of
+from control.shell.run import RunOptions, pace_of
 
 MARKET = open_market("demo", symbols=1, seed=1)  # one-minute bars
 DEMO = MARKET.describe()

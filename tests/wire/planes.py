@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import trio
 from starlette.types import Receive, Scope, Send
 
-from control.fence import fenced
-from control.server import ServerLimits, Serving, serve
+from control.door.fence import fenced
+from control.door.server import ServerLimits, Serving, serve
 from tests.planes import Plane
 
 LIMITS = ServerLimits(connections_per_address_max=64, shutdown_seconds=0.5)

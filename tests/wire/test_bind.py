@@ -10,9 +10,9 @@ import pytest
 import trio
 from starlette.responses import PlainTextResponse
 
+from control.door.guard import _neighbourhood
+from control.door.server import Serving, serve
 from control.errors import CannotServe, ControlError, UnsafeBind
-from control.guard import _neighbourhood
-from control.server import Serving, serve
 from tests.wire.world import (
     LIMITS,
     PATIENCE_SECONDS,

@@ -8,7 +8,7 @@ import trio
 from typer.testing import CliRunner, Result
 
 from actors.domain.messages import Role
-from control.ctl import ctl
+from control.shell.ctl import ctl
 from tests.planes import SECRETS
 from tests.wire.planes import ServedPlane, served
 

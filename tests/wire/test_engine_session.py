@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from control import wire
-from control.client import Client, connect
-from control.dial import dial, socket_url
+from control.away.client import Client, connect
+from control.away.dial import dial, socket_url
 from tests.wire.engine_process import TOKEN, EngineProcess, running
 
 #: Eight symbols in which trades open, are held for minutes, and close.

@@ -6,7 +6,7 @@ import trio
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control.fence import BodyLimit, HostFence, OriginFence
+from control.door.fence import BodyLimit, HostFence, OriginFence
 from tests.wire.world import PATIENCE_SECONDS, get, open_world, read_until
 
 MIB = 1_048_576

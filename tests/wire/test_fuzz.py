@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 import trio
 
-from control.guard import ServerLimits
+from control.door.guard import ServerLimits
 from tests.wire.probes import PROBES
 from tests.wire.test_server import reset
 from tests.wire.world import PATIENCE_SECONDS, World, frame, handshake, open_world

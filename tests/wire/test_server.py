@@ -11,8 +11,8 @@ import pytest
 import trio
 from starlette.types import Receive, Scope, Send
 
-from control.server import Serving, serve
-from control.transport import abort_current
+from control.door.server import Serving, serve
+from control.door.transport import abort_current
 from tests.wire.world import (
     LIMITS,
     PATIENCE_SECONDS,

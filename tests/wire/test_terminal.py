@@ -9,9 +9,9 @@ from rich.console import Console
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
 from control import wire
-from control.client import connect
-from control.mirror import Mirror
-from control.terminal import screen, watch
+from control.away.client import connect
+from control.away.mirror import Mirror
+from control.away.terminal import screen, watch
 from tests.engines import position
 from tests.planes import SECRETS
 from tests.wire.planes import served

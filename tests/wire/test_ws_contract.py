@@ -9,13 +9,13 @@ import trio_websocket as ws
 
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
-from control import stream
-from control.client import connect
-from control.dial import dial as open_socket
-from control.dial import socket_url
+from control.away.client import connect
+from control.away.dial import dial as open_socket
+from control.away.dial import socket_url
+from control.away.mirror import Mirror
+from control.door.gate import GateSettings
 from control.errors import SignInRefused, Unreachable
-from control.gate import GateSettings
-from control.mirror import Mirror
+from control.live import stream
 from tests.engines import order, position
 from tests.planes import SECRETS
 from tests.wire.planes import ServedPlane, served

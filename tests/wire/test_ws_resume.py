@@ -10,10 +10,10 @@ import trio
 
 from actors.domain.messages import Role
 from actors.domain.phases import GLOBAL_MACHINE
-from control import client as client_module
 from control import wire
-from control.client import Client, connect
-from control.mirror import Mirror
+from control.away import client as client_module
+from control.away.client import Client, connect
+from control.away.mirror import Mirror
 from tests.engines import InMemoryEngine, order, position
 from tests.planes import SECRETS
 from tests.wire.planes import ServedPlane, served

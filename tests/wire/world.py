@@ -11,10 +11,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from control.fence import fenced
-from control.guard import ServerLimits
-from control.server import Serving, serve
-from control.transport import Transport, abort_current, current_transport
+from control.door.fence import fenced
+from control.door.guard import ServerLimits
+from control.door.server import Serving, serve
+from control.door.transport import Transport, abort_current, current_transport
 
 PATIENCE_SECONDS = 20
 """Long enough for a slow machine: a test that waits so long has failed."""

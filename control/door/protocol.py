@@ -17,8 +17,8 @@ from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.tcp_server import TCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from control.guard import Guests, ServerLimits
-from control.transport import current_transport
+from control.door.guard import Guests, ServerLimits
+from control.door.transport import current_transport
 
 BAD_REQUEST: Final = 400
 

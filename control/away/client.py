@@ -22,7 +22,7 @@ import trio
 import trio_websocket as ws
 
 from control import wire
-from control.dial import dial, socket_url
+from control.away.dial import dial, socket_url
 from control.errors import AnswerUnknown, ClientError, SignInRefused, Unreachable
 
 SILENCE_SECONDS_MAX = 15.0

@@ -9,8 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from control.client import Client
-from control.mirror import Mirror
+from control.away.client import Client
+from control.away.mirror import Mirror
 
 TOPICS = ("engine", "transitions", "positions", "symbols", "alerts")
 REDRAW_SECONDS = 0.25

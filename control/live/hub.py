@@ -22,7 +22,7 @@ from actors.domain.messages import Published
 from actors.domain.views import EngineView
 from actors.runtime.clock import Clock
 from control import wire
-from control.topics import EventTopic, Stamped, StateTopic, snapshot
+from control.live.topics import EventTopic, Stamped, StateTopic, snapshot
 
 CLIENTS_MAX = 32
 EVENTS_PER_FRAME_MAX = 256

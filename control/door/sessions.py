@@ -11,8 +11,8 @@ from collections import OrderedDict
 
 import msgspec
 
-from control.auth import Principal, Tokens
-from control.limiter import Now
+from control.door.auth import Principal, Tokens
+from control.door.limiter import Now
 
 LINK_SECONDS = 600.0
 SOCKET_SECONDS = 10.0

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import trio
 
-from control.transport import Transport
+from control.door.transport import Transport
 
 OnFault = Callable[[Exception, str], None]
 """Told of each fault and its peer's address; it must not raise."""

@@ -10,7 +10,7 @@ from typing import Any
 from config.errors import SettingsError
 from config.settings import Settings
 from config.sources import load_settings
-from control.run import RunOptions
+from control.shell.run import RunOptions
 
 UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 

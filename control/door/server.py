@@ -6,8 +6,8 @@ console that stopped reading. So its connection class is used alone, as the hand
 `trio.serve_listeners`, and this module is what stands around each connection:
 
 * a guard that counts, reports and drops (never Cancelled, never KeyboardInterrupt);
-* a door with caps (`control.guard`) and a transport with deadlines
-  (`control.transport`);
+* a door with caps (`control.door.guard`) and a transport with deadlines
+  (`control.door.transport`);
 * an end that no console can delay: what is left after the grace is reset.
 
 There is no ASGI lifespan: the composition root owns the application's resources.
@@ -25,10 +25,10 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
+from control.door.guard import Door, Guests, OnFault, ServerLimits, ServerStatistics
+from control.door.protocol import Application, Connection, configuration
+from control.door.transport import Transport, current_transport
 from control.errors import CannotServe, UnsafeBind
-from control.guard import Door, Guests, OnFault, ServerLimits, ServerStatistics
-from control.protocol import Application, Connection, configuration
-from control.transport import Transport, current_transport
 
 __all__ = ["ServerLimits", "ServerStatistics", "Serving", "serve"]
 

@@ -12,10 +12,10 @@ import msgspec
 from starlette.requests import HTTPConnection
 
 from actors.domain.messages import Role
-from control.auth import Principal, Tokens, bearer, includes
+from control.door.auth import Principal, Tokens, bearer, includes
+from control.door.limiter import Limiter, Now
+from control.door.sessions import Sessions
 from control.errors import Refused
-from control.limiter import Limiter, Now
-from control.sessions import Sessions
 
 FAILED_SIGN_INS_MAX = 5
 FAILED_PERIOD_SECONDS = 15 * 60.0

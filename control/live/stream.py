@@ -16,12 +16,12 @@ from actors.domain.messages import CommandAnswer
 from actors.domain.views import EngineView
 from control import wire
 from control.answers import Answers
-from control.auth import Principal
 from control.commands import Commander
+from control.door.auth import Principal
+from control.door.gate import Gate
+from control.door.transport import current_transport
 from control.errors import Refused
-from control.gate import Gate
-from control.hub import Client, Hub
-from control.transport import current_transport
+from control.live.hub import Client, Hub
 
 SIGN_IN_SECONDS = 10.0
 HEARTBEAT_SECONDS = 5.0

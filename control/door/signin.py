@@ -7,9 +7,9 @@ from starlette.responses import Response
 from actors.domain.messages import Role
 from control.answers import Answers
 from control.commands import read_body, typed
+from control.door.gate import Gate
+from control.door.sessions import SESSION_SECONDS, SOCKET_SECONDS
 from control.errors import Refused
-from control.gate import Gate
-from control.sessions import SESSION_SECONDS, SOCKET_SECONDS
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,7 +37,7 @@ from actors.watchdog import ResourceLimits
 from config.load import load_preset
 from config.settings import MonitorGroup, Settings
 from control.plane import ControlPlane
-from control.progress import show_progress
+from control.shell.progress import show_progress
 
 DONE, REFUSED = 0, 3
 HOUR_MS = 3_600_000

@@ -1,7 +1,7 @@
 """Who may ask for what: tokens, of which only the SHA-256 is kept, and their roles.
 
 A secret is compared as bytes in constant time, so a header of any bytes is a wrong
-token and never a fault. Sessions and one-use tickets are in `control.sessions`.
+token and never a fault. Sessions and one-use tickets are in `control.door.sessions`.
 """
 
 import hashlib

@@ -12,10 +12,10 @@ import trio
 import typer
 from rich.console import Console
 
-from control.auth import TOKEN_VARIABLE
-from control.client import Client, connect
+from control.away.client import Client, connect
+from control.away.terminal import watch as watch_terminal
+from control.door.auth import TOKEN_VARIABLE
 from control.errors import ClientError, SignInRefused
-from control.terminal import watch as watch_terminal
 
 USAGE = 2
 REFUSED = 3

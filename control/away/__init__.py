@@ -1,0 +1,1 @@
+"""The other end: a client library, its mirror, and a terminal view."""

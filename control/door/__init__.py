@@ -1,0 +1,1 @@
+"""The way in: the guarded server, its fences, and who may pass."""
