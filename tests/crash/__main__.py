@@ -1,7 +1,7 @@
 """Print the table of crash points and phases, then kill at random; end with JSON.
 
 `python -m tests.crash`, `python -m tests.crash --kills 1000 --seed 7`,
-`python -m tests.crash --cell managing-stop_sent-changed`.
+`python -m tests.crash --cell managing-stop_sent-changed`, `--cell random-70098`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import msgspec
 from tests.crash.cells import RANDOM_KILLS_PER_RUN, RandomRun, Result
 from tests.crash.pool import Pool
 from tests.crash.scenarios import IMPOSSIBLE
-from tests.crash.table import cell_named, run_table
+from tests.crash.table import run_table, task_named
 
 RUNS_EACH = 20  # random runs handed out at a time
 
@@ -27,13 +27,13 @@ def main() -> int:
         "--passings", type=int, default=1, help="so deep into each point of the table"
     )
     parser.add_argument("--no-table", action="store_true", help="only random kills")
-    parser.add_argument("--cell", help="one cell by its name, with its engine's log")
+    parser.add_argument("--cell", help="one cell or random run, with its log")
     asked = parser.parse_args()
     began = time.perf_counter()
     with Pool() as pool:
         if asked.cell is not None:
-            cell = cell_named(asked.cell)
-            return _show({cell.name: pool.submit(cell).result()}, log=True)
+            task = task_named(asked.cell)
+            return _show({task.name: pool.submit(task).result()}, log=True)
         results: dict[str, Result] = {}
         missed: list[str] = []
         if not asked.no_table:
@@ -69,7 +69,7 @@ def random_kills(pool: Pool, kills: int, seed: int) -> dict[str, Result]:
         runs = range(seed, seed + wanted)
         futures = {one: pool.submit(RandomRun(seed=one)) for one in runs}
         for one, future in futures.items():
-            results[f"random-{one}"] = future.result()
+            results[RandomRun(seed=one).name] = future.result()
             landed += future.result().landed
         assert landed, "no kill has landed: the engine ends by itself"
         seed += wanted

@@ -53,6 +53,10 @@ class RandomRun(msgspec.Struct, frozen=True, tag="random", kw_only=True):
     seed: int
     kills: int = RANDOM_KILLS_PER_RUN
 
+    @property
+    def name(self) -> str:
+        return f"random-{self.seed}"
+
 
 class Survey(msgspec.Struct, frozen=True, tag="survey", kw_only=True):
     """Count what is passed in a phase's window, without dying."""
@@ -72,7 +76,7 @@ class Result(msgspec.Struct, kw_only=True):
     found: list[Found] = []
     passed: dict[str, int] = {}
     seconds: float = 0.0
-    log: str = ""  # of the last engine, when something was found
+    log: str = ""  # how it went, and what the engines printed last
 
 
 def run(task: Task) -> Result:
@@ -159,7 +163,7 @@ def _survey(survey: Survey) -> Result:
 def _random(run_of: RandomRun) -> Result:
     random = Random(run_of.seed)
     scenario = SCENARIOS[random.choice(sorted(SCENARIOS))]
-    landed, past = 0, History()
+    landed, past, lived = 0, History(), []
     with ground(scenario) as place:
         for number in range(1, run_of.kills + 1):
             commands = scenario.commands if number == 1 else {}
@@ -175,14 +179,19 @@ def _random(run_of: RandomRun) -> Result:
                 rest_bars=BARS,
                 speed=RANDOM_SPEED,
             )
-            ended = place.live(life, random.uniform(0.0, RANDOM_SECONDS_MAX))
+            seconds = random.uniform(0.0, RANDOM_SECONDS_MAX)
+            ended = place.live(life, seconds)
             landed += ended.killed
             past.add(place, ended)
+            lived.append(f"{life.told} for {seconds:.3f} s: {ended.told}")
             if random.random() < 0.5:
                 path = random.choice(["stop", "target"])
-                place.control.ask("down", random.randint(1, DOWN_BARS), path)
+                bars = random.randint(1, DOWN_BARS)
+                place.control.ask("down", bars, path)
+                lived.append(f"{bars} bars without an engine, to the {path}")
         result = _judged(place, scenario, run_of.kills + 1, past)
     result.landed, result.phase = landed, scenario.name
+    result.log = "\n".join([*lived, result.log])
     return result
 
 
@@ -223,7 +232,7 @@ def _judged(
         acked=past.acked,
     )
     found = judge(case)
-    return Result(found=found, log=last.log if found else "")
+    return Result(found=found, log=last.log)
 
 
 def _fell(ended: Ended) -> list[Found]:

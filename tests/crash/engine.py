@@ -64,6 +64,16 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = math.inf  # market seconds a second
     mutant: str = ""  # a defect that the oracle must see
 
+    @property
+    def told(self) -> str:
+        """What was laid out for it, for a reader."""
+        aim = "" if self.point is None else f", {self.point} number {self.passing}"
+        window = "its start" if self.opens is None else f"bar {self.opens}"
+        told = [f"life {self.number} from {window}{aim}"]
+        told += [f"scripted {self.commands}"] if self.commands else []
+        told += [f"ordered {self.orders}"] if self.orders else []
+        return ", ".join(told)
+
 
 class Said(msgspec.Struct, omit_defaults=True):
     """One line of the pipe."""
@@ -103,6 +113,7 @@ class Stage:
         self._passed: dict[str, int] = {}
         self._first: int | None = None  # bar of this life
         self._rest_at = 0
+        self._ordered = 0
         self._rested = trio.Event()
         self.engine: Engine | None = None
         self.nursery: trio.Nursery
@@ -184,7 +195,8 @@ class Stage:
 
     async def order(self, name: str, **args: Any) -> CommandAnswer:
         assert self.engine is not None, "commands are given to an engine"
-        number = f"life-{self._life.number}-{name}"
+        self._ordered += 1  # the script and a person may order the same
+        number = f"life-{self._life.number}-{self._ordered}-{name}"
         command = Command(number, name, args, "crash", Role.ADMIN)
         return await Projections(self.engine).command(command)
 

@@ -30,6 +30,7 @@ from tests.crash.wire import Answer, Frames, asking, read_word
 from tests.sim.world import World
 
 DOWN_BARS = 3
+LOG_CHARACTERS_MAX = 20_000
 
 
 class Ended(msgspec.Struct, kw_only=True):
@@ -42,6 +43,13 @@ class Ended(msgspec.Struct, kw_only=True):
     @property
     def killed(self) -> bool:
         return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == 9
+
+    @property
+    def told(self) -> str:
+        """How it ended, for a reader."""
+        if self.killed:
+            return f"killed at {self.landed or 'no point'}"
+        return f"ended by itself with status {self.status}"
 
     @property
     def landed(self) -> str:
@@ -144,7 +152,7 @@ class Ground:
 
 def _end_of(log: Path) -> str:
     """What an engine printed last; nothing when it was killed before its first word."""
-    return log.read_text()[-3000:] if log.exists() else ""
+    return log.read_text()[-LOG_CHARACTERS_MAX:] if log.exists() else ""
 
 
 def _heard(reading: int, pid: int, kill_after: float | None) -> Iterator[Said]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from actors.domain.crash_points import CrashPoint
-from tests.crash.cells import Cell, Result, Survey
+from tests.crash.cells import Cell, RandomRun, Result, Survey
 from tests.crash.pool import Pool
 from tests.crash.scenarios import SCENARIOS, impossible
 
@@ -17,8 +17,10 @@ CELLS = tuple(
 )
 
 
-def cell_named(name: str) -> Cell:
-    """The cell that calls itself so; a number at its end is the passing."""
+def task_named(name: str) -> Cell | RandomRun:
+    """The cell or random run of that name; a cell may end with its passing."""
+    if name.startswith("random-"):
+        return RandomRun(seed=int(name.removeprefix("random-")))
     known, _, last = name.rpartition("-")
     known, passing = (known, int(last)) if last.isdigit() else (name, 1)
     (cell,) = [one for one in CELLS if one.name == known]
