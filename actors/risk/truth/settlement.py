@@ -175,16 +175,17 @@ class Settlement:
         self.differences.positions = theirs = {p.symbol: p for p in positions}
         ignored = {fact.difference.symbol for fact in book.ignored.values()}
         for symbol in sorted({*theirs, *book.positions, *book.dust, *ignored}):
-            changed = self._desk.state.changed.symbols.get(symbol, 0)
-            if changed > truth.look.version:
-                continue  # a fill has come since: the next look tells
             other = theirs[symbol].quantity if symbol in theirs else ZERO
             expected = book.expected(symbol)
             ours = book.ours(symbol)
-            if ours and other * ours <= ZERO:
-                self._desk.state.not_held.add(symbol)
-            else:
+            gone = bool(ours) and other * ours <= ZERO
+            if not gone:  # also where a fill has come since: held is held
                 self._desk.state.not_held.discard(symbol)
+            changed = self._desk.state.changed.symbols.get(symbol, 0)
+            if changed > truth.look.version:
+                continue  # the next look tells by how much they differ
+            if gone:
+                self._desk.state.not_held.add(symbol)
             words = (plain(expected), plain(other))
             if expected != other and not self._lapsed(symbol, other):
                 self.differences.note(kind, symbol, symbol, words)
@@ -195,9 +196,12 @@ class Settlement:
     def nothing_to_reduce(self, record: OrderRecord) -> None:
         """Hear that an order of ours found nothing to reduce: ask, and place no other.
 
-        Each would be cancelled as this one was, as fast as they travel.
+        Each would be cancelled as this one was, as fast as they travel. But the end of
+        an earlier position's order, heard late, says nothing of what is held now.
         """
-        self._desk.state.not_held.add(record.request.symbol)
+        held = self._desk.book.positions.get(record.request.symbol)
+        if held is None or held.correlation == record.correlation:
+            self._desk.state.not_held.add(record.request.symbol)
         self._desk.state.ask_soon.add(record.client_id)
 
     def _lapsed(self, symbol: str, other: Decimal) -> bool:
