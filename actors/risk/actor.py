@@ -77,9 +77,7 @@ class RiskActor(Actor[Any]):
         self.protection = protection = Protection(self.desk, orders)
         self._positions = Positions(self.desk, orders, protection)
         self._entries = Entries(self.desk, orders)
-        self.settlement = Settlement(
-            self.desk, orders, protection, self._apply, self._order_ended
-        )
+        self.settlement = Settlement(self.desk, orders, self._apply, self._order_ended)
         look = partial(self.settlement.looks.look, whole=True)
         world = World(look, self.settlement.differences.ignores)
         self._kill = Kill(self.desk, orders, protection, world)
@@ -168,7 +166,11 @@ class RiskActor(Actor[Any]):
     async def _fill(self, fill: Fill) -> None:
         """Apply a fill, then give its position what it lacks."""
         await self._apply(fill)
-        await self._positions.tend(fill.symbol)
+        await self._follow_up(fill.symbol)
+
+    async def _follow_up(self, symbol: str) -> None:
+        """Give a symbol what it lacks after news of it, and go on flattening."""
+        await self._positions.tend(symbol)
         self._ask_for_stops()
         await self._confirm_kill()
 
@@ -212,9 +214,7 @@ class RiskActor(Actor[Any]):
             return
         if not record.live:
             await self._order_ended(record)
-        await self._positions.tend(record.request.symbol)
-        self._ask_for_stops()
-        await self._confirm_kill()
+        await self._follow_up(record.request.symbol)
 
     async def hear_last(self, late: Answered) -> None:
         """Record an answer after everything has ended: nothing is sent any more."""
@@ -232,9 +232,7 @@ class RiskActor(Actor[Any]):
         record = self._orders.apply_update(update)
         if record is not None and not record.live:
             await self._order_ended(record)
-        await self._positions.tend(update.symbol)
-        self._ask_for_stops()
-        await self._confirm_kill()
+        await self._follow_up(update.symbol)
 
     async def _confirm_kill(self) -> None:
         """Go on flattening at once: there may be no next step."""

@@ -81,11 +81,6 @@ class Protection:
         now_ms = self._desk.now_ms
         return now_ms - tried_ms.get(position.id, now_ms - AGAIN_MS) >= AGAIN_MS
 
-    async def restore(self) -> None:
-        """Protect what was found without a stop."""
-        for symbol in list(self._desk.book.positions):
-            await self.tend(symbol)
-
     async def ended_order(self, record: OrderRecord) -> None:
         """React to the end of an order that protected or closed a position."""
         self._desk.state.not_found.discard(record.client_id)

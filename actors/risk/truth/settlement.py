@@ -21,7 +21,6 @@ from actors.domain.orders import (
 )
 from actors.domain.truth import DifferenceKind, Look, Policy, Truth
 from actors.risk.account.desk import Desk
-from actors.risk.holding.protection import Protection
 from actors.risk.orders.doubts import Doubts
 from actors.risk.orders.orders import UNSEEN, OrderBook
 from actors.risk.orders.records import OrderRecord
@@ -40,13 +39,11 @@ class Settlement:
         self,
         desk: Desk,
         orders: OrderBook,
-        protection: Protection,
         fill: Callable[[Fill], Awaitable[None]],
         ended: Callable[[OrderRecord], Awaitable[None]],
     ) -> None:
         self._desk = desk
         self._orders = orders
-        self._protection = protection
         self._fill = fill
         self._ended = ended
         self._doubts = Doubts(desk, orders)
@@ -74,7 +71,6 @@ class Settlement:
             self._judge_balance(truth.balance, truth)
         self.differences.end(_able(truth))
         self._doubts.alarm()
-        await self._protection.restore()
         if truth.whole and truth.look.balance:
             self._desk.state.settled = True
 
