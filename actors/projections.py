@@ -22,12 +22,12 @@ from actors.domain.messages import (
     Transition,
 )
 from actors.domain.phases import SymbolPhase
+from actors.domain.shown.symbols import SymbolRow
 from actors.domain.views import (
     CommandState,
     DifferenceRow,
     EngineMetrics,
     Status,
-    SymbolRow,
     UnprotectedTime,
     WhyRow,
 )
