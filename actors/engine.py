@@ -27,11 +27,12 @@ from typing import Any
 import structlog
 import trio
 
+from actors.archive import Archive, open_archive
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle, Rouse
+from actors.crashes import crash_alert
 from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
-from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.funnel import Funnel
@@ -70,6 +71,8 @@ log = structlog.get_logger(component="engine")
 
 class Engine:
     """The composition root: makes every actor and knows every address."""
+
+    archive: Archive  # set before anything is attached
 
     def __init__(
         self,
@@ -249,18 +252,8 @@ class Engine:
         """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
         log.error("actor_crashed", report=report.format())
-        judged = verdict_named(report.crash.kind)
-        self._alert(
-            Alert(
-                ts_ms=self.clock.now_ms(),
-                category=judged.category,
-                severity=judged.severity,
-                component=report.actor,
-                symbol=report.actor if report.actor in self.symbol_actors else None,
-                message=f"{report.phase} {report.crash}",
-                action=report.outcome,
-            )
-        )
+        symbol = report.actor if report.actor in self.symbol_actors else None
+        self._alert(crash_alert(report, symbol, self.clock.now_ms()))
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
@@ -274,8 +267,10 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     async with (
         open_journal(setup.journal_path, session=setup.session, clock=clock) as journal,
         setup.open_exchange(setup.market.describe(), clock) as exchange,
+        open_archive(setup.journal_path, journal) as archive,
     ):
         engine = Engine(setup, journal, clock, exchange)
+        engine.archive = archive
         await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))
