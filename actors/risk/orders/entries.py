@@ -159,7 +159,7 @@ class Entries:
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )
-        desk.account(SignalSized(signal), signal.symbol)
+        desk.account(SignalSized(signal, state.equity), signal.symbol)
         day, notional = desk.book.day, sized.notional
         desk.set_day(limits.opened(day, signal.symbol, notional, desk.now_ms))
         return record
