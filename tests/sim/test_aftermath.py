@@ -79,6 +79,9 @@ async def test_what_is_not_followed_any_more_is_unknown(
     world = refusing([101.0])
     world.script[C, 8] = signal()
     async with living(world, tmp_path) as stage:
+        await stage.bar(7)
+        await stage.engine.journal.commit()
+        assert await afterwards(stage, B) is not None
         await stage.bar(12)
         await stage.engine.journal.commit()
         assert await afterwards(stage, B) is None

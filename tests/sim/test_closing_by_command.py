@@ -150,6 +150,10 @@ async def test_a_market_close_of_all_takes_a_resting_limit_close_away(
         assert not more.ok
         assert "is being closed by" in more.message
         assert (await stage.command("close_position", id=before.id)).ok
+        (limit,) = [
+            o for o in stage.state.book.orders.values() if o.purpose == "limit_close"
+        ]
+        assert limit.cancel_wanted
         await stage.until(lambda: not stage.state.book.positions)
         await stage.bar(12)
         assert not stage.state.book.orders
@@ -192,6 +196,8 @@ async def test_a_rest_too_small_to_trade_is_closed_with_the_part_and_said(
         assert answer.ok
         assert "would be too little to be traded" in answer.message
         await stage.until(lambda: not stage.state.book.positions)
+        assert stage.state.book.closed[-1].reason == "manual_close"
+        assert not stage.state.book.dust
 
 
 async def test_a_refused_part_is_told_and_the_position_stays_protected(
