@@ -6,7 +6,7 @@ that a position exists, to show the right phase.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from actors.domain.messages import (
     Finding,
     Findings,
     LevelsBuilt,
+    Scanned,
+    Scored,
     Signal,
     SymbolDown,
     WhyNot,
@@ -38,6 +40,8 @@ S = SymbolPhase
 
 #: A symbol that fails on more bars than this soon is quarantined anyway.
 FAILED_BARS_KEPT = 16
+#: A scan's result names so many symbols.
+SCORES_TOLD = 20
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -90,9 +94,11 @@ class SymbolActor(Actor[Any]):
         self.phase = S.SCANNING
         self.newest_ms = -1  # open time of the newest bar taken
         self.repeated_bars = 0
-        self._newest: tuple[Bars, int] | None = None
+        self.newest: tuple[Bars, int] | None = None  # the bar: an array and its row
+        self.relived: dict[str, int] = {}  # the funnel of the past that was fed
         self.taking_ms: int | None = None  # open time of the bar in hand
         self.last_decision: str | None = None
+        self.began: Callable[[SymbolActor], None] = _unheard  # once it is itself
 
     async def on_start(self) -> None:
         """Build the pipeline and feed it the past, whose findings are old news."""
@@ -102,8 +108,10 @@ class SymbolActor(Actor[Any]):
         for start, stop in past.pieces():
             self.pipeline.advance(past.bars, start, stop)
         if past.stop > past.start:
-            self._newest = (past.bars, past.stop - 1)
+            self.newest = (past.bars, past.stop - 1)
             self.newest_ms = int(past.bars["ts"][past.stop - 1])
+        self.relived = self.pipeline.funnel()
+        self.began(self)
         if self.context.incarnation > 1:
             up = SymbolDown(self._symbol, S.SCANNING, "started again")
             self._risk.tell_urgent(up)
@@ -124,7 +132,7 @@ class SymbolActor(Actor[Any]):
         self.taking_ms = message.newest_ms
         rows = self.pipeline.advance(message.bars, message.start, message.stop)
         self.newest_ms = message.newest_ms
-        self._newest = (message.bars, message.stop - 1)
+        self.newest = (message.bars, message.stop - 1)
         if len(rows):
             self._tell(self._translator.findings(rows))
         self.taking_ms = None
@@ -132,9 +140,9 @@ class SymbolActor(Actor[Any]):
     @property
     def last_price(self) -> float | None:
         """Close of the newest bar; None before the first."""
-        if self._newest is None:
+        if self.newest is None:
             return None
-        bars, row = self._newest
+        bars, row = self.newest
         return float(bars["close"][row])
 
     def score(self) -> float | None:
@@ -186,6 +194,21 @@ class SymbolActor(Actor[Any]):
             log.warning("illegal_transition", refused=str(error))
             return
         self.phase = target
+
+
+def newest_scans(actors: Mapping[str, SymbolActor]) -> Scanned:
+    """Say what the newest scan of each symbol found, the best of them first."""
+    scored = [
+        Scored(symbol, score, actor.last_decision)
+        for symbol, actor in actors.items()
+        if (score := actor.score()) is not None
+    ]
+    scored.sort(key=lambda one: (-one.score, one.symbol))
+    return Scanned(len(actors), tuple(scored[:SCORES_TOLD]))
+
+
+def _unheard(_actor: SymbolActor) -> None:
+    """Stand in for whoever does not listen."""
 
 
 def _known(value: float) -> float | None:

@@ -5,7 +5,8 @@ from typing import Any
 from starlette.requests import Request
 
 from actors.domain.phases import GLOBAL_MACHINE
-from actors.domain.views import EngineMetrics, EngineView, Status, SymbolRow
+from actors.domain.shown.symbols import SymbolRow
+from actors.domain.views import EngineMetrics, EngineView, Status
 from control import wire
 from control.errors import Refused
 

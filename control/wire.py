@@ -74,6 +74,10 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     filled_at: str | None
     fees: Decimal
     reason: str
+    purpose: str
+    filled: Decimal
+    position: str
+    reduce_only: bool
 
 
 class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
@@ -97,6 +101,21 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     risk_usd: Decimal
     stop_confirmed: bool
     reason: str
+    phase: str
+    signal: str
+    initial_sl: Decimal
+    entered: Decimal
+    exit: Decimal | None
+    mark: Decimal
+    r_now: Decimal
+    risk_percent: Decimal | None
+    mae_r: Decimal
+    mfe_r: Decimal
+    fees_usd: Decimal
+    level: Decimal | None
+    targets_hit: int
+    close_wanted: str
+    unprotected_seconds: float
 
 
 # --- what a client may say on /ws ------------------------------------------------
@@ -199,6 +218,10 @@ def order_row(order: OrderView) -> OrderRow:
         filled_at=_iso_or_none(order.filled_ms),
         fees=order.fees,
         reason=order.reason,
+        purpose=order.purpose,
+        filled=order.filled,
+        position=order.position,
+        reduce_only=order.reduce_only,
     )
 
 
@@ -223,6 +246,21 @@ def position_row(position: PositionView) -> PositionRow:
         risk_usd=position.risk_usd,
         stop_confirmed=position.stop_confirmed,
         reason=position.reason,
+        phase=position.phase,
+        signal=position.signal,
+        initial_sl=position.initial_stop,
+        entered=position.entered,
+        exit=position.exit,
+        mark=position.mark,
+        r_now=position.r_now,
+        risk_percent=position.risk_percent,
+        mae_r=position.mae_r,
+        mfe_r=position.mfe_r,
+        fees_usd=position.fees_usd,
+        level=position.level,
+        targets_hit=position.targets_hit,
+        close_wanted=position.close_wanted,
+        unprotected_seconds=position.unprotected_seconds,
     )
 
 

@@ -31,13 +31,13 @@ from actors.domain.phases import (
     TradePhase,
     check,
 )
+from actors.domain.shown.symbols import SymbolRow
 from actors.domain.views import (
     CommandState,
     DifferenceRow,
     EngineMetrics,
     Publisher,
     Status,
-    SymbolRow,
     UnprotectedTime,
     WhyRow,
 )

@@ -45,7 +45,7 @@ BANNED_TEXT = {
     "NotImplementedError(": "no stubs",
 }
 #: Floats live where the market is seen; money never sees one.
-FLOAT_ROOMS = ("kernel", "strategies")
+FLOAT_ROOMS = ("kernel", "strategies", "shown")
 FLOAT_MODULES = {"bars", "findings", "translate", "money", "messages", "views"}
 
 

@@ -22,6 +22,8 @@ from actors.domain.phases import TRADE_MACHINE, TradePhase, check
 ENDED = frozenset({TradePhase.CLOSED, TradePhase.DUST})
 #: What a share of a result is rounded to while the position is open.
 GRAIN = Decimal("1e-12")
+#: What people read of a percentage.
+PERCENT_GRAIN = Decimal("0.0001")
 
 
 class Gaps(msgspec.Struct, frozen=True):
@@ -35,6 +37,11 @@ class Gaps(msgspec.Struct, frozen=True):
     def begun(self, ts_ms: int) -> "Gaps":
         """Open a gap."""
         return msgspec.structs.replace(self, since_ms=ts_ms, alarmed=False)
+
+    def until_ms(self, ts_ms: int) -> int:
+        """All gaps together, the open one up to `ts_ms`."""
+        since_ms = ts_ms if self.since_ms is None else self.since_ms
+        return self.total_ms + max(0, ts_ms - since_ms)
 
     def ended(self, ts_ms: int) -> "Gaps":
         """End the open gap, if there is one."""
@@ -118,6 +125,16 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     def r_of(self, usd: Decimal) -> Decimal:
         """Tell money in units of this position's risk; zero while R is undefined."""
         return usd / self.risk_usd if self.risk_usd > ZERO else ZERO
+
+    @property
+    def mae_r(self) -> Decimal:
+        """The most adverse excursion so far, in R, zero or less."""
+        return min(ZERO, self.r_at(self.worst)) if self.worst else ZERO
+
+    @property
+    def mfe_r(self) -> Decimal:
+        """The most favourable excursion so far, in R, zero or more."""
+        return max(ZERO, self.r_at(self.best)) if self.best else ZERO
 
     def r_at(self, price: Decimal) -> Decimal:
         """Tell a price as a multiple of R away from entry, favourable positive."""
@@ -215,8 +232,37 @@ def move(position: Position, phase: TradePhase) -> Position:
     return msgspec.structs.replace(position, phase=phase)
 
 
-def view(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView:
-    """Show a position to the world."""
+def view(
+    position: Position,
+    mode: str,
+    *,
+    stop_confirmed: bool,
+    equity: Decimal | None = None,
+) -> PositionView:
+    """Show a position to the world; `equity` was the account's when it was sized."""
+    percent = None
+    if equity:
+        percent = nearest_to(position.risk_usd / equity * 100, PERCENT_GRAIN)
+    return msgspec.structs.replace(
+        _outline(position, mode, stop_confirmed=stop_confirmed),
+        signal=position.kind,
+        initial_stop=position.initial_stop,
+        entered=position.entered,
+        exit=position.exit if position.exit_value else None,
+        mark=position.mark,
+        r_now=position.r_of(position.pnl_usd + position.unrealized_usd),
+        risk_percent=percent,
+        mae_r=position.mae_r,
+        mfe_r=position.mfe_r,
+        fees_usd=position.fees,
+        level=position.level,
+        targets_hit=position.targets_hit,
+        close_wanted=position.close_wanted,
+        unprotected_seconds=position.gaps.until_ms(position.updated_ms) / 1000,
+    )
+
+
+def _outline(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView:
     return PositionView(
         id=position.id,
         symbol=position.symbol,

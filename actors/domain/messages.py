@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from actors.domain.money import ZERO
 from actors.domain.orders import Side
 from actors.domain.phases import Phase, SymbolPhase, TradePhase
 
@@ -138,6 +139,21 @@ class Findings(Message, frozen=True):
     items: tuple[Finding, ...]
 
 
+class Scored(msgspec.Struct, frozen=True):
+    """A symbol's newest scan."""
+
+    symbol: str
+    score: float
+    decision: str | None
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """What the newest scans of all symbols found, best score first."""
+
+    symbols: int
+    best: tuple[Scored, ...]
+
+
 class SymbolDown(Message, frozen=True):
     """A symbol actor left work: restarting, quarantined, paused or stale."""
 
@@ -213,6 +229,20 @@ class PositionView(Message, frozen=True):
     risk_usd: Decimal
     stop_confirmed: bool
     reason: str
+    signal: str = ""  # the signal's kind
+    initial_stop: Decimal = ZERO
+    entered: Decimal = ZERO  # quantity bought (or sold short) in all
+    exit: Decimal | None = None  # average exit price; None: nothing was sold yet
+    mark: Decimal = ZERO  # newest price
+    r_now: Decimal = ZERO  # realised and unrealised together, in R
+    risk_percent: Decimal | None = None  # of equity at its entry; None: UNKNOWN
+    mae_r: Decimal = ZERO  # most adverse excursion, zero or less
+    mfe_r: Decimal = ZERO  # most favourable excursion, zero or more
+    fees_usd: Decimal = ZERO
+    level: Decimal | None = None
+    targets_hit: int = 0
+    close_wanted: str = ""  # why it is being closed, until it is
+    unprotected_seconds: float = 0.0  # in all, without a confirmed stop
 
 
 class OrderView(Message, frozen=True):
@@ -231,6 +261,10 @@ class OrderView(Message, frozen=True):
     filled_ms: int | None
     fees: Decimal
     reason: str
+    purpose: str = ""  # entry, stop, target_1, close
+    filled: Decimal = ZERO
+    position: str = ""  # the correlation that it shares with its position
+    reduce_only: bool = False
 
 
 class Alert(Message, frozen=True):

@@ -4,7 +4,7 @@ Reads are projections of the last published state: they never ask an actor. Comm
 go through the risk actor's mailbox with a deadline.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -18,8 +18,30 @@ from actors.domain.messages import (
     Published,
     Transition,
 )
-from actors.domain.phases import Phase, SymbolPhase
+from actors.domain.phases import Phase
+from actors.domain.shown.history import (
+    AuditRow,
+    IncidentRow,
+    LogRow,
+    SessionRow,
+    TimelineStep,
+    TradeRow,
+)
+from actors.domain.shown.money import HealthLight, RiskView
+from actors.domain.shown.symbols import (
+    Candle,
+    DecisionRow,
+    DepthView,
+    DropRow,
+    FunnelHour,
+    Marker,
+    SymbolDetail,
+    SymbolRow,
+)
 from actors.domain.truth import DifferenceKind, Policy
+
+if TYPE_CHECKING:
+    from config.library import PresetLibrary
 
 
 class Status(msgspec.Struct, frozen=True, rename="camel"):
@@ -54,24 +76,6 @@ class CommandState(msgspec.Struct, frozen=True):
     name: str
     enabled: bool
     reason: str
-
-
-class SymbolRow(msgspec.Struct, frozen=True, rename="camel"):
-    """One symbol actor at a glance."""
-
-    symbol: str
-    phase: SymbolPhase
-    actor_state: str
-    last_price: float | None
-    score: float | None
-    nearest_level_atr: float | None
-    feed_age_ms: int | None
-    mailbox_depth: int
-    restarts: int
-    messages: int
-    quarantine_reason: str | None
-    last_decision: str | None
-    data_faults: int
 
 
 class UnprotectedTime(msgspec.Struct, frozen=True, rename="camel"):
@@ -109,6 +113,43 @@ class DifferenceRow(msgspec.Struct, frozen=True, rename="camel"):
     would: dict[str, str]  # policy -> what it would do
 
 
+class ActorRow(msgspec.Struct, frozen=True, rename="camel"):
+    """One actor of the tree."""
+
+    name: str
+    parent: str  # empty: the root
+    state: str
+    restarts: int
+    depth: int  # messages that wait
+    capacity: int
+    messages: int  # handled so far
+    last_error: str | None
+
+
+class EngineNumbers(msgspec.Struct, frozen=True, rename="camel"):
+    """Counters and gauges that only machines read: what `/metrics` is made of."""
+
+    bars: int
+    candidates: int
+    signals: int
+    entries: int
+    trades: int
+    crashes: int
+    dead_letters: int
+    alerts: dict[str, int]  # severity -> how many since the start
+    orders: dict[str, int]  # state -> live orders in it
+    outcomes: dict[str, int]  # placed, refused, unknown -> how many answers
+    journal_rows: int
+    journal_commits: int
+    journal_waiting: int
+    journal_commit_seconds_last: float | None
+    journal_bytes: int | None
+    loop_lag_ms: float | None
+    feed_age_ms_max: int | None
+    stale_symbols: int
+    quarantined_symbols: int
+
+
 class EngineView(Protocol):
     """The engine as the control plane sees it."""
 
@@ -139,6 +180,41 @@ class EngineView(Protocol):
     def levels(self, symbol: str) -> tuple[LevelView, ...]:
         """The levels that one symbol's pipeline knows."""
 
+    def detail(self, symbol: str) -> SymbolDetail | None:
+        """What the page of one symbol draws; None: unknown."""
+
+    def candles(
+        self, symbol: str, limit: int, timeframe_ms: int | None = None
+    ) -> tuple[Candle, ...]:
+        """The newest closed bars, oldest first; ValueError: no such timeframe."""
+
+    def depth(self, symbol: str) -> DepthView | None:
+        """The book as it is, or as the paper exchange models it; None: UNKNOWN."""
+
+    def markers(self, symbol: str) -> tuple[Marker, ...]:
+        """Signals, entries, exits and moved stops at hand, oldest first."""
+
+    def funnel_hours(self) -> tuple[FunnelHour, ...]:
+        """The funnel by hour of market time, oldest first, a week at most."""
+
+    def drops(self) -> tuple[DropRow, ...]:
+        """Each kind of drop with its newest example, most frequent first."""
+
+    def risk(self) -> RiskView:
+        """Limits and what is used of them, reserved, exposure, kill switch."""
+
+    def lights(self) -> tuple[HealthLight, ...]:
+        """One light each for feed, exchange, journal, clock, loop lag, machine."""
+
+    def actors(self) -> tuple[ActorRow, ...]:
+        """The tree of actors as rows, parents first."""
+
+    def numbers(self) -> EngineNumbers:
+        """Counters and gauges for `/metrics`."""
+
+    def logs(self, after: int, limit: int) -> tuple[LogRow, ...]:
+        """Log lines that are still at hand, with numbers over `after`."""
+
     def funnel(self) -> dict[str, int]:
         """Evaluations, candidates, signals, entries, each drop by reason."""
 
@@ -157,6 +233,9 @@ class EngineView(Protocol):
     def differences(self) -> tuple[DifferenceRow, ...]:
         """In what our book and the exchange differ."""
 
+    def library(self) -> "PresetLibrary":
+        """The presets that can be started, shipped and own."""
+
     def tree(self) -> str:
         """The tree of actors: name, state, restarts, queue, messages, age, error."""
 
@@ -168,6 +247,42 @@ class EngineView(Protocol):
 
     async def command(self, command: Command) -> CommandAnswer:
         """Hand over a command and wait for its end, 2 s at most (then 503)."""
+
+
+class HistoryView(Protocol):
+    """What the journal tells; every read is from the disk, beside the engine.
+
+    `before` pages backwards: rows with a smaller seq. Each raises JournalError.
+    """
+
+    async def trades(self) -> tuple[TradeRow, ...]:
+        """Every ended position of this account, oldest first."""
+
+    async def timeline(self, order_id: str) -> tuple[TimelineStep, ...]:
+        """One order (its id or client order id) from intent to end; empty: unknown."""
+
+    async def decisions(
+        self, symbol: str, limit: int, before: int | None = None
+    ) -> tuple[DecisionRow, ...]:
+        """A symbol's decision log, newest first."""
+
+    async def audit(
+        self, limit: int, before: int | None = None, search: str = ""
+    ) -> tuple[AuditRow, ...]:
+        """Who did what, newest first; `search` is looked for in every column."""
+
+    async def incidents(
+        self, limit: int, before: int | None = None, search: str = ""
+    ) -> tuple[IncidentRow, ...]:
+        """Alerts that were journalled, newest first."""
+
+    async def sessions(self) -> tuple[SessionRow, ...]:
+        """Every run on this journal, newest first."""
+
+    async def record(
+        self, who: str, what: str, before: str, after: str, result: str
+    ) -> None:
+        """Audit an act that no actor carries out (a token made, a preset saved)."""
 
 
 class Publisher(Protocol):

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from actors.domain.messages import Published
-from actors.domain.views import EngineView, SymbolRow
+from actors.domain.shown.symbols import SymbolRow
+from actors.domain.views import EngineView
 from control import wire
 
 RING_LENGTH = 1024

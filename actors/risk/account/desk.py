@@ -21,6 +21,7 @@ from actors.domain.messages import (
     Alert,
     Message,
     Published,
+    Scanned,
     Signal,
     Transition,
     WhyNot,
@@ -40,6 +41,7 @@ from actors.risk.orders.dispatch import Dispatcher, Halt
 from actors.risk.orders.records import AccountChange, Money, SymbolHalted
 from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
+from config.library import PresetLibrary
 from config.preset import Preset
 
 log = structlog.get_logger(component="risk")
@@ -70,6 +72,11 @@ class Ports(msgspec.Struct, frozen=True):
     #: A simulated market's time is the exchange's, and its data is of now.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     feed: Callable[[str], Judgement | None] = lambda _symbol: None
+    presets: PresetLibrary = PresetLibrary()
+    #: Told of each signal that becomes no trade.
+    refused: Callable[[Signal], None] = lambda _signal: None
+    #: What the newest scans found.
+    scanned: Callable[[], Scanned] = lambda: Scanned(0, ())
 
 
 class Decision(Message, frozen=True):
@@ -196,7 +203,6 @@ class Desk:
     def tell_why(self, symbol: str, whynot: WhyNot) -> None:
         """Count, keep and publish a journalled reason."""
         state = self.state
-        state.reasons[f"{whynot.stage}:{whynot.reason}"] += 1
         why = WhyRow(
             symbol=symbol,
             ts_ms=self.now_ms,
@@ -206,7 +212,7 @@ class Desk:
             value=whynot.value,
             threshold=whynot.threshold,
         )
-        state.why.append(why)
+        state.keep_why(why)
         self.publish("why", "WHY", why)
 
     def alert(
@@ -235,6 +241,7 @@ class Desk:
     def raise_alert(self, fact: Alert) -> None:
         """Journal, keep, publish and log an alert."""
         self.state.alerts.append(fact)
+        self.state.alerted[fact.severity] += 1
         self.append(Kind.ALERT, fact, fact.symbol)
         self.publish("alerts", "ALERT", fact)
         log.warning(

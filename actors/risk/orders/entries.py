@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from actors.clockguard import CONSEQUENCES, ClockVerdict
-from actors.domain import limits, sizing
-from actors.domain.market_limits import MarketCheck, judge_market
+from actors.domain import caps, limits, sizing
+from actors.domain.market_limits import MarketCheck, judge_market, market_rows
 from actors.domain.messages import Signal, WhyNot
 from actors.domain.money import ceil_to, floor_to
 from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
@@ -50,7 +50,7 @@ class Entries:
         desk.publish("signals", "SIGNAL", signal)
         refusal = self._refusal(signal, rank)
         if refusal is not None:
-            desk.refuse(signal.symbol, refusal)
+            self._refuse(signal, refusal)
             return None
         state.sizing = signal.symbol
         desk.lead(f"{signal.kind} signal", signal.symbol)
@@ -58,6 +58,11 @@ class Entries:
         state.sizing = None
         desk.lead("sized" if planned else "not sized", signal.symbol)
         return planned
+
+    def _refuse(self, signal: Signal, why: WhyNot, outcome: str = "refused") -> None:
+        """End a signal without a trade; what becomes of it is followed."""
+        self._desk.refuse(signal.symbol, why, outcome)
+        self._desk.ports.refused(signal)
 
     def _refusal(self, signal: Signal, rank: int) -> WhyNot | None:
         """Name the first rule that refuses a signal before it is sized."""
@@ -103,21 +108,21 @@ class Entries:
 
     def _market(self, signal: Signal) -> MarketCheck:
         """Hold a signal against a price that it was not made from, and the way out."""
-        reference = self._desk.ports.reference(signal.symbol)
-        return judge_market(self._desk.preset, signal, reference)
+        preset, reference = self._desk.preset, self._desk.ports.reference(signal.symbol)
+        rows = market_rows(preset, signal, reference)
+        self._desk.state.market_seen = (signal.symbol, rows)
+        return judge_market(rows)
 
     def _size(self, signal: Signal) -> OrderRecord | None:
         """Size a signal and plan its entry, or refuse it."""
         desk, state = self._desk, self._desk.state
         instrument = state.instruments[signal.symbol]
-        room = limits.room(state.account(desk.now_ms), signal, instrument)
+        room = caps.room(state.account(desk.now_ms), signal, instrument)
         sized = sizing.size(signal, desk.preset, instrument, room)
         if isinstance(sized, sizing.TooSmall):
             value, threshold = str(sized.value), str(sized.threshold)
-            desk.refuse(
-                signal.symbol,
-                WhyNot(signal.correlation, "sizing", sized.reason, value, threshold),
-            )
+            why = WhyNot(signal.correlation, "sizing", sized.reason, value, threshold)
+            self._refuse(signal, why)
             return None
         if sized.notional > room.correlated_warn:
             over = sized.notional - room.correlated_warn
@@ -157,7 +162,7 @@ class Entries:
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )
-        desk.account(SignalSized(signal), signal.symbol)
+        desk.account(SignalSized(signal, state.equity), signal.symbol)
         day, notional = desk.book.day, sized.notional
         desk.set_day(limits.opened(day, signal.symbol, notional, desk.now_ms))
         return record
@@ -183,5 +188,9 @@ class Entries:
             record.outcome if refused else str(record.filled),
             str(record.request.quantity),
         )
-        desk.refuse(record.request.symbol, whynot, outcome="failed")
+        signal = desk.book.signals.get(record.correlation)
+        if signal is None:  # so long ago that it is not at hand any more
+            desk.refuse(record.request.symbol, whynot, outcome="failed")
+        else:
+            self._refuse(signal, whynot, outcome="failed")
         desk.lead("entry ended without a fill", record.request.symbol)
