@@ -24,6 +24,7 @@ from control.door.token_file import (
     revoke_token,
 )
 from tests.engines import TestClock
+from tests.unit.token_worker import make_tokens
 
 NOW_MS = 1_700_000_000_000
 runner = CliRunner()
@@ -104,14 +105,9 @@ def test_the_file_is_bounded(path: Path) -> None:
         create_token(path, "t-1", Role.VIEWER, None, NOW_MS)
 
 
-def _create(path: Path, name: str) -> None:
-    for serial in range(8):
-        create_token(path, f"{name}-{serial}", Role.VIEWER, None, NOW_MS)
-
-
 def test_processes_that_create_at_once_lose_none(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_create, args=(path, name)) for name in "abc"]
+    workers = [context.Process(target=make_tokens, args=(path, n, 8)) for n in "abc"]
     for worker in workers:
         worker.start()
     for worker in workers:
