@@ -112,7 +112,7 @@ def test_another_name_inside_is_refused(library: PresetLibrary) -> None:
             "volatility_filters.atr_range_min",
         ),
         ({"risk__max_total_risk": 0.0001}, "risk.risk_per_trade"),
-        ({"no_such_field": 1}, ""),
+        ({"no_such_field": 1}, "no_such_field"),
     ],
 )
 def test_a_check_names_the_path_of_what_is_wrong(
