@@ -4,24 +4,23 @@ The control plane knows what a command looks like and who may give it. Whether i
 legal now is the risk actor's decision alone; its answer is passed on word by word.
 """
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-import trio
+from msgspec import Meta
 
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.domain.views import EngineView
-from actors.runtime.clock import Clock
 from control.door.auth import Principal
 from control.door.gate import Gate
 from control.errors import Refused
+from control.repeats import Repeats
 
 MODES = ("paper", "live")
-ANSWERS_KEPT_MAX = 1024
-KEY_LENGTH_MAX = 128
+Fraction = Annotated[float, Meta(gt=0, le=1)]
+Price = Annotated[float, Meta(gt=0, le=1e12)]
 
 
 class _Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,24 +64,24 @@ class SettleArgs(_Args, frozen=True):
 
 
 class SymbolArgs(_Args, frozen=True):
-    """Which symbol."""
+    """Which symbol actor."""
 
     symbol: str
 
 
-class ReleaseArgs(_Args, frozen=True):
-    """Which symbol, and its name again."""
+class SymbolReleaseArgs(_Args, frozen=True):
+    """Which symbol leaves quarantine, typed again."""
 
     symbol: str
     confirm: str = ""
 
 
 class CloseArgs(_Args, frozen=True):
-    """How much of which position to close; without a limit price at market."""
+    """How much of which position, and at what price at worst; none: at market."""
 
     id: str
-    fraction: str | float = 1.0
-    limit_price: str | float | None = None
+    fraction: str | Fraction = 1.0  # text keeps every digit
+    limit_price: str | Price | None = None
 
 
 class OrderArgs(_Args, frozen=True):
@@ -92,7 +91,7 @@ class OrderArgs(_Args, frozen=True):
 
 
 class FlattenArgs(_Args, frozen=True):
-    """The word that closes every position."""
+    """The word that closes everything."""
 
     confirm: str = ""
 
@@ -117,18 +116,28 @@ COMMANDS: dict[str, type[_Args]] = {
     "time_stop": NoArgs,
     "reconcile": NoArgs,
     "settle": SettleArgs,
-    "close_position": CloseArgs,
-    "cancel_order": OrderArgs,
-    "flatten": FlattenArgs,
+    "retry": NoArgs,
+    "reset": ResetArgs,
     "symbol_pause": SymbolArgs,
     "symbol_resume": SymbolArgs,
     "symbol_restart": SymbolArgs,
-    "symbol_release": ReleaseArgs,
+    "symbol_release": SymbolReleaseArgs,
+    "close_position": CloseArgs,
+    "cancel_order": OrderArgs,
+    "flatten": FlattenArgs,
     "scan": NoArgs,
-    "retry": NoArgs,
-    "reset": ResetArgs,
 }
-HALTING = frozenset({"stop", "pause", "emergency_stop", "kill_switch", "panic_exit"})
+HALTING = frozenset(
+    {
+        "stop",
+        "pause",
+        "emergency_stop",
+        "kill_switch",
+        "panic_exit",
+        "flatten",
+        "symbol_pause",
+    }
+)
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
@@ -147,7 +156,7 @@ def typed(fields: dict[str, Any], kind: type[A], what: str) -> A:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        allowed = ", ".join(kind.__struct_fields__) or "nothing"
+        allowed = ", ".join(kind.__struct_encode_fields__) or "nothing"
         msg = f"{what}: {error}; allowed fields: {allowed}"
         raise Refused(400, msg) from error
 
@@ -155,14 +164,30 @@ def typed(fields: dict[str, Any], kind: type[A], what: str) -> A:
 class Commander:
     """Hands commands to the engine for whoever may give them."""
 
-    def __init__(self, engine: EngineView, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, engine: EngineView, gate: Gate, now_ms: Callable[[], int]
+    ) -> None:
         self._engine = engine
         self._gate = gate
-        self._clock = clock
-        self._started_ms = clock.now_ms()
+        self._started_ms = now_ms()
         self._serial = 0
+        self._repeats = Repeats()
 
     async def perform(
+        self,
+        name: str,
+        fields: dict[str, Any],
+        principal: Principal,
+        key: str | None = None,
+    ) -> CommandAnswer:
+        """Perform once for each idempotency key; raises Refused."""
+        act = partial(self._perform, name, fields, principal)
+        if key is None:
+            return await act()
+        request = msgspec.json.encode([name, fields])
+        return await self._repeats.once((principal.id, key), request, act)
+
+    async def _perform(
         self, name: str, fields: dict[str, Any], principal: Principal
     ) -> CommandAnswer:
         """Check form and role, then let the engine decide; raises Refused."""
@@ -191,67 +216,3 @@ class Commander:
             raise Refused(400, f"mode {mode!r} is unknown; allowed: {allowed}")
         if mode == "live":
             self._gate.permit(principal, Role.ADMIN)
-
-
-class _Kept(msgspec.Struct):
-    """One key's first request and, once it is there, its answer."""
-
-    digest: bytes
-    done: trio.Event
-    answer: CommandAnswer | None = None
-
-
-class Repeats:
-    """Idempotency keys: the same key gives the first answer, without acting again.
-
-    A key with another body is refused (400): it is a client's mistake, and either
-    answer would be a lie. A first try that was interrupted leaves its outcome
-    unknown; the key then says so for good rather than acting a second time.
-    """
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-
-    async def once(
-        self,
-        key: tuple[str, str],
-        request: bytes,
-        act: Callable[[], Awaitable[CommandAnswer]],
-    ) -> CommandAnswer:
-        """Act, or return what acting gave before; raises Refused."""
-        if not 0 < len(key[1]) <= KEY_LENGTH_MAX:
-            msg = f"Idempotency-Key has {len(key[1])} characters, 1..{KEY_LENGTH_MAX}"
-            raise Refused(400, msg)
-        digest = hashlib.sha256(request).digest()
-        kept = self._kept.get(key)
-        if kept is None:
-            return await self._first(key, _Kept(digest, trio.Event()), act)
-        if kept.digest != digest:
-            msg = f"Idempotency-Key {key[1]!r} came before with another request"
-            raise Refused(400, msg)
-        await kept.done.wait()
-        if kept.answer is None:
-            msg = (
-                f"the first request with Idempotency-Key {key[1]!r} was interrupted: "
-                "its outcome is unknown, see GET /status, then use a new key"
-            )
-            raise Refused(503, msg, 1)
-        return kept.answer
-
-    async def _first(
-        self,
-        key: tuple[str, str],
-        kept: _Kept,
-        act: Callable[[], Awaitable[CommandAnswer]],
-    ) -> CommandAnswer:
-        while len(self._kept) >= ANSWERS_KEPT_MAX:
-            self._kept.popitem(last=False)
-        self._kept[key] = kept
-        try:
-            kept.answer = await act()
-        except Refused:
-            del self._kept[key]  # the engine was never asked: the key is free again
-            raise
-        finally:
-            kept.done.set()
-        return kept.answer

@@ -5,28 +5,31 @@ trades on.
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 
 from actors.domain.messages import Role
-from actors.domain.views import EngineView
+from actors.domain.views import EngineView, HistoryView
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import ControlGroup, Settings
+from control.answers import Answers
 from control.app import build_app
-from control.door.auth import open_tokens
 from control.door.fence import fenced
 from control.door.gate import Gate, GateSettings
+from control.door.keys import Keys
 from control.door.server import ServerLimits, Serving, serve
+from control.door.token_file import keep_used, open_tokens
+from control.door.whereabouts import whereabouts
 from control.errors import ControlError
 from control.live.hub import Hub
+from control.routes.route import House
 
 log = structlog.get_logger(component="control")
-
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class ControlPlane:
@@ -35,21 +38,28 @@ class ControlPlane:
     def __init__(
         self,
         engine: EngineView,
+        history: HistoryView,
         settings: Settings,
-        token_file: Path | None,
+        data_dir: Path | None,
     ) -> None:
         clock = WallClock()
-        self._engine = engine
         self._settings = settings.control
         self._supervision = settings.supervision
         self.hub = Hub(engine, clock)
-        self.tokens, self.made_token = open_tokens(os.environ, token_file)
+        self._token_file = data_dir and data_dir / "tokens.json"
+        self.tokens, self.made_token = open_tokens(os.environ, self._token_file)
         self._gate = Gate(
             self.tokens,
-            GateSettings(requests_per_second=settings.control.rate_per_second),
+            gate_settings(settings.control),
             trio.current_time,
         )
-        self._clock = clock
+        self._house = House(
+            engine=engine,
+            history=history,
+            gate=self._gate,
+            answers=Answers(clock),
+            keys=Keys(self.tokens, self._token_file),
+        )
         self.serving: Serving | None = None
         self.refused: ControlError | None = None  # why it never came up
         self._tried = trio.Event()
@@ -57,9 +67,13 @@ class ControlPlane:
     def group(self) -> SupervisorSpec:
         """Specify the control plane's own group of children."""
         limits = self._supervision
+        children = [service("hub", self.hub.run), service("server", self._serve)]
+        if self._token_file is not None:
+            keep = partial(keep_used, self.tokens, self._token_file)
+            children.append(service("tokens", keep))
         return SupervisorSpec(
             "control",
-            (service("hub", self.hub.run), service("server", self._serve)),
+            tuple(children),
             group_budget=Budget(
                 limits.control_restarts_max, limits.control_period_seconds
             ),
@@ -76,8 +90,7 @@ class ControlPlane:
     def address(self) -> str:
         """Where to watch."""
         assert self.serving is not None, "an address needs a bound server"
-        host, port = self.serving.addresses[0]
-        return f"http://{host}:{port}"
+        return whereabouts(self._settings).address(self.serving.port)
 
     async def up(self) -> None:
         """Wait until the server listens; raises what refuses the address or port."""
@@ -98,10 +111,12 @@ class ControlPlane:
             self._tried.set()
 
     async def _listen(self) -> None:
-        app = build_app(self._engine, self.hub, self._gate, self._clock)
+        app = build_app(self._house, self.hub)
         settings = self._settings
-        origins = {f"http://{host}:{settings.port}" for host in LOOPBACK}
-        door = fenced(app, hosts={*LOOPBACK, settings.host}, origins=origins, tls=False)
+        here = whereabouts(settings)
+        door = fenced(
+            app, hosts=here.names, origins=here.origins, tls=here.tls is not None
+        )
         async with trio.open_nursery() as nursery:
             self.serving = await nursery.start(
                 lambda task_status: serve(
@@ -109,11 +124,26 @@ class ControlPlane:
                     host=settings.host,
                     port=settings.port,
                     on_fault=_fault,
+                    tls=here.tls,
+                    public_ok=settings.insecure_public,
                     limits=server_limits(settings),
                     task_status=task_status,
                 )
             )
             self._tried.set()
+
+
+def gate_settings(settings: ControlGroup) -> GateSettings:
+    """Take the gate's settings; a short burst of twice or more a second's rate."""
+    here = whereabouts(settings)
+    return GateSettings(
+        origins=here.origins,
+        secure=here.tls is not None,
+        requests_per_second=settings.rate_per_second,
+        requests_burst=2 * settings.rate_per_second,
+        address_per_second=settings.address_rate_per_second,
+        address_burst=4 * settings.address_rate_per_second,
+    )
 
 
 def server_limits(settings: ControlGroup) -> ServerLimits:

@@ -10,6 +10,9 @@ from typing import Final
 import trio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from actors.runtime.clock import WallClock
+from control.wire import Reply, encode, iso
+
 BODY_BYTES_MAX: Final = 65_536
 
 BODY_SECONDS_MAX: Final = 10.0
@@ -19,12 +22,25 @@ OVERRUN_FACTOR: Final = 16
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+CONTENT_POLICY: Final = (
+    b"default-src 'self'; base-uri 'none'; form-action 'self';"
+    b" frame-ancestors 'none'; object-src 'none'"
+)
+
 HEADERS: Final = (
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
+    (b"content-security-policy", CONTENT_POLICY),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
 )
+
+_clock = WallClock()
 
 TLS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
 
@@ -58,10 +74,10 @@ class BodyLimit:
                 body = await self._read(receive, int(declared[0]) if declared else 0)
         except trio.TooSlowError:
             limit = f"the body was not whole after {self._seconds_max} s"
-            await _refuse(scope, send, 408, limit)
+            await refuse(scope, send, 408, limit)
         except _TooLong:
             limit = f"the body is longer than {self._bytes_max} bytes"
-            await _refuse(scope, send, 413, limit)
+            await refuse(scope, send, 413, limit)
         except _Gone:
             return
         else:
@@ -121,7 +137,7 @@ class HostFence:
         if len(hosts) == 1 and _without_port(hosts[0]).lower() in self._allowed:
             await self._app(scope, receive, send)
         else:
-            await _refuse(scope, send, 400, "the Host header names no host of ours")
+            await refuse(scope, send, 400, "the Host header names no host of ours")
 
 
 class OriginFence:
@@ -139,9 +155,9 @@ class OriginFence:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 to a foreign origin and 415 to a form."""
         if not self._allowed.issuperset(_values(scope, b"origin")):
-            await _refuse(scope, send, 403, "this Origin is not on the list")
+            await refuse(scope, send, 403, "this Origin is not on the list")
         elif scope["type"] == "http" and not _is_json_or_empty(scope):
-            await _refuse(scope, send, 415, "the body must be application/json")
+            await refuse(scope, send, 415, "the body must be application/json")
         else:
             await self._app(scope, receive, send)
 
@@ -200,10 +216,12 @@ def _is_json_or_empty(scope: Scope) -> bool:
     return len(types) == 1 and essence == b"application/json"
 
 
-async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+async def refuse(
+    scope: Scope, send: Send, status: int, reason: str, *more: tuple[bytes, bytes]
+) -> None:
     """Answer with a status before the application has seen anything."""
     prefix = "websocket." if scope["type"] == "websocket" else ""
-    body = f'{{"success":false,"message":"{reason}"}}'.encode()
+    body = encode(Reply(False, reason, iso(_clock.now_ms())))
     await send(
         {
             "type": f"{prefix}http.response.start",
@@ -211,6 +229,7 @@ async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
             "headers": [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(body)).encode()),
+                *more,
             ],
         }
     )

@@ -34,7 +34,9 @@ from actors.runtime import SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
+from config.library import PresetLibrary
 from config.load import load_preset
+from config.preset import Preset
 from config.settings import MonitorGroup, Settings
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
@@ -85,8 +87,8 @@ async def run_engine(options: RunOptions) -> int:
     def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
         if options.settings.control.port == 0:
             return Silence(), ()
-        token_file = options.data_dir and options.data_dir / "tokens.json"
-        plane = ControlPlane(Projections(engine), options.settings, token_file)
+        view = Projections(engine)
+        plane = ControlPlane(view, engine.archive, options.settings, options.data_dir)
         planes.append(plane)
         return plane.hub, (plane.group(),)
 
@@ -143,6 +145,13 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
     return setup, (time.perf_counter_ns() - began_ns) / 1e9
 
 
+def wanted_preset(options: RunOptions) -> Preset:
+    """Load the preset that was asked for: shipped, saved by a person, or a file."""
+    library = PresetLibrary(options.data_dir and options.data_dir / "presets")
+    known = options.preset in library.names()
+    return library.load(options.preset) if known else load_preset(options.preset)
+
+
 def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
     """Say how fast to walk, how far, and how long to wait for one symbol.
 
@@ -159,7 +168,7 @@ def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
 
 def compile_pipeline(options: RunOptions, described: MarketDescription) -> None:
     """Let one bar through one pipeline, so that compiling is over before the start."""
-    strategy = load_strategy(options.strategy, load_preset(options.preset))
+    strategy = load_strategy(options.strategy, wanted_preset(options))
     context = SymbolContext(described.instruments[0], described.timeframe_ms)
     strategy.pipeline(context).advance(empty_bars(1), 0, 1)
 

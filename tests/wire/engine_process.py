@@ -15,7 +15,8 @@ import msgspec
 import trio
 
 from actors.domain.messages import Role
-from control.door.auth import Tokens, save_tokens
+from control.door.auth import Tokens
+from control.door.token_file import save_tokens
 from tests.planes import Answer
 from tests.recorded import ROOT as SHARED
 
@@ -214,7 +215,10 @@ def running(
 ) -> Iterator[EngineProcess]:
     """Start an engine on a free port; it listens when the block begins."""
     port = free_port()
-    plenty = {"BREAKOUT_CONTROL_RATE_PER_SECOND": "100000"}
+    plenty = {
+        "BREAKOUT_CONTROL_RATE_PER_SECOND": "100000",
+        "BREAKOUT_CONTROL_ADDRESS_RATE_PER_SECOND": "100000",
+    }
     asked = ("run", "--port", str(port if served else 0), "--data-dir", str(folder))
     said = folder / "said.txt"
     with (
