@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from config.bounds import Group, bounded
+from config.outside import HeartbeatGroup, NoticesGroup
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
@@ -104,6 +105,7 @@ class ControlGroup(Group, frozen=True, kw_only=True):
     read_timeout_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30
     ping_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
     rate_per_second: Annotated[float, Meta(gt=0, le=100_000)] = 10.0  # per token
+    metrics_open: bool = False  # GET /metrics without a token, on loopback only
 
 
 class SupervisionGroup(Group, frozen=True, kw_only=True):
@@ -151,3 +153,5 @@ class Settings(Group, frozen=True, kw_only=True):
     supervision: SupervisionGroup = SupervisionGroup()
     monitor: MonitorGroup = MonitorGroup()
     logging: LoggingGroup = LoggingGroup()
+    notices: NoticesGroup = NoticesGroup()
+    heartbeat: HeartbeatGroup = HeartbeatGroup()
