@@ -3,6 +3,8 @@
 `build_app` makes the application; `control.door.fence.fenced` goes round it.
 """
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -16,6 +18,7 @@ from control.door.signin import SignInRoutes
 from control.endpoints import Endpoints
 from control.live.hub import Hub
 from control.live.stream import Stream
+from control.metrics import CONTENT_TYPE, metrics_text
 from control.page import page_routes
 from control.queries import Queries
 
@@ -36,6 +39,7 @@ def build_app(engine: EngineView, hub: Hub, gate: Gate, clock: Clock) -> Starlet
             *session_routes(signing, answers),
             ends.open("/health/live", engine.live),
             ends.open("/health/ready", engine.ready),
+            ends.scrape("/metrics", partial(metrics_text, engine, hub), CONTENT_TYPE),
             WebSocketRoute("/ws", stream.endpoint),
             *page_routes(),
         ],

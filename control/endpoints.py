@@ -42,6 +42,16 @@ class Endpoints:
 
         return Route(path, self._answers.guarded(endpoint), methods=["GET"])
 
+    def scrape(self, path: str, write: Callable[[], bytes], media_type: str) -> Route:
+        """Answer with text for a program: a viewer's, or anybody's where it is open."""
+
+        async def endpoint(request: Request) -> Response:
+            if not self._gate.settings.metrics_open:
+                self._gate.admit(request, Role.VIEWER)
+            return Response(write(), media_type=media_type)
+
+        return Route(path, self._answers.guarded(endpoint), methods=["GET"])
+
     def act(self, path: str, name: str) -> Route:
         """Take one command whose arguments are the body."""
 

@@ -5,6 +5,7 @@ trades on.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -15,13 +16,14 @@ from actors.domain.views import EngineView
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
+from config.secrets import find_secret
 from config.settings import ControlGroup, Settings
 from control.app import build_app
-from control.door.auth import open_tokens
+from control.door.auth import TOKEN_VARIABLE, open_tokens
 from control.door.fence import fenced
 from control.door.gate import Gate, GateSettings
-from control.door.server import ServerLimits, Serving, serve
-from control.errors import ControlError
+from control.door.server import ServerLimits, Serving, is_loopback, serve
+from control.errors import ControlError, UnsafeBind
 from control.live.hub import Hub
 
 log = structlog.get_logger(component="control")
@@ -39,14 +41,23 @@ class ControlPlane:
         token_file: Path | None,
     ) -> None:
         clock = WallClock()
+        if settings.control.metrics_open and not is_loopback(settings.control.host):
+            msg = (
+                f"control.metrics_open is true and {settings.control.host!r} can be "
+                "reached from outside; let the scraper use a viewer's token"
+            )
+            raise UnsafeBind(msg)
         self._engine = engine
         self._settings = settings.control
         self._supervision = settings.supervision
         self.hub = Hub(engine, clock)
-        self.tokens, self.made_token = open_tokens(os.environ, token_file)
+        self.tokens, self.made_token = open_tokens(_given(os.environ), token_file)
         self._gate = Gate(
             self.tokens,
-            GateSettings(requests_per_second=settings.control.rate_per_second),
+            GateSettings(
+                requests_per_second=settings.control.rate_per_second,
+                metrics_open=settings.control.metrics_open,
+            ),
             trio.current_time,
         )
         self._clock = clock
@@ -114,6 +125,14 @@ class ControlPlane:
                 )
             )
             self._tried.set()
+
+
+def _given(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Take the token from systemd's credentials where the environment has none."""
+    if TOKEN_VARIABLE in environment:
+        return environment
+    token = find_secret("token", environment)
+    return environment if token is None else {TOKEN_VARIABLE: token.reveal()}
 
 
 def server_limits(settings: ControlGroup) -> ServerLimits:

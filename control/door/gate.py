@@ -30,6 +30,7 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secure: bool = False  # served over TLS: the cookie is __Host- and Secure
     requests_per_second: float = 10.0
     requests_burst: float = 20.0
+    metrics_open: bool = False  # /metrics without a token; loopback only
 
 
 class Gate:

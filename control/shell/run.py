@@ -6,6 +6,7 @@ comes, stops in order and says what it did.
 
 import gc
 import math
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from rich.console import Console
 from actors.domain import ids
 from actors.domain.bars import MarketDescription, empty_bars
 from actors.domain.findings import SymbolContext
-from actors.domain.messages import Command, CommandAnswer, Published, Role
+from actors.domain.messages import Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
 from actors.engine import Engine, open_engine
@@ -35,7 +36,9 @@ from actors.runtime.clock import WallClock
 from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
 from config.load import load_preset
+from config.secrets import Secret
 from config.settings import MonitorGroup, Settings
+from control.outside import FanOut, Outside
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
 
@@ -63,15 +66,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     report: Path | None
 
 
-class Silence:
-    """A publisher for a run that nobody watches."""
-
-    watched = False
-
-    def publish(self, fact: Published) -> None:
-        """Let the fact go: it is in the journal."""
-
-
 async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
     setup, load_seconds = prepare(options)
@@ -79,24 +73,38 @@ async def run_engine(options: RunOptions) -> int:
         LogFormat(options.settings.logging.format),
         options.settings.logging.level,
         setup.session,
+        secret_types=(Secret,),
     )
     planes: list[ControlPlane] = []
+    outside = Outside(options.settings, os.environ)
 
     def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
-        if options.settings.control.port == 0:
-            return Silence(), ()
-        token_file = options.data_dir and options.data_dir / "tokens.json"
-        plane = ControlPlane(Projections(engine), options.settings, token_file)
-        planes.append(plane)
-        return plane.hub, (plane.group(),)
+        view = Projections(engine)
+        takers, groups = outside.attach(
+            view,
+            lambda alert: engine.risk_ref.tell(alert),  # noqa: PLW0108 - of the incarnation of then
+            engine.clock,
+        )
+        if options.settings.control.port:
+            token_file = options.data_dir and options.data_dir / "tokens.json"
+            plane = ControlPlane(view, options.settings, token_file)
+            planes.append(plane)
+            takers, groups = (plane.hub, *takers), (*groups, plane.group())
+        return FanOut(*takers), groups
 
-    async with interruptible() as trading, open_engine(setup, attach) as engine:
+    async with (
+        interruptible() as trading,
+        outside.last_word(),
+        open_engine(setup, attach) as engine,
+    ):
         costs = Costs(load_seconds)
         await say_where(planes)
         view = Projections(engine)
         code = await _start(view, options) if options.start else DONE
+        outside.ready()
         if code == DONE:
             await _trade(engine, options, trading)
+            outside.stopping()
             await _stop(engine, view)
         report = await build_report(engine, view, costs)
         if options.report is not None:
