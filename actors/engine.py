@@ -34,6 +34,7 @@ from actors.domain.messages import Alert, Command, CommandAnswer
 from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
+from actors.funnel import Funnel
 from actors.journal import Journal, Kind, SessionEnded, open_journal
 from actors.latency import Latency
 from actors.risk.account.account import open_book
@@ -42,6 +43,7 @@ from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
 from actors.risk.orders.dispatch import Halt
 from actors.runtime import (
+    ActorChild,
     ActorRef,
     Backoff,
     Budget,
@@ -51,7 +53,6 @@ from actors.runtime import (
     DeadLetters,
     Latch,
     OnExhausted,
-    RefStatistics,
     Supervisor,
     SupervisorSpec,
     run_supervisor,
@@ -98,7 +99,9 @@ class Engine:
         self.market_over = trio.Event()
         self.dead_letters = DeadLetters()
         self.crashes = 0
+        self.symbol_actors: dict[str, SymbolActor] = {}
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
+        self.funnel = Funnel(self.risk_state)
         self._index = {name: index for index, name in enumerate(self.symbol_names)}
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
@@ -106,7 +109,6 @@ class Engine:
             setup.resources, MachineSources(where), clock=self.wall
         )
         self.running_children: list[str] = []  # the conductor's
-        self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
 
@@ -180,6 +182,7 @@ class Engine:
             self.exchange,
             self.latency,
             self.symbol_actors,
+            self.funnel,
             self.in_hand,
             self.root,
         )
@@ -224,15 +227,9 @@ class Engine:
         )
         return answer
 
-    def symbol_actor(self, symbol: str) -> SymbolActor | None:
-        """The present incarnation of a symbol's actor; None before a start."""
-        return self.symbol_actors.get(symbol)
-
-    def symbol_statistics(self, symbol: str) -> RefStatistics | None:
-        """The counters of one symbol's mailbox; None while it does not run."""
-        if self.supervisor is None or self.supervisor.find(symbol) is None:
-            return None
-        return self.supervisor.ref(symbol).statistics()
+    def symbol_children(self) -> dict[str, ActorChild]:
+        """The symbols' actors as the runtime knows them; empty before a start."""
+        return {} if self.supervisor is None else self.supervisor.actors_in("symbols")
 
     @property
     def running(self) -> bool:

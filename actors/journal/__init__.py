@@ -11,7 +11,8 @@ from actors.journal.session import (
     SessionSummary,
     Stage,
 )
-from actors.journal.writer import Journal, JournalStatistics
+from actors.journal.statistics import JournalStatistics
+from actors.journal.writer import Journal
 
 __all__ = [
     "AuditRecord",
