@@ -18,7 +18,7 @@ from control.door.signin import SignInRoutes
 from control.endpoints import Endpoints
 from control.live.hub import Hub
 from control.live.stream import Stream
-from control.metrics import CONTENT_TYPE, metrics_text
+from control.metrics import CONTENT_TYPE, metrics_pieces
 from control.page import page_routes
 from control.queries import Queries
 
@@ -39,7 +39,7 @@ def build_app(engine: EngineView, hub: Hub, gate: Gate, clock: Clock) -> Starlet
             *session_routes(signing, answers),
             ends.open("/health/live", engine.live),
             ends.open("/health/ready", engine.ready),
-            ends.scrape("/metrics", partial(metrics_text, engine, hub), CONTENT_TYPE),
+            ends.scrape("/metrics", partial(metrics_pieces, engine, hub), CONTENT_TYPE),
             WebSocketRoute("/ws", stream.endpoint),
             *page_routes(),
         ],

@@ -1,8 +1,9 @@
 """Endpoints made from plain functions: reads, commands, and what needs no token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -42,13 +43,19 @@ class Endpoints:
 
         return Route(path, self._answers.guarded(endpoint), methods=["GET"])
 
-    def scrape(self, path: str, write: Callable[[], bytes], media_type: str) -> Route:
+    def scrape(
+        self, path: str, pieces: Callable[[], Iterable[bytes]], media_type: str
+    ) -> Route:
         """Answer with text for a program: a viewer's, or anybody's where it is open."""
 
         async def endpoint(request: Request) -> Response:
             if not self._gate.settings.metrics_open:
                 self._gate.admit(request, Role.VIEWER)
-            return Response(write(), media_type=media_type)
+            written = []
+            for piece in pieces():
+                written.append(piece)
+                await trio.lowlevel.checkpoint()  # it takes ms, and the engine has work
+            return Response(b"".join(written), media_type=media_type)
 
         return Route(path, self._answers.guarded(endpoint), methods=["GET"])
 

@@ -22,20 +22,29 @@ from control.metrics.trading import trading_metrics
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
-class EngineCollector:
-    """Collects all families of one engine, as prometheus-client asks for them."""
+class One:
+    """One family in the shape in which prometheus-client writes many."""
 
-    def __init__(self, engine: EngineView, hub: Hub) -> None:
-        self._engine = engine
-        self._hub = hub
+    def __init__(self, family: Metric) -> None:
+        self._family = family
 
     def collect(self) -> Iterator[Metric]:
-        """Read the engine once and give every family."""
-        yield from trading_metrics(self._engine)
-        yield from account_metrics(self._engine)
-        yield from machine_metrics(self._engine, self._hub.statistics())
+        """Give the family."""
+        yield self._family
+
+
+def metrics_pieces(engine: EngineView, hub: Hub) -> Iterator[bytes]:
+    """Write the families one by one: between two of them the engine may have a turn."""
+    rows, numbers = engine.symbols(), engine.numbers()
+    for families in (
+        trading_metrics(engine, rows, numbers),
+        account_metrics(engine),
+        machine_metrics(engine, rows, numbers, hub.statistics()),
+    ):
+        for family in families:
+            yield generate_latest(One(family))
 
 
 def metrics_text(engine: EngineView, hub: Hub) -> bytes:
     """Write every metric in the text format; its content type is CONTENT_TYPE."""
-    return generate_latest(EngineCollector(engine, hub))
+    return b"".join(metrics_pieces(engine, hub))

@@ -5,6 +5,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
+from actors.domain.shown.symbols import SymbolRow
 from actors.domain.views import ActorRow, EngineNumbers, EngineView
 from control.live.hub import HubStatistics
 from control.metrics.families import Number, counter, counters, gauge, gauges, seconds
@@ -13,14 +14,18 @@ LIGHTS: Mapping[str, Number] = {"ok": 0, "warn": 1, "bad": 2, "unknown": None}
 MIB = 1024 * 1024
 
 
-def machine_metrics(engine: EngineView, hub: HubStatistics) -> Iterator[Metric]:
+def machine_metrics(
+    engine: EngineView,
+    rows: tuple[SymbolRow, ...],
+    numbers: EngineNumbers,
+    hub: HubStatistics,
+) -> Iterator[Metric]:
     """Give every family of what the engine runs on."""
     meaning = "Health: 0 ok, 1 warn, 2 bad, NaN unknown."
     shown = {light.name: LIGHTS[light.state] for light in engine.lights()}
     yield gauges("light", meaning, "light", shown)
-    symbols = {row.symbol for row in engine.symbols()}
+    symbols = {row.symbol for row in rows}
     yield from _actors([row for row in engine.actors() if row.name not in symbols])
-    numbers = engine.numbers()
     yield counter("crashes", "Crashes of actors.", numbers.crashes)
     yield counter("dead_letters", "Messages nobody handled.", numbers.dead_letters)
     yield from _journal(numbers)
@@ -32,7 +37,8 @@ def machine_metrics(engine: EngineView, hub: HubStatistics) -> Iterator[Metric]:
 
 def _actors(rows: list[ActorRow]) -> Iterator[Metric]:
     def by(field: str) -> dict[str, Number]:
-        return {row.name: getattr(row, field) for row in rows}
+        # A group's numbers are sums over it, and would be counted twice.
+        return {row.name: getattr(row, field) for row in rows if row.capacity}
 
     running: dict[str, Number] = {r.name: int(r.state == "running") for r in rows}
     yield gauges("actor_running", "Whether an actor runs.", "actor", running)

@@ -6,18 +6,33 @@ from importlib.metadata import version
 
 from prometheus_client.metrics_core import InfoMetricFamily, Metric
 
-from actors.domain.phases import Phase, SymbolPhase
+from actors.domain.phases import ORDER_MACHINE, Phase, SymbolPhase
 from actors.domain.severity import Severity
 from actors.domain.shown.symbols import SymbolRow
 from actors.domain.views import EngineNumbers, EngineView
-from control.metrics.families import counter, counters, gauge, gauges, seconds, states
+from control.metrics.families import (
+    Number,
+    counter,
+    counters,
+    gauge,
+    gauges,
+    seconds,
+    states,
+)
+
+#: Read once: it looks into files.
+VERSION = version("breakout-engine")
+LIVE = tuple(state for state, following in ORDER_MACHINE.items() if following)
+OUTCOMES = ("placed", "refused", "unknown")
 
 
-def trading_metrics(engine: EngineView) -> Iterator[Metric]:
+def trading_metrics(
+    engine: EngineView, rows: tuple[SymbolRow, ...], numbers: EngineNumbers
+) -> Iterator[Metric]:
     """Give every family of what the engine does."""
-    seen, numbers, rows = engine.status(), engine.numbers(), engine.symbols()
+    seen = engine.status()
     about = {
-        "version": version("breakout-engine"),
+        "version": VERSION,
         "preset": seen.preset or "",
         "mode": seen.mode,
     }
@@ -48,12 +63,13 @@ def _counted(numbers: EngineNumbers) -> Iterator[Metric]:
         "severity",
         {s: numbers.alerts.get(s, 0) for s in Severity},
     )
-    yield gauges("orders", "Live orders by state.", "state", {**numbers.orders})
+    orders: dict[str, Number] = {s: numbers.orders.get(s, 0) for s in LIVE}
+    yield gauges("orders", "Live orders by state.", "state", orders)
     yield counters(
         "order_answers",
         "Answers of the exchange to what was sent.",
         "outcome",
-        {**numbers.outcomes},
+        {o: numbers.outcomes.get(o, 0) for o in OUTCOMES},
     )
 
 

@@ -21,10 +21,10 @@ from rich.console import Console
 from actors.domain import ids
 from actors.domain.bars import MarketDescription, empty_bars
 from actors.domain.findings import SymbolContext
-from actors.domain.messages import Command, CommandAnswer, Role
+from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
-from actors.engine import Engine, open_engine
+from actors.engine import Attach, Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
@@ -77,25 +77,10 @@ async def run_engine(options: RunOptions) -> int:
     )
     planes: list[ControlPlane] = []
     outside = Outside(options.settings, os.environ)
-
-    def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
-        view = Projections(engine)
-        takers, groups = outside.attach(
-            view,
-            lambda alert: engine.risk_ref.tell(alert),  # noqa: PLW0108 - of the incarnation of then
-            engine.clock,
-        )
-        if options.settings.control.port:
-            token_file = options.data_dir and options.data_dir / "tokens.json"
-            plane = ControlPlane(view, options.settings, token_file)
-            planes.append(plane)
-            takers, groups = (plane.hub, *takers), (*groups, plane.group())
-        return FanOut(*takers), groups
-
     async with (
         interruptible() as trading,
         outside.last_word(),
-        open_engine(setup, attach) as engine,
+        open_engine(setup, attachment(options, outside, planes)) as engine,
     ):
         costs = Costs(load_seconds)
         await say_where(planes)
@@ -111,6 +96,28 @@ async def run_engine(options: RunOptions) -> int:
             options.report.write_bytes(to_json(report))
     say_summary(report)
     return code
+
+
+def attachment(
+    options: RunOptions, outside: Outside, planes: list[ControlPlane]
+) -> Attach:
+    """Plug in what the engine's facts go to; `planes` gets the control plane."""
+
+    def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
+        view = Projections(engine)
+
+        def tell(alert: Alert) -> None:
+            engine.risk_ref.tell(alert)  # looked up then: there is none yet
+
+        takers, groups = outside.attach(view, tell, engine.clock)
+        if options.settings.control.port:
+            token_file = options.data_dir and options.data_dir / "tokens.json"
+            plane = ControlPlane(view, options.settings, token_file)
+            planes.append(plane)
+            takers, groups = (plane.hub, *takers), (*groups, plane.group())
+        return FanOut(*takers), groups
+
+    return attach
 
 
 def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
