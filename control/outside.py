@@ -4,9 +4,11 @@ Each is a group of its own in the engine's tree that is never started again once
 budget is used up: whatever happens to it, the engine trades on, with an alarm.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+
+import trio
 
 from actors.domain.errors import EngineError
 from actors.domain.messages import Alert, Published
@@ -56,6 +58,7 @@ class Outside:
         self._settings = settings
         self._systemd = ServiceSocket(environment)
         self._office: Office | None = None
+        self._up = trio.Event()
 
     def attach(
         self, engine: EngineView, tell: Callable[[Alert], object], clock: Clock
@@ -87,20 +90,26 @@ class Outside:
         alarm = alarm_into(tell, clock, "heartbeat")
         look = self._physician(engine).look
         beat = Heartbeat(self._url, self._settings.heartbeat, look, alarm)
-        return (service("heartbeat", beat.run),)
+        return (service("heartbeat", partial(self._once_up, beat.run)),)
 
     def _attendant(self, engine: EngineView) -> tuple[ChildSpec, ...]:
         if not self._systemd.is_there:
             return ()
         look = self._physician(engine).look
         attendant = Attendant(self._systemd, look, partial(_said, engine))
-        return (service("systemd", attendant.run),)
+        return (service("systemd", partial(self._once_up, attendant.run)),)
 
     def _physician(self, engine: EngineView) -> Physician:
         return Physician(engine, self._settings.heartbeat.stuck_seconds_max)
 
+    async def _once_up(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Show no sign of life of an engine that is still being born."""
+        await self._up.wait()
+        await run()
+
     def ready(self) -> None:
         """Say that the engine is up."""
+        self._up.set()
         self._systemd.tell("READY=1")
 
     def stopping(self) -> None:

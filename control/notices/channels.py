@@ -119,7 +119,10 @@ def _apprise(tag: str, url: Secret, allowed: frozenset[str]) -> Deliver:
         )
         raise SettingsError(msg)
     apprise = _library()
-    asset = apprise.AppriseAsset(app_id="breakout", app_desc="breakout-engine")
+    # Without both it works in threads of its own, and the process would not end
+    # before they do. Ours are let go, and the deadline is ours too.
+    ours = {"async_mode": False, "service_timeout": 0}
+    asset = apprise.AppriseAsset(app_id="breakout", app_desc="breakout-engine", **ours)
     service = apprise.Apprise(asset=asset)
     if not service.add(url.reveal()):
         msg = f"the notice url of {tag!r} is no {scheme} url that apprise understands"

@@ -58,6 +58,19 @@ async def beating(
             nursery.cancel_scope.cancel()
 
 
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control.vitals.heartbeat.SECOND_LOOK_SECONDS", 0.05)
+
+
+async def test_what_has_passed_at_the_second_look_is_no_illness() -> None:
+    async with beating(OK, UNWELL) as (listener, pulse):
+        looks = iter([UNWELL, WELL])
+        pulse.heart._look = lambda: next(looks, WELL)
+        await listener.hears(2)
+    assert {heard.path for heard in listener.heard} == {"/canary/1?x=y"}
+
+
 async def test_a_well_engine_pings_again_and_again() -> None:
     async with beating(OK) as (listener, pulse):
         await listener.hears(3)
