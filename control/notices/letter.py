@@ -14,6 +14,7 @@ TEXT_CHARACTERS_MAX = 400  # of one notice
 BODY_CHARACTERS_MAX = 3_500  # of one letter: the shortest of the usual services
 NOTICES_PER_LETTER_MAX = 20
 
+_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 #: States of the machine that a person wants to hear of, and how bad each is.
 TOLD_PHASES = {
     Phase.INITIALIZING: Severity.INFO,
@@ -82,8 +83,10 @@ def _position(kind: str, position: PositionView, ts_ms: int) -> Notice | None:
 
 def _repeatable(severity: str, text: str, ts_ms: int) -> Notice:
     # The same trouble with another number in it is the same trouble.
-    key = f"{severity} {re.sub(r'[0-9]+([.,][0-9]+)*', '#', text)}"
-    return Notice(Severity(severity), _cut(text), ts_ms, _cut(key))
+    told = _cut(text)
+    return Notice(
+        Severity(severity), told, ts_ms, f"{severity} {_NUMBER.sub('#', told)}"
+    )
 
 
 def _cut(text: str) -> str:
