@@ -21,11 +21,20 @@ from actors.risk.truth.requests import (
     CommandRequest,
     Ended,
     Recover,
+    SymbolTended,
 )
-from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
+from actors.runtime import (
+    Actor,
+    ActorRef,
+    ChildSpec,
+    ChildState,
+    ReplyTo,
+    Supervisor,
+)
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
-from config.load import load_preset, preset_names
+from config.library import PresetLibrary
+from config.load import load_preset
 from config.preset import Preset
 
 log = structlog.get_logger(component="conductor")
@@ -38,6 +47,9 @@ MODES = ("paper",)
 ROUSE_SECONDS = 30.0
 #: After these, nothing runs: the feed that flattened under a kill switch ends too.
 ENDING = frozenset({"stop", "reset"})
+#: These start one symbol's actor again.
+TENDING = frozenset({"symbol_restart", "symbol_release"})
+FEED = "feed"
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
@@ -74,11 +86,13 @@ class Conductor(Actor[Any]):
         cast: Callable[[Preset], Cast],
         *,
         preset: str,
+        library: PresetLibrary,
         running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
         self._preset = preset  # given on the command line: a name or a path
+        self._library = library
         self._root = root
         self._cast = cast
         self._over = over
@@ -97,6 +111,8 @@ class Conductor(Actor[Any]):
         assert isinstance(message, Lifecycle), f"{message!r} is not for the conductor"
         if message.command.name == "start":
             await self._start(message)
+        elif message.command.name in TENDING:
+            await self._tend(message)
         else:
             assert message.command.name in ENDING, f"{message!r} is not for us"
             await self._stop(message)
@@ -151,12 +167,16 @@ class Conductor(Actor[Any]):
         unknown = set(command.args) - {"preset", "mode"}
         if unknown:
             return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
-        name = str(command.args.get("preset", self._preset))
-        if name != self._preset and name not in preset_names():
+        name, names = (
+            str(command.args.get("preset", self._preset)),
+            self._library.names(),
+        )
+        if name != self._preset and name not in names:
             # A path from outside would let a client feel its way through our files.
-            return f"no preset {name!r}; known: {', '.join(preset_names())}", None
+            return f"no preset {name!r}; known: {', '.join(names)}", None
         try:
-            preset = load_preset(name)
+            # Read at each start: what was saved meanwhile applies from here on.
+            preset = self._library.load(name) if name in names else load_preset(name)
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None
@@ -179,6 +199,42 @@ class Conductor(Actor[Any]):
             self._not_before = trio.current_time() + ROUSE_SECONDS
             self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
+
+    # --- one symbol ---------------------------------------------------------------
+
+    async def _tend(self, request: Lifecycle) -> None:
+        """Start one symbol's actor again; the risk actor has the last word."""
+        told = await self._tended(request.command)
+        answer: CommandAnswer = await self._risk().ask(
+            lambda reply: SymbolTended(request.command, *told, reply), ANSWER_SECONDS
+        )
+        request.reply.reply(answer)
+
+    async def _tended(self, command: Command) -> tuple[str, str, str, str]:
+        """Act, and say the actor's state before and after, what was done or why not."""
+        symbol, release = command.args.get("symbol"), command.name == "symbol_release"
+        runs = symbol in self._running and symbol != FEED
+        found = self._root().find(str(symbol)) if runs else None
+        before = "stopped" if found is None else found[1].state.value
+        if release and command.args.get("confirm") != symbol:
+            typed = command.args.get("confirm")
+            refused = f"{command.name}: confirm is {typed!r}; it must be {symbol!r}"
+            return before, before, "", refused
+        if found is None:
+            refused = "" if release else f"symbol_restart: no actor of {symbol!r} runs"
+            return before, before, "", refused
+        child = found[1]
+        quarantined = child.state is ChildState.QUARANTINED
+        if release and not quarantined:
+            return before, before, "", ""
+        if quarantined and not release:
+            refused = (
+                f"symbol_restart: {symbol} is quarantined; symbol_release frees it"
+            )
+            return before, before, "", refused
+        await self._root().restart_child(child.name)
+        did = "is released from quarantine" if release else "is started again"
+        return before, child.state.value, f"{symbol} {did}, with a clean record", ""
 
     # --- stop ---------------------------------------------------------------------
 

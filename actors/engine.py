@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,11 +28,13 @@ from typing import Any
 import structlog
 import trio
 
+from actors.aftermath import Aftermath
+from actors.archive import Archive, open_archive
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle, Rouse
+from actors.crashes import crash_alert
 from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
-from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.funnel import Funnel
@@ -61,7 +64,7 @@ from actors.runtime.clock import MarketClock, WallClock
 from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
-from actors.symbol import PositionChanged, SymbolActor
+from actors.symbol import PositionChanged, SymbolActor, newest_scans
 from actors.treasury import Sources, Treasury
 from actors.watchdog import MachineSources, ResourceMonitor
 
@@ -70,6 +73,8 @@ log = structlog.get_logger(component="engine")
 
 class Engine:
     """The composition root: makes every actor and knows every address."""
+
+    archive: Archive  # set before anything is attached
 
     def __init__(
         self,
@@ -101,7 +106,7 @@ class Engine:
         self.crashes = 0
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
-        self.funnel = Funnel(self.risk_state)
+        self.funnel, self.aftermath = Funnel(self.risk_state), Aftermath(self.cursor)
         self._index = {name: index for index, name in enumerate(self.symbol_names)}
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
@@ -168,6 +173,9 @@ class Engine:
             reference=self._reference,
             root=self.root,
             rouse=self._rouse,
+            scanned=partial(newest_scans, self.symbol_actors),
+            refused=self.aftermath.follow,
+            presets=self.setup.library,
         )
 
     def _rouse(self) -> None:
@@ -183,6 +191,7 @@ class Engine:
             self.latency,
             self.symbol_actors,
             self.funnel,
+            self.aftermath,
             self.in_hand,
             self.root,
         )
@@ -190,6 +199,7 @@ class Engine:
             self.root,
             Casting(stage).cast,
             preset=self.setup.preset,
+            library=self.setup.library,
             running=self.running_children,
             over=self.market_over.set,
         )
@@ -249,18 +259,8 @@ class Engine:
         """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
         log.error("actor_crashed", report=report.format())
-        judged = verdict_named(report.crash.kind)
-        self._alert(
-            Alert(
-                ts_ms=self.clock.now_ms(),
-                category=judged.category,
-                severity=judged.severity,
-                component=report.actor,
-                symbol=report.actor if report.actor in self.symbol_actors else None,
-                message=f"{report.phase} {report.crash}",
-                action=report.outcome,
-            )
-        )
+        symbol = report.actor if report.actor in self.symbol_actors else None
+        self._alert(crash_alert(report, symbol, self.clock.now_ms()))
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
@@ -274,8 +274,11 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     async with (
         open_journal(setup.journal_path, session=setup.session, clock=clock) as journal,
         setup.open_exchange(setup.market.describe(), clock) as exchange,
+        open_archive(setup.journal_path, journal) as archive,
     ):
         engine = Engine(setup, journal, clock, exchange)
+        engine.archive = archive
+        archive.afterwards = engine.aftermath.r_of
         await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))

@@ -19,6 +19,7 @@ from actors.journal import SessionStarted
 from actors.market.port import Market
 from actors.runtime.clock import MarketClock
 from actors.watchdog import ResourceLimits
+from config.library import PresetLibrary
 from config.preset import Preset
 from config.settings import SupervisionGroup
 
@@ -50,6 +51,13 @@ class EngineSetup(msgspec.Struct, frozen=True):
     fresh: bool = False  # begin a new paper account, put the old one aside
     #: None: the paper account beside the journal, or one in memory.
     exchange: OpenExchange | None = None
+
+    @property
+    def library(self) -> PresetLibrary:
+        """The presets: shipped, and own ones beside the journal."""
+        if self.journal_path is None:
+            return PresetLibrary()
+        return PresetLibrary(self.journal_path.with_name("presets"))
 
     def open_exchange(
         self, market: MarketDescription, clock: MarketClock

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.domain.messages import Scanned, Signal
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
@@ -29,6 +30,7 @@ from actors.runtime import (
 )
 from actors.runtime.clock import Clock
 from actors.service import Service
+from config.library import PresetLibrary
 from config.settings import SupervisionGroup
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
@@ -48,6 +50,9 @@ class Sources(msgspec.Struct, frozen=True):
     reference: Callable[[str], Decimal | None]  # a price that no pipeline made
     root: Callable[[], Supervisor]
     rouse: Callable[[], None]
+    scanned: Callable[[], Scanned]
+    refused: Callable[[Signal], None]
+    presets: PresetLibrary
 
 
 class Treasury:
@@ -133,6 +138,9 @@ class Treasury:
             look=self._look,
             rouse=sources.rouse,
             reference=sources.reference,
+            scanned=sources.scanned,
+            refused=sources.refused,
+            presets=sources.presets,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

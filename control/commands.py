@@ -64,6 +64,39 @@ class SettleArgs(_Args, frozen=True):
     stop: str | float | None = None  # of a position that is adopted
 
 
+class SymbolArgs(_Args, frozen=True):
+    """Which symbol."""
+
+    symbol: str
+
+
+class ReleaseArgs(_Args, frozen=True):
+    """Which symbol, and its name again."""
+
+    symbol: str
+    confirm: str = ""
+
+
+class CloseArgs(_Args, frozen=True):
+    """How much of which position to close; without a limit price at market."""
+
+    id: str
+    fraction: str | float = 1.0
+    limit_price: str | float | None = None
+
+
+class OrderArgs(_Args, frozen=True):
+    """Which order, by its id or its name at the exchange."""
+
+    id: str
+
+
+class FlattenArgs(_Args, frozen=True):
+    """The word that closes every position."""
+
+    confirm: str = ""
+
+
 class CommandBody(_Args, frozen=True):
     """POST /command."""
 
@@ -84,6 +117,14 @@ COMMANDS: dict[str, type[_Args]] = {
     "time_stop": NoArgs,
     "reconcile": NoArgs,
     "settle": SettleArgs,
+    "close_position": CloseArgs,
+    "cancel_order": OrderArgs,
+    "flatten": FlattenArgs,
+    "symbol_pause": SymbolArgs,
+    "symbol_resume": SymbolArgs,
+    "symbol_restart": SymbolArgs,
+    "symbol_release": ReleaseArgs,
+    "scan": NoArgs,
     "retry": NoArgs,
     "reset": ResetArgs,
 }

@@ -1,5 +1,6 @@
 """The journal: the one truth of what the engine did, appended and never changed."""
 
+from actors.journal import paging
 from actors.journal.audit import AuditRecord
 from actors.journal.kinds import Kind, Row
 from actors.journal.opening import open_journal
@@ -29,4 +30,5 @@ __all__ = [
     "Verification",
     "open_journal",
     "open_reader",
+    "paging",
 ]

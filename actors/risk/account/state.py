@@ -72,10 +72,12 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     orders: dict[str, OrderRecord]
     ended: tuple[OrderRecord, ...]
     signals: dict[str, Signal]  # that were sized, by correlation, newest last
+    equities: dict[str, Decimal]  # the account's at each of them
     cash: Decimal
     day: Day
     kill: KillSwitch | None
     paused: bool
+    paused_symbols: dict[str, str]
     halted: dict[str, str]
     unprotected_ms: int  # of all gaps that have ended
     unprotected_longest_ms: int
@@ -132,10 +134,12 @@ class RiskState:
             orders=dict(book.orders),
             ended=tuple(book.ended.values()),
             signals=dict(book.signals),
+            equities=dict(book.equities),
             cash=book.cash,
             day=book.day,
             kill=book.kill,
             paused=book.paused,
+            paused_symbols=dict(book.paused_symbols),
             halted=dict(book.halted),
             unprotected_ms=book.unprotected_ms,
             unprotected_longest_ms=book.unprotected_longest_ms,
@@ -201,7 +205,8 @@ class RiskState:
             for order in self.book.orders.values()
             if order.state is OrderState.UNKNOWN
         }
-        return doubtful | self.differing | self.unavailable | self.book.halted
+        paused = {s: f"paused by {who}" for s, who in self.book.paused_symbols.items()}
+        return doubtful | self.differing | paused | self.unavailable | self.book.halted
 
 
 def reserved(order: OrderRecord) -> exposure.Entry:

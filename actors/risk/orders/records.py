@@ -132,6 +132,7 @@ class SignalSized(AccountFact, frozen=True):
     """A signal whose entry was planned: a late fill must find its stop."""
 
     signal: Signal
+    equity: Decimal = ZERO  # the account's then; zero: UNKNOWN
 
 
 class SymbolHalted(AccountFact, frozen=True):
@@ -148,9 +149,20 @@ class KillChanged(AccountFact, frozen=True):
 
 
 class GateChanged(AccountFact, frozen=True):
-    """A person paused entries, or let them go on."""
+    """A person paused entries, or let them go on.
+
+    `flat`: what is held is to be closed too, also what a late fill still brings.
+    """
 
     paused: bool
+    flat: bool = False
+
+
+class SymbolPaused(AccountFact, frozen=True):
+    """A person paused one symbol, or (None) let it go on."""
+
+    symbol: str
+    by: str | None
 
 
 class ForeignFill(AccountFact, frozen=True):
@@ -183,6 +195,7 @@ AccountChange = (
     | SymbolHalted
     | KillChanged
     | GateChanged
+    | SymbolPaused
     | ForeignFill
     | DustLeft
     | DifferenceSettled
