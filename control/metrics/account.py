@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from prometheus_client.metrics_core import Metric
 
+from actors.domain.orders import Side
 from actors.domain.phases import KillPhase
 from actors.domain.shown.money import DayRow, ExposureRow, LimitRow, RiskView
 from actors.domain.views import EngineView
@@ -21,7 +22,7 @@ def account_metrics(engine: EngineView) -> Iterator[Metric]:
     yield gauge("open_risk_usd", "Lost if every stop is hit.", risk.open_risk_usd)
     yield gauge("open_risk_r", "The same, in R.", risk.open_risk_r)
     yield from _limits(risk.limits)
-    yield from _exposed("side", risk.by_side)
+    yield from _exposed("side", risk.by_side, tuple(Side))
     yield from _exposed("bucket", risk.by_bucket)
     meaning = "Orders that may still fill, unknown ones included."
     yield gauge("reserved_orders", meaning, len(risk.reserved))
@@ -82,10 +83,13 @@ def _nearest(shares: list[float]) -> float:
     return math.nan if any(map(math.isnan, shares)) else max(shares)
 
 
-def _exposed(label: str, rows: tuple[ExposureRow, ...]) -> Iterator[Metric]:
-    notional: dict[str, Number] = {row.key: row.notional_usd for row in rows}
+def _exposed(
+    label: str, rows: tuple[ExposureRow, ...], known: tuple[str, ...] = ()
+) -> Iterator[Metric]:
+    none: dict[str, Number] = dict.fromkeys(known, 0)
+    notional = none | {row.key: row.notional_usd for row in rows}
     meaning = f"Held and in flight, by {label}."
     yield gauges(f"{label}_notional_usd", meaning, label, notional)
-    loss: dict[str, Number] = {row.key: row.loss_usd for row in rows}
+    loss = none | {row.key: row.loss_usd for row in rows}
     meaning = f"Still to be lost when every stop is hit, by {label}."
     yield gauges(f"{label}_loss_usd", meaning, label, loss)
