@@ -64,8 +64,9 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Ping at once, then every period."""
-        # It logs each request with its url, which is a secret.
-        logging.getLogger("httpx").disabled = True
+        # They log each request with its url, which is a secret.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).disabled = True
         async with httpx.AsyncClient(
             follow_redirects=False,
             timeout=self._settings.answer_seconds_max,

@@ -106,6 +106,19 @@ async def test_a_channel_that_hangs_holds_up_no_other(
         assert bureau.phone.letters == []
 
 
+async def test_a_channel_that_hangs_is_given_up_at_its_deadline(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau(send_seconds_max=20, attempts_max=2, retry_seconds=2)
+    bureau.phone.hangs = True
+    began = trio.current_time()
+    async with working(bureau):
+        bureau.alert("error", "first")
+        await trio.sleep(43)
+        assert [round(t - began) for t in bureau.phone.tries] == [0, 22]
+        assert bureau.alarms == ["warning notices to 'phone' are not taken"]
+
+
 async def test_an_outage_is_tried_less_often_and_told_once(
     autojump_clock: MockClock,
 ) -> None:

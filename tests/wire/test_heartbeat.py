@@ -1,5 +1,6 @@
 """The heartbeat on a real socket: well, unwell, redirected, endless, not heard."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -151,6 +152,14 @@ async def test_an_outage_is_told_once_and_so_is_its_end(
         ]
     printed = capfd.readouterr()
     assert "canary" not in printed.out + printed.err
+
+
+async def test_no_library_logs_the_url(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("httpx").disabled = False
+    caplog.set_level(logging.DEBUG)
+    async with beating(OK) as (listener, _):
+        await listener.hears(2)
+    assert "canary" not in caplog.text
 
 
 async def test_a_watchdog_that_never_answers_holds_up_nothing(quiet_log: None) -> None:
