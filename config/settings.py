@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from config.bounds import Group, bounded
+from config.outside import HeartbeatGroup, NoticesGroup
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
@@ -114,6 +115,7 @@ class ControlGroup(Group, frozen=True, kw_only=True):
     hosts: Annotated[str, Meta(max_length=4096)] = ""
     #: Pages that may command it beside its own, exact: https://a.example:8443,...
     origins: Annotated[str, Meta(max_length=4096)] = ""
+    metrics_open: bool = False  # GET /metrics without a token, on loopback only
 
 
 class SupervisionGroup(Group, frozen=True, kw_only=True):
@@ -161,3 +163,5 @@ class Settings(Group, frozen=True, kw_only=True):
     supervision: SupervisionGroup = SupervisionGroup()
     monitor: MonitorGroup = MonitorGroup()
     logging: LoggingGroup = LoggingGroup()
+    notices: NoticesGroup = NoticesGroup()
+    heartbeat: HeartbeatGroup = HeartbeatGroup()

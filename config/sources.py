@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from config.errors import SettingsError
+from config.secrets import SECRET_VARIABLES
 from config.settings import Settings
 
 PREFIX = "BREAKOUT_"
-#: Read by others: the token by the control plane, the folder by tests.
-RESERVED = frozenset({"BREAKOUT_TOKEN", "BREAKOUT_SHARED_DATA", "BREAKOUT_FUZZ_INPUTS"})
+#: Read by others: secrets by who needs them, the rest by tests.
+RESERVED = SECRET_VARIABLES | {"BREAKOUT_SHARED_DATA", "BREAKOUT_FUZZ_INPUTS"}
 _BYTES_MAX = 1_048_576
 _ORDERED = (
     ("paper.half_spread_bps_min", "paper.half_spread_bps_max"),

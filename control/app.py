@@ -3,6 +3,8 @@
 `build_app` makes it; `control.door.fence.fenced` goes round it.
 """
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -14,6 +16,7 @@ from control.door.spare import SpareFence
 from control.endpoints import Endpoints
 from control.live.hub import Hub
 from control.live.stream import Stream
+from control.metrics import CONTENT_TYPE, metrics_pieces
 from control.page import page_routes
 from control.routes.route import House
 from control.routes.table import ROUTES
@@ -29,6 +32,9 @@ def build_app(house: House, hub: Hub) -> Starlette:
             *ends.served(ROUTES),
             ends.open("/health/live", house.engine.live),
             ends.open("/health/ready", house.engine.ready),
+            ends.scrape(
+                "/metrics", partial(metrics_pieces, house.engine, hub), CONTENT_TYPE
+            ),
             WebSocketRoute("/ws", stream.endpoint),
             *(ends.paced(route) for route in (*document_routes(), *page_routes())),
         ],

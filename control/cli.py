@@ -1,4 +1,4 @@
-"""`breakout`: run an engine, command one, check its journal, look at presets."""
+"""`breakout`: run an engine, command one, look at its journal and its health."""
 
 import signal
 from pathlib import Path
@@ -17,6 +17,8 @@ from config.preset import Preset
 from control.errors import ControlError
 from control.shell.audit import audit
 from control.shell.ctl import ctl
+from control.shell.doctor import doctor
+from control.shell.notices import notices
 from control.shell.options import run_options
 from control.shell.run import run_engine
 from control.shell.token import token
@@ -31,8 +33,10 @@ app = typer.Typer(
 presets = typer.Typer(help="Look at presets.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(ctl, name="ctl")
+app.add_typer(notices, name="notices")
 app.add_typer(presets, name="presets")
 app.add_typer(token, name="token")
+app.command()(doctor)
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

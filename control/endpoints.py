@@ -1,15 +1,16 @@
 """Endpoints made from the rows of the table: each admits, acts once, answers."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Served
 
-from actors.domain.messages import CommandAnswer
+from actors.domain.messages import CommandAnswer, Role
 from control.answers import Answers
 from control.commands import (
     HALTING,
@@ -61,6 +62,25 @@ class Endpoints:
             return answer
 
         return Served(route.path, self._answers.guarded(endpoint), methods=["GET"])
+
+    def scrape(
+        self, path: str, pieces: Callable[[], Iterable[bytes]], media_type: str
+    ) -> Served:
+        """Answer with text for a program: a viewer's, or anybody's where it is open."""
+        gate = self._house.gate
+
+        async def endpoint(request: Request) -> Response:
+            if gate.settings.metrics_open:
+                gate.pace_address(request)
+            else:
+                gate.admit(request, Role.VIEWER)
+            written = []
+            for piece in pieces():
+                written.append(piece)
+                await trio.lowlevel.checkpoint()  # it takes ms, and the engine has work
+            return Response(b"".join(written), media_type=media_type)
+
+        return Served(path, self._answers.guarded(endpoint), methods=["GET"])
 
     def _path(self, path: str, methods: dict[str, Route]) -> Served:
         async def endpoint(request: Request) -> Response:

@@ -5,6 +5,7 @@ trades on.
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +17,18 @@ from actors.domain.views import EngineView, HistoryView
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
+from config.secrets import find_secret
 from config.settings import ControlGroup, Settings
 from control.answers import Answers
 from control.app import build_app
+from control.door.auth import TOKEN_VARIABLE
 from control.door.fence import fenced
 from control.door.gate import Gate, GateSettings
 from control.door.keys import Keys
-from control.door.server import ServerLimits, Serving, serve
+from control.door.server import ServerLimits, Serving, is_loopback, serve
 from control.door.token_file import keep_used, open_tokens
 from control.door.whereabouts import whereabouts
-from control.errors import ControlError
+from control.errors import ControlError, UnsafeBind
 from control.live.hub import Hub
 from control.routes.route import House
 
@@ -43,11 +46,17 @@ class ControlPlane:
         data_dir: Path | None,
     ) -> None:
         clock = WallClock()
+        if settings.control.metrics_open and not is_loopback(settings.control.host):
+            msg = (
+                f"control.metrics_open is true and {settings.control.host!r} can be "
+                "reached from outside; let the scraper use a viewer's token"
+            )
+            raise UnsafeBind(msg)
         self._settings = settings.control
         self._supervision = settings.supervision
         self.hub = Hub(engine, clock)
         self._token_file = data_dir and data_dir / "tokens.json"
-        self.tokens, self.made_token = open_tokens(os.environ, self._token_file)
+        self.tokens, self.made_token = open_tokens(_given(os.environ), self._token_file)
         self._gate = Gate(
             self.tokens,
             gate_settings(settings.control),
@@ -138,12 +147,21 @@ def gate_settings(settings: ControlGroup) -> GateSettings:
     here = whereabouts(settings)
     return GateSettings(
         origins=here.origins,
+        metrics_open=settings.metrics_open,
         secure=here.tls is not None,
         requests_per_second=settings.rate_per_second,
         requests_burst=2 * settings.rate_per_second,
         address_per_second=settings.address_rate_per_second,
         address_burst=4 * settings.address_rate_per_second,
     )
+
+
+def _given(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Take the token from systemd's credentials where the environment has none."""
+    if TOKEN_VARIABLE in environment:
+        return environment
+    token = find_secret("token", environment)
+    return environment if token is None else {TOKEN_VARIABLE: token.reveal()}
 
 
 def server_limits(settings: ControlGroup) -> ServerLimits:

@@ -34,6 +34,7 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requests_burst: float = 20.0
     address_per_second: float = 50.0  # of one address, whoever asks from there
     address_burst: float = 200.0
+    metrics_open: bool = False  # /metrics without a token; loopback only
 
 
 class Gate:

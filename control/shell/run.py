@@ -6,6 +6,7 @@ comes, stops in order and says what it did.
 
 import gc
 import math
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -20,10 +21,10 @@ from rich.console import Console
 from actors.domain import ids
 from actors.domain.bars import MarketDescription, empty_bars
 from actors.domain.findings import SymbolContext
-from actors.domain.messages import Command, CommandAnswer, Published, Role
+from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
-from actors.engine import Engine, open_engine
+from actors.engine import Attach, Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
@@ -37,7 +38,9 @@ from actors.watchdog import ResourceLimits
 from config.library import PresetLibrary
 from config.load import load_preset
 from config.preset import Preset
+from config.secrets import Secret
 from config.settings import MonitorGroup, Settings
+from control.outside import FanOut, Outside
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
 
@@ -65,15 +68,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     report: Path | None
 
 
-class Silence:
-    """A publisher for a run that nobody watches."""
-
-    watched = False
-
-    def publish(self, fact: Published) -> None:
-        """Let the fact go: it is in the journal."""
-
-
 async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
     setup, load_seconds = prepare(options)
@@ -81,30 +75,52 @@ async def run_engine(options: RunOptions) -> int:
         LogFormat(options.settings.logging.format),
         options.settings.logging.level,
         setup.session,
+        secret_types=(Secret,),
     )
     planes: list[ControlPlane] = []
-
-    def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
-        if options.settings.control.port == 0:
-            return Silence(), ()
-        view = Projections(engine)
-        plane = ControlPlane(view, engine.archive, options.settings, options.data_dir)
-        planes.append(plane)
-        return plane.hub, (plane.group(),)
-
-    async with interruptible() as trading, open_engine(setup, attach) as engine:
+    outside = Outside(options.settings, os.environ)
+    async with (
+        interruptible() as trading,
+        outside.last_word(),
+        open_engine(setup, attachment(options, outside, planes)) as engine,
+    ):
         costs = Costs(load_seconds)
         await say_where(planes)
         view = Projections(engine)
         code = await _start(view, options) if options.start else DONE
+        outside.ready()
         if code == DONE:
             await _trade(engine, options, trading)
+            outside.stopping()
             await _stop(engine, view)
         report = await build_report(engine, view, costs)
         if options.report is not None:
             options.report.write_bytes(to_json(report))
     say_summary(report)
     return code
+
+
+def attachment(
+    options: RunOptions, outside: Outside, planes: list[ControlPlane]
+) -> Attach:
+    """Plug in what the engine's facts go to; `planes` gets the control plane."""
+
+    def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
+        view = Projections(engine)
+
+        def tell(alert: Alert) -> None:
+            engine.risk_ref.tell(alert)  # looked up then: there is none yet
+
+        takers, groups = outside.attach(view, tell, engine.clock)
+        if options.settings.control.port:
+            plane = ControlPlane(
+                view, engine.archive, options.settings, options.data_dir
+            )
+            planes.append(plane)
+            takers, groups = (plane.hub, *takers), (*groups, plane.group())
+        return FanOut(*takers), groups
+
+    return attach
 
 
 def prepare(options: RunOptions) -> tuple[EngineSetup, float]:

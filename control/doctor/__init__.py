@@ -1,0 +1,1 @@
+"""What is installed, configured and reachable, and what to do about what is not."""

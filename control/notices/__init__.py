@@ -1,0 +1,1 @@
+"""Notices to people: what happened, to whom it is told, and never too often."""
