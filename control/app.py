@@ -11,12 +11,12 @@ from actors.domain.views import EngineView
 from actors.runtime.clock import Clock
 from control.answers import Answers
 from control.commands import Commander
+from control.console import console_routes
 from control.door.gate import Gate
 from control.door.signin import SignInRoutes
 from control.endpoints import Endpoints
 from control.live.hub import Hub
 from control.live.stream import Stream
-from control.page import page_routes
 from control.queries import Queries
 
 
@@ -37,7 +37,7 @@ def build_app(engine: EngineView, hub: Hub, gate: Gate, clock: Clock) -> Starlet
             ends.open("/health/live", engine.live),
             ends.open("/health/ready", engine.ready),
             WebSocketRoute("/ws", stream.endpoint),
-            *page_routes(),
+            *console_routes(),
         ],
         exception_handlers={HTTPException: answers.missing},
     )
