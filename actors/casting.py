@@ -13,6 +13,7 @@ from actors.domain.findings import Strategy, SymbolContext
 from actors.domain.translate import Translator
 from actors.exchange.port import SimulatedExchange
 from actors.feed import Feed, Listeners
+from actors.funnel import Funnel
 from actors.latency import Latency
 from actors.runtime import (
     ActorRef,
@@ -41,6 +42,7 @@ class Stage(msgspec.Struct, frozen=True):
     exchange: SimulatedExchange
     latency: Latency
     symbol_actors: dict[str, SymbolActor]  # the present incarnations, filled here
+    funnel: Funnel
     in_hand: Latch
     root: Callable[[], Supervisor]
 
@@ -77,6 +79,10 @@ class Casting:
         def past() -> Past:
             return self._past(index, strategy.warmup_ms, tuple(failed))
 
+        def began(actor: SymbolActor) -> None:
+            self._stage.funnel.life_begins(instrument.symbol, actor)
+            self._stage.symbol_actors[instrument.symbol] = actor
+
         def make() -> SymbolActor:
             failed.extend(
                 life.taking_ms for life in lives if life.taking_ms is not None
@@ -91,7 +97,7 @@ class Casting:
                 self._risk(),
             )
             lives.append(actor)
-            self._stage.symbol_actors[instrument.symbol] = actor
+            actor.began = began
             return actor
 
         limits = self._stage.setup.supervision
@@ -109,7 +115,11 @@ class Casting:
     def _feed_spec(self, symbols: list[ActorRef[Any]]) -> ChildSpec:
         stage = self._stage
         listeners = Listeners(
-            self._risk(), symbols, self._market_is_over, stage.in_hand
+            self._risk(),
+            symbols,
+            self._market_is_over,
+            stage.in_hand,
+            stage.funnel.step_begins,
         )
 
         def make() -> Feed:

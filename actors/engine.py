@@ -27,13 +27,15 @@ from typing import Any
 import structlog
 import trio
 
+from actors.archive import Archive, open_archive
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle, Rouse
+from actors.crashes import crash_alert
 from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer
-from actors.domain.severity import verdict_named
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
+from actors.funnel import Funnel
 from actors.journal import Journal, Kind, SessionEnded, open_journal
 from actors.latency import Latency
 from actors.risk.account.account import open_book
@@ -42,6 +44,7 @@ from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
 from actors.risk.orders.dispatch import Halt
 from actors.runtime import (
+    ActorChild,
     ActorRef,
     Backoff,
     Budget,
@@ -51,7 +54,6 @@ from actors.runtime import (
     DeadLetters,
     Latch,
     OnExhausted,
-    RefStatistics,
     Supervisor,
     SupervisorSpec,
     run_supervisor,
@@ -69,6 +71,8 @@ log = structlog.get_logger(component="engine")
 
 class Engine:
     """The composition root: makes every actor and knows every address."""
+
+    archive: Archive  # set before anything is attached
 
     def __init__(
         self,
@@ -98,7 +102,9 @@ class Engine:
         self.market_over = trio.Event()
         self.dead_letters = DeadLetters()
         self.crashes = 0
+        self.symbol_actors: dict[str, SymbolActor] = {}
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
+        self.funnel = Funnel(self.risk_state)
         self._index = {name: index for index, name in enumerate(self.symbol_names)}
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
@@ -106,7 +112,6 @@ class Engine:
             setup.resources, MachineSources(where), clock=self.wall
         )
         self.running_children: list[str] = []  # the conductor's
-        self.symbol_actors: dict[str, SymbolActor] = {}
         self.supervisor: Supervisor | None = None
         self.publisher: Publisher | None = None
 
@@ -180,6 +185,7 @@ class Engine:
             self.exchange,
             self.latency,
             self.symbol_actors,
+            self.funnel,
             self.in_hand,
             self.root,
         )
@@ -224,15 +230,9 @@ class Engine:
         )
         return answer
 
-    def symbol_actor(self, symbol: str) -> SymbolActor | None:
-        """The present incarnation of a symbol's actor; None before a start."""
-        return self.symbol_actors.get(symbol)
-
-    def symbol_statistics(self, symbol: str) -> RefStatistics | None:
-        """The counters of one symbol's mailbox; None while it does not run."""
-        if self.supervisor is None or self.supervisor.find(symbol) is None:
-            return None
-        return self.supervisor.ref(symbol).statistics()
+    def symbol_children(self) -> dict[str, ActorChild]:
+        """The symbols' actors as the runtime knows them; empty before a start."""
+        return {} if self.supervisor is None else self.supervisor.actors_in("symbols")
 
     @property
     def running(self) -> bool:
@@ -252,18 +252,8 @@ class Engine:
         """Count, log and journal a crash, with its verdict and what was done."""
         self.crashes += 1
         log.error("actor_crashed", report=report.format())
-        judged = verdict_named(report.crash.kind)
-        self._alert(
-            Alert(
-                ts_ms=self.clock.now_ms(),
-                category=judged.category,
-                severity=judged.severity,
-                component=report.actor,
-                symbol=report.actor if report.actor in self.symbol_actors else None,
-                message=f"{report.phase} {report.crash}",
-                action=report.outcome,
-            )
-        )
+        symbol = report.actor if report.actor in self.symbol_actors else None
+        self._alert(crash_alert(report, symbol, self.clock.now_ms()))
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.
@@ -277,8 +267,10 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     async with (
         open_journal(setup.journal_path, session=setup.session, clock=clock) as journal,
         setup.open_exchange(setup.market.describe(), clock) as exchange,
+        open_archive(setup.journal_path, journal) as archive,
     ):
         engine = Engine(setup, journal, clock, exchange)
+        engine.archive = archive
         await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))

@@ -57,6 +57,7 @@ class Listeners(msgspec.Struct, frozen=True):
     symbols: list[ActorRef[Any]]
     ended: Callable[[], None]  # the market is over
     in_hand: Latch  # what the market waits for
+    step_begins: Callable[[int], None]  # told when it will close
 
 
 class Feed(Actor[Walk]):
@@ -78,6 +79,7 @@ class Feed(Actor[Walk]):
         self._risk = listeners.risk
         self._symbols = listeners.symbols
         self._ended = listeners.ended
+        self._step_begins = listeners.step_begins
         self._names = [i.symbol for i in cursor.description.instruments]
         self._index = {name: index for index, name in enumerate(self._names)}
         self._pace = pace
@@ -105,6 +107,7 @@ class Feed(Actor[Walk]):
         if pause_seconds > 0:
             self.context.send_after(pause_seconds, Walk())
             return
+        self._step_begins(step.close_ts)
         await self._live_through(step)
         began_ns = time.perf_counter_ns()
         await self._close(step)

@@ -18,6 +18,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from actors.loglines import RECENT
+
 VALUE_CHARACTERS_MAX = 1_000
 LINE_CHARACTERS_MAX = 8_000
 REPEATS_MAX = 5  # identical lines within one window; the rest is counted
@@ -76,6 +78,7 @@ def configure_logging(
             structlog.processors.format_exc_info,
             _redacting(secret_types),
             _ordering(session),
+            RECENT,
             _renderer(log_format, colours=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(levels[level.upper()]),

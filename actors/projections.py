@@ -1,17 +1,14 @@
 """What the engine shows: projections of the actors' published state, nothing else.
 
 A read never asks an actor: it looks at frozen records and counters, in the same task
-that changes them, so it is always consistent and never waits.
+that changes them, so it is always consistent and never waits. The rooms are in
+`actors.showing`.
 """
 
-import time
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from actors.domain import ledger
 from actors.domain.findings import LevelView
 from actors.domain.messages import (
     Alert,
@@ -21,27 +18,37 @@ from actors.domain.messages import (
     PositionView,
     Transition,
 )
-from actors.domain.phases import SymbolPhase
-from actors.domain.shown.symbols import SymbolRow
+from actors.domain.shown.history import LogRow
+from actors.domain.shown.money import HealthLight, RiskView
+from actors.domain.shown.symbols import (
+    Candle,
+    DepthView,
+    DropRow,
+    FunnelHour,
+    Marker,
+    SymbolDetail,
+    SymbolRow,
+)
 from actors.domain.views import (
+    ActorRow,
     CommandState,
     DifferenceRow,
     EngineMetrics,
+    EngineNumbers,
     Status,
     UnprotectedTime,
     WhyRow,
 )
 from actors.engine import Engine
 from actors.handover import hand_over
-from actors.risk.account.state import Visible
-from actors.risk.holding.unprotected import stop_confirmed
-from actors.runtime import ChildState, deepest, format_tree
-
-
-def iso(ms: int) -> str:
-    """Tell a time as ISO 8601 UTC with milliseconds and Z."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from actors.loglines import RECENT
+from actors.runtime import format_tree
+from actors.showing.candles import candles
+from actors.showing.machine import Machine
+from actors.showing.markers import markers
+from actors.showing.money import Money, visible
+from actors.showing.risk import Risk
+from actors.showing.symbols import Symbols
 
 
 class Projections:
@@ -49,148 +56,97 @@ class Projections:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._began_ns = time.perf_counter_ns()
+        self._money = Money(engine)
+        self._symbols = Symbols(engine)
+        self._risk = Risk(engine)
+        self._machine = Machine(engine)
 
-    @property
-    def _visible(self) -> Visible:
-        """What is on the disk: a crash now would find all of it again."""
-        visible = self._engine.risk_state.visible
-        assert visible is not None, "the first desk has shown something"
-        return visible
-
-    # --- reads ----------------------------------------------------------------------
+    # --- the account --------------------------------------------------------------
 
     def status(self) -> Status:
         """The nine fields of GET /status."""
-        state = self._engine.risk_state
-        preset = state.preset
-        slots = 0
-        if preset is not None:
-            slots = preset.risk.max_concurrent_positions - len(state.holdings())
-        return Status(
-            state=self._visible.phase,
-            preset=None if preset is None else preset.name,
-            mode=state.mode,
-            started_at=None if state.started_ms is None else iso(state.started_ms),
-            slots=max(0, slots),
-            open_positions=len(self._visible.positions),
-            latency_ms=self._engine.latency.mean_ms(),
-            daily_r=float(self._visible.day.realized_r),
-            consecutive_losses=self._visible.day.consecutive_losses,
-        )
+        return self._money.status()
 
     def metrics(self) -> EngineMetrics:
         """The seven fields of GET /metrics."""
-        state = self._engine.risk_state
-        unit = state.book.day.kill_baseline * (
-            Decimal("0.01")
-            if state.preset is None
-            else state.preset.risk.risk_per_trade
-        )
-        return EngineMetrics(
-            uptime=(time.perf_counter_ns() - self._began_ns) / 1e9,
-            cycle_count=state.counts["cycles"],
-            avg_latency_ms=self._engine.latency.mean_ms(),
-            total_signals=state.counts["signals"],
-            total_trades=state.counts["trades"],
-            daily_pnl_r=float(self._visible.day.realized_r),
-            max_drawdown_r=float(state.book.max_drawdown / unit),
-        )
-
-    def commands(self) -> tuple[CommandState, ...]:
-        """Every command, allowed or not, with the reason."""
-        return self._engine.risk.commands.states()
-
-    def resource_health(self) -> dict[str, Any]:
-        """What the monitor measured last, and the deepest mailboxes."""
-        sample = self._engine.monitor.last or self._engine.monitor.sample()
-        health: dict[str, Any] = msgspec.to_builtins(sample)
-        nodes = deepest(self._engine.root().tree(), 10)
-        return health | {
-            "mailboxes": {node.name: node.depth for node in nodes},
-            "unprotected": msgspec.to_builtins(self.unprotected()),
-        }
+        return self._money.metrics()
 
     def unprotected(self) -> UnprotectedTime:
         """For how long positions were held without confirmed stops, market time."""
-        seen, now_ms = self._visible, self._engine.clock.now_ms()
-        open_ms = [
-            max(0, now_ms - position.gaps.since_ms)
-            for position in seen.positions.values()
-            if position.gaps.since_ms is not None
-        ]
-        total_ms = seen.unprotected_ms + sum(open_ms)
-        longest_ms = max([seen.unprotected_longest_ms, *open_ms])
-        return UnprotectedTime(len(open_ms), total_ms / 1000, longest_ms / 1000)
+        return self._money.unprotected()
 
-    def transitions(self, limit: int) -> tuple[Transition, ...]:
-        """The newest transitions, oldest first."""
-        history = self._visible.history
-        return history[-limit:] if limit > 0 else ()
+    def positions(self) -> tuple[PositionView, ...]:
+        """Open positions, then the newest closed ones."""
+        return self._money.positions()
+
+    def orders(self) -> tuple[OrderView, ...]:
+        """Live orders, then the newest ended ones."""
+        return self._money.orders()
+
+    def risk(self) -> RiskView:
+        """Limits and what is used of them, reserved, exposure, kill switch."""
+        return self._risk.view()
+
+    def differences(self) -> tuple[DifferenceRow, ...]:
+        """In what our book and the exchange differ, as of the newest look."""
+        return self._engine.risk.policies.rows()
+
+    # --- symbols --------------------------------------------------------------------
 
     def symbols(self) -> tuple[SymbolRow, ...]:
         """All symbol actors, in the market's order."""
-        return tuple(self._row(name) for name in self._engine.symbol_names)
+        return self._symbols.rows()
 
     def symbol(self, symbol: str) -> SymbolRow | None:
         """One symbol actor; None: unknown."""
-        return self._row(symbol) if symbol in self._engine.symbol_names else None
-
-    def _row(self, symbol: str) -> SymbolRow:
-        engine = self._engine
-        actor, seen = engine.symbol_actor(symbol), engine.symbol_statistics(symbol)
-        state = "stopped" if seen is None else seen.state.value
-        return SymbolRow(
-            symbol=symbol,
-            phase=self._phase(symbol),
-            actor_state=state,
-            last_price=None if actor is None else actor.last_price,
-            score=None if actor is None else actor.score(),
-            nearest_level_atr=None if actor is None else actor.nearest_level_atr(),
-            feed_age_ms=self._feed_age_ms(symbol),
-            mailbox_depth=0 if seen is None else seen.fifo + seen.urgent,
-            restarts=0 if seen is None else seen.restarts,
-            messages=0 if seen is None else seen.messages,
-            quarantine_reason=engine.risk_state.no_entries(symbol),
-            last_decision=None if actor is None else actor.last_decision,
-            data_faults=engine.data_faults[symbol],
-        )
-
-    def _feed_age_ms(self, symbol: str) -> int | None:
-        """Market time since the symbol's newest bar closed; None before the first."""
-        actor = self._engine.symbol_actors.get(symbol)
-        if actor is None or actor.newest_ms < 0:
-            return None
-        closed_ms = actor.newest_ms + self._engine.description.timeframe_ms
-        return max(0, self._engine.clock.now_ms() - closed_ms)
-
-    def _phase(self, symbol: str) -> SymbolPhase:
-        """Join what the runtime and the actor itself know of a symbol's phase."""
-        seen = self._engine.symbol_statistics(symbol)
-        actor = self._engine.symbol_actor(symbol)
-        if seen is not None and seen.state is ChildState.QUARANTINED:
-            return SymbolPhase.QUARANTINED
-        if seen is not None and seen.state is ChildState.BACKOFF:
-            return SymbolPhase.RESTARTING
-        if actor is None or seen is None:
-            return SymbolPhase.PAUSED
-        return actor.phase
+        return self._symbols.row(symbol)
 
     def levels(self, symbol: str) -> tuple[LevelView, ...]:
         """The levels that one symbol's pipeline knows."""
-        actor = self._engine.symbol_actor(symbol)
+        actor = self._engine.symbol_actors.get(symbol)
         return () if actor is None else actor.pipeline.levels()
 
+    def detail(self, symbol: str) -> SymbolDetail | None:
+        """What the page of one symbol draws beside its candles; None: unknown."""
+        return self._symbols.detail(symbol)
+
+    def candles(
+        self, symbol: str, limit: int, timeframe_ms: int | None = None
+    ) -> tuple[Candle, ...]:
+        """The newest closed bars, oldest first; ValueError: no such timeframe."""
+        index = self._symbols.index.get(symbol)
+        if index is None:
+            return ()
+        return candles(self._engine.cursor, index, limit, timeframe_ms)
+
+    def depth(self, symbol: str) -> DepthView | None:
+        """The book as the paper exchange models it; None: UNKNOWN."""
+        return self._symbols.depth(symbol)
+
+    def markers(self, symbol: str) -> tuple[Marker, ...]:
+        """Signals, entries, exits and moved stops at hand, oldest first."""
+        return markers(visible(self._engine), symbol)
+
+    # --- the funnel -----------------------------------------------------------------
+
     def funnel(self) -> dict[str, int]:
-        """Evaluations, candidates, signals, entries, and each drop by reason."""
+        """Evaluations, candidates, signals, and each drop by reason."""
         total: dict[str, int] = {}
         for name in self._engine.symbol_names:
-            actor = self._engine.symbol_actor(name)
+            actor = self._engine.symbol_actors.get(name)
             for reason, count in ({} if actor is None else actor.funnel()).items():
                 total[reason] = total.get(reason, 0) + count
         state = self._engine.risk_state
         ours = {**state.counts, **state.reasons}
         return {**total, **{f"engine:{name}": n for name, n in sorted(ours.items())}}
+
+    def funnel_hours(self) -> tuple[FunnelHour, ...]:
+        """The funnel by hour of market time, oldest first, a week at most."""
+        return self._engine.funnel.hours()
+
+    def drops(self) -> tuple[DropRow, ...]:
+        """Each kind of drop with its newest example, most frequent first."""
+        return self._engine.funnel.drops()
 
     def why(self, symbol: str | None, limit: int) -> tuple[WhyRow, ...]:
         """The newest terminal reasons, newest first."""
@@ -201,38 +157,41 @@ class Projections:
         ]
         return tuple(rows[:limit])
 
-    def positions(self) -> tuple[PositionView, ...]:
-        """Open positions, then the newest closed ones."""
-        seen, mode = self._visible, self._engine.risk_state.mode
-        instruments = self._engine.risk_state.instruments
-        opened = tuple(
-            ledger.view(
-                p,
-                mode,
-                stop_confirmed=stop_confirmed(
-                    p, seen.orders, instruments[p.symbol].lot_size
-                ),
-            )
-            for p in seen.positions.values()
-        )
-        closed = tuple(
-            ledger.view(p, mode, stop_confirmed=False) for p in reversed(seen.closed)
-        )
-        return opened + closed
+    # --- the machine ----------------------------------------------------------------
 
-    def orders(self) -> tuple[OrderView, ...]:
-        """Live orders, then the newest ended ones."""
-        seen = self._visible
-        live = tuple(order.view() for order in seen.orders.values())
-        return live + tuple(order.view() for order in reversed(seen.ended))
+    def commands(self) -> tuple[CommandState, ...]:
+        """Every command, allowed or not, with the reason."""
+        return self._engine.risk.commands.states()
+
+    def transitions(self, limit: int) -> tuple[Transition, ...]:
+        """The newest transitions, oldest first."""
+        history = visible(self._engine).history
+        return history[-limit:] if limit > 0 else ()
 
     def alerts(self) -> tuple[Alert, ...]:
         """The newest alerts, newest first."""
         return tuple(reversed(self._engine.risk_state.alerts))
 
-    def differences(self) -> tuple[DifferenceRow, ...]:
-        """In what our book and the exchange differ, as of the newest look."""
-        return self._engine.risk.policies.rows()
+    def resource_health(self) -> dict[str, Any]:
+        """What the monitor measured last, mailboxes, time without stops."""
+        unprotected = msgspec.to_builtins(self.unprotected())
+        return self._machine.resource_health() | {"unprotected": unprotected}
+
+    def lights(self) -> tuple[HealthLight, ...]:
+        """One light for everything that trading needs."""
+        return self._machine.lights()
+
+    def actors(self) -> tuple[ActorRow, ...]:
+        """The tree of actors as rows, parents first."""
+        return self._machine.actors()
+
+    def numbers(self) -> EngineNumbers:
+        """Counters and gauges that only machines read."""
+        return self._machine.numbers(self.symbols())
+
+    def logs(self, after: int, limit: int) -> tuple[LogRow, ...]:
+        """Log lines that are still at hand, with numbers over `after`."""
+        return RECENT.after(after, limit)
 
     def tree(self) -> str:
         """The tree of actors, one line each."""

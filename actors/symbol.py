@@ -90,9 +90,11 @@ class SymbolActor(Actor[Any]):
         self.phase = S.SCANNING
         self.newest_ms = -1  # open time of the newest bar taken
         self.repeated_bars = 0
-        self._newest: tuple[Bars, int] | None = None
+        self.newest: tuple[Bars, int] | None = None  # the bar: an array and its row
+        self.relived: dict[str, int] = {}  # the funnel of the past that was fed
         self.taking_ms: int | None = None  # open time of the bar in hand
         self.last_decision: str | None = None
+        self.began: Callable[[SymbolActor], None] = _unheard  # once it is itself
 
     async def on_start(self) -> None:
         """Build the pipeline and feed it the past, whose findings are old news."""
@@ -102,8 +104,10 @@ class SymbolActor(Actor[Any]):
         for start, stop in past.pieces():
             self.pipeline.advance(past.bars, start, stop)
         if past.stop > past.start:
-            self._newest = (past.bars, past.stop - 1)
+            self.newest = (past.bars, past.stop - 1)
             self.newest_ms = int(past.bars["ts"][past.stop - 1])
+        self.relived = self.pipeline.funnel()
+        self.began(self)
         if self.context.incarnation > 1:
             up = SymbolDown(self._symbol, S.SCANNING, "started again")
             self._risk.tell_urgent(up)
@@ -124,7 +128,7 @@ class SymbolActor(Actor[Any]):
         self.taking_ms = message.newest_ms
         rows = self.pipeline.advance(message.bars, message.start, message.stop)
         self.newest_ms = message.newest_ms
-        self._newest = (message.bars, message.stop - 1)
+        self.newest = (message.bars, message.stop - 1)
         if len(rows):
             self._tell(self._translator.findings(rows))
         self.taking_ms = None
@@ -132,9 +136,9 @@ class SymbolActor(Actor[Any]):
     @property
     def last_price(self) -> float | None:
         """Close of the newest bar; None before the first."""
-        if self._newest is None:
+        if self.newest is None:
             return None
-        bars, row = self._newest
+        bars, row = self.newest
         return float(bars["close"][row])
 
     def score(self) -> float | None:
@@ -186,6 +190,10 @@ class SymbolActor(Actor[Any]):
             log.warning("illegal_transition", refused=str(error))
             return
         self.phase = target
+
+
+def _unheard(_actor: SymbolActor) -> None:
+    """Stand in for whoever does not listen."""
 
 
 def _known(value: float) -> float | None:

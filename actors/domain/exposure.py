@@ -74,13 +74,13 @@ def _held(position: Position) -> Holding:
         symbol=position.symbol,
         side=position.side,
         notional=position.open * position.mark,
-        risk_usd=_stopped(position, position.entry),
-        loss_usd=_stopped(position, position.mark),
+        risk_usd=lost_at_stop(position, position.entry),
+        loss_usd=lost_at_stop(position, position.mark),
         bucket="",
     )
 
 
-def _stopped(position: Position, price: Decimal) -> Decimal:
+def lost_at_stop(position: Position, price: Decimal) -> Decimal:
     """Money lost from `price` to the stop; a stop beyond it loses nothing."""
     distance = (price - position.stop) * position.side.sign
     return max(ZERO, distance) * position.open

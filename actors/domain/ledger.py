@@ -22,6 +22,8 @@ from actors.domain.phases import TRADE_MACHINE, TradePhase, check
 ENDED = frozenset({TradePhase.CLOSED, TradePhase.DUST})
 #: What a share of a result is rounded to while the position is open.
 GRAIN = Decimal("1e-12")
+#: What people read of a percentage.
+PERCENT_GRAIN = Decimal("0.0001")
 
 
 class Gaps(msgspec.Struct, frozen=True):
@@ -35,6 +37,11 @@ class Gaps(msgspec.Struct, frozen=True):
     def begun(self, ts_ms: int) -> "Gaps":
         """Open a gap."""
         return msgspec.structs.replace(self, since_ms=ts_ms, alarmed=False)
+
+    def until_ms(self, ts_ms: int) -> int:
+        """All gaps together, the open one up to `ts_ms`."""
+        since_ms = ts_ms if self.since_ms is None else self.since_ms
+        return self.total_ms + max(0, ts_ms - since_ms)
 
     def ended(self, ts_ms: int) -> "Gaps":
         """End the open gap, if there is one."""
@@ -84,6 +91,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     close_wanted: str = ""  # why it is being closed, until it is
     gaps: Gaps = Gaps()
+    equity: Decimal = ZERO  # the account's at the first fill; zero: UNKNOWN
 
     @property
     def net(self) -> Decimal:
@@ -118,6 +126,16 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     def r_of(self, usd: Decimal) -> Decimal:
         """Tell money in units of this position's risk; zero while R is undefined."""
         return usd / self.risk_usd if self.risk_usd > ZERO else ZERO
+
+    @property
+    def mae_r(self) -> Decimal:
+        """The most adverse excursion so far, in R, zero or less."""
+        return min(ZERO, self.r_at(self.worst)) if self.worst else ZERO
+
+    @property
+    def mfe_r(self) -> Decimal:
+        """The most favourable excursion so far, in R, zero or more."""
+        return max(ZERO, self.r_at(self.best)) if self.best else ZERO
 
     def r_at(self, price: Decimal) -> Decimal:
         """Tell a price as a multiple of R away from entry, favourable positive."""
@@ -215,8 +233,16 @@ def move(position: Position, phase: TradePhase) -> Position:
     return msgspec.structs.replace(position, phase=phase)
 
 
+def _risk_percent(position: Position) -> Decimal | None:
+    """The risk in percent of the equity at the entry; None: UNKNOWN."""
+    if not position.equity:  # adopted, or journalled before it was kept
+        return None
+    return nearest_to(position.risk_usd / position.equity * 100, PERCENT_GRAIN)
+
+
 def view(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView:
     """Show a position to the world."""
+    result = position.pnl_usd + position.unrealized_usd
     return PositionView(
         id=position.id,
         symbol=position.symbol,
@@ -237,4 +263,18 @@ def view(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView
         risk_usd=position.risk_usd,
         stop_confirmed=stop_confirmed,
         reason=position.reason,
+        signal=position.kind,
+        initial_stop=position.initial_stop,
+        entered=position.entered,
+        exit=position.exit if position.exit_value else None,
+        mark=position.mark,
+        r_now=position.r_of(result),
+        risk_percent=_risk_percent(position),
+        mae_r=position.mae_r,
+        mfe_r=position.mfe_r,
+        fees_usd=position.fees,
+        level=position.level,
+        targets_hit=position.targets_hit,
+        close_wanted=position.close_wanted,
+        unprotected_seconds=position.gaps.until_ms(position.updated_ms) / 1000,
     )

@@ -2,8 +2,8 @@
 
 An entry order that may still fill counts at its worst case, exactly like a position
 (`actors.domain.exposure` says what that is). Limits stop entries only; nothing here is
-ever asked about a reduction or a cancel. What the market must offer for an entry is
-`actors.domain.market_limits`' matter.
+ever asked about a reduction or a cancel. What caps an entry's size is
+`actors.domain.caps`' matter, what its market must offer `actors.domain.market_limits`'.
 """
 
 from decimal import Decimal
@@ -14,7 +14,6 @@ from actors.domain.bars import Instrument
 from actors.domain.messages import Signal
 from actors.domain.money import ONE, ZERO
 from actors.domain.orders import Side
-from actors.domain.sizing import Room
 from config.preset import Preset, Risk
 
 DAY_MS = 86_400_000
@@ -183,13 +182,31 @@ def loss_by_r(day: Day, risk: Risk, at_risk: Decimal = ZERO) -> Decimal:
     return max(ZERO, at_risk - day.realized_r * r_usd(day, risk))
 
 
+def kill_rows(
+    day: Day, equity: Decimal, risk: Risk
+) -> tuple[tuple[str, Decimal, Decimal], ...]:
+    """What trips the kill switch: the loss, its value, the value at which it trips."""
+    return (
+        (
+            "kill_drawdown",
+            kill_loss(day, equity),
+            day.kill_baseline * risk.kill_switch_loss_limit,
+        ),
+        (
+            "kill_daily_loss",
+            day_loss(day, equity),
+            day.equity_at_start * risk.daily_risk_limit * 3,
+        ),
+    )
+
+
 def kill_reason(day: Day, equity: Decimal, risk: Risk) -> str | None:
     """Say why the kill switch must trip, or None."""
-    lost, today = kill_loss(day, equity), day_loss(day, equity)
-    drawdown_max = day.kill_baseline * risk.kill_switch_loss_limit
-    today_max = day.equity_at_start * risk.daily_risk_limit * 3
+    drawdown, daily = kill_rows(day, equity, risk)
+    _, lost, drawdown_max = drawdown
     if lost >= drawdown_max:
         return f"drawdown {lost:.2f} has reached its limit {drawdown_max:.2f}"
+    _, today, today_max = daily
     if today >= today_max:
         return f"daily loss {today:.2f} has reached 3 x its limit, {today_max:.2f}"
     return None
@@ -201,68 +218,25 @@ def bucket_of(instrument: Instrument, side: Side) -> str:
     Without measured correlations every coin counts as one bet with the others on the
     same side (UNKNOWN fails closed); the benchmark's own base is no exception.
     """
-    return f"{instrument.quote}-{side}"
+    return f"{correlated_group(instrument)}-{side}"
 
 
-def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
-    """Say what every cap still allows for one more trade."""
-    risk, day, equity = account.preset.risk, account.day, account.equity
-    held = account.holdings
-    bucket = bucket_of(instrument, signal.side)
-    same_side = sum((h.notional for h in held if h.side is signal.side), ZERO)
-    in_bucket = sum((h.notional for h in held if h.bucket == bucket), ZERO)
-    notional = sum((h.notional for h in held), ZERO)
-    at_risk = sum((h.risk_usd for h in held), ZERO)
-    worst_equity = equity - sum((h.loss_usd for h in held), ZERO)
-    daily_max = day.equity_at_start * risk.daily_risk_limit
-    traded = dict(day.notional_by_symbol).get(signal.symbol, ZERO)
-    symbol_max = risk.max_notional_per_symbol_day_usd
-    # What cannot be sold short is bought with money that is there: no leverage.
-    leverage = risk.leverage_max if instrument.shortable else ONE
-    ceiling = equity * leverage
-    return Room(
-        equity=equity,
-        total_risk=equity * risk.max_total_risk - at_risk,
-        daily_loss=daily_max - day_loss(day, worst_equity),
-        daily_loss_r=_room_in_r(day, risk, at_risk),
-        drawdown=day.kill_baseline * risk.kill_switch_loss_limit
-        - kill_loss(day, worst_equity),
-        same_direction=equity * risk.max_same_direction_notional_ratio - same_side,
-        correlated=ceiling * risk.correlated_exposure_block - in_bucket,
-        correlated_warn=ceiling * risk.correlated_exposure_warn - in_bucket,
-        margin=ceiling - notional,
-        symbol_day=None if symbol_max is None else symbol_max - traded,
-        halved=_halved(risk, day, equity),
-    )
-
-
-def _room_in_r(day: Day, risk: Risk, at_risk: Decimal) -> Decimal | None:
-    """Money that the limit in R leaves; None: there is no such limit."""
-    if risk.daily_loss_r_max is None:
-        return None
-    return risk.daily_loss_r_max * r_usd(day, risk) - loss_by_r(day, risk, at_risk)
-
-
-def _halved(risk: Risk, day: Day, equity: Decimal) -> str | None:
-    """Say why risk is halved: most of the day's budget, or half the kill limit."""
-    daily_max = day.equity_at_start * risk.daily_risk_limit
-    if day_loss(day, equity) > daily_max * Decimal("0.8"):
-        return "daily_loss_over_80_percent"
-    kill_max = day.kill_baseline * risk.kill_switch_loss_limit
-    if kill_loss(day, equity) > kill_max / 2:
-        return "drawdown_over_half_the_limit"
-    return None
+def correlated_group(instrument: Instrument) -> str:
+    """Name what an instrument moves together with, whatever the side."""
+    return instrument.quote
 
 
 def breach(account: Account, signal: Signal) -> Breach | None:
     """Return the first limit that refuses this entry, or None."""
-    for reason, value, threshold in _rows(account, signal.symbol):
+    for reason, value, threshold in account_rows(account, signal.symbol):
         if value >= threshold:
             return Breach(reason, value, threshold)
     return None
 
 
-def _rows(account: Account, symbol: str) -> tuple[tuple[str, Decimal, Decimal], ...]:
+def account_rows(
+    account: Account, symbol: str
+) -> tuple[tuple[str, Decimal, Decimal], ...]:
     """Every account limit: its name, its value, the value at which it refuses."""
     risk, day, equity = account.preset.risk, account.day, account.equity
     held = account.holdings

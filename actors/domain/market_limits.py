@@ -16,6 +16,28 @@ from actors.domain.messages import Signal
 from actors.domain.money import BPS, ZERO
 from config.preset import Policy, Preset
 
+#: Known, it is a cap of the size; UNKNOWN, it may refuse an entry.
+EXIT_DEPTH = "exit_depth"
+
+
+class MarketRow(msgspec.Struct, frozen=True):
+    """One limit on a market: what was found (None: UNKNOWN) and the most that may be.
+
+    Of the exit's depth it is the least, in USD to a USD of the size.
+    """
+
+    name: str
+    value: Decimal | None
+    limit: Decimal
+    unknown: Policy
+
+    @property
+    def refuses(self) -> bool:
+        """Whether what is UNKNOWN, or too much, refuses an entry."""
+        if self.value is None:
+            return self.unknown is Policy.FAIL
+        return self.name != EXIT_DEPTH and self.value > self.limit
+
 
 class MarketCheck(msgspec.Struct, frozen=True):
     """The limit that refuses an entry, if any, and those passed over as UNKNOWN."""
@@ -24,10 +46,10 @@ class MarketCheck(msgspec.Struct, frozen=True):
     skipped: tuple[str, ...] = ()
 
 
-def judge_market(
+def market_rows(
     preset: Preset, signal: Signal, reference: Decimal | None
-) -> MarketCheck:
-    """Hold an entry against its market.
+) -> tuple[MarketRow, ...]:
+    """Hold an entry against its market: the limits that are on, as they are asked.
 
     `reference` is a price of now that the signal was not made from: the exchange's
     mark or index price, or another feed's; None: UNKNOWN. How deep the exit side must
@@ -35,23 +57,28 @@ def judge_market(
     """
     risk, unknown = preset.risk, preset.unknown
     off_bps = None if reference is None else _off_bps(signal, reference)
+    spread_bps, depth_usd = signal.spread_bps, signal.exit_depth_usd
     rows = (
         ("price_band", off_bps, risk.price_band_bps, unknown.reference_price),
-        ("exit_spread", signal.spread_bps, risk.exit_spread_bps_max, unknown.spread),
+        ("exit_spread", spread_bps, risk.exit_spread_bps_max, unknown.spread),
+        (EXIT_DEPTH, depth_usd, risk.exit_depth_ratio_min, unknown.depth),
     )
-    skipped = []
-    for name, value, limit, policy in rows:
-        if limit is None:
-            continue
-        if value is None and policy is Policy.SKIP:
-            skipped.append(name)
-        elif value is None or value > limit:
-            return MarketCheck(Breach(name, value, limit), tuple(skipped))
-    ratio = risk.exit_depth_ratio_min
-    if ratio is not None and signal.exit_depth_usd is None:
-        if unknown.depth is Policy.FAIL:
-            return MarketCheck(Breach("exit_depth", None, ratio), tuple(skipped))
-        skipped.append("exit_depth")
+    return tuple(
+        MarketRow(name, value, limit, policy)
+        for name, value, limit, policy in rows
+        if limit is not None
+    )
+
+
+def judge_market(rows: tuple[MarketRow, ...]) -> MarketCheck:
+    """Say which of a market's limits refuses an entry, if any does."""
+    skipped: list[str] = []
+    for row in rows:
+        if row.refuses:
+            breach = Breach(row.name, row.value, row.limit)
+            return MarketCheck(breach, tuple(skipped))
+        if row.value is None:
+            skipped.append(row.name)
     return MarketCheck(skipped=tuple(skipped))
 
 

@@ -1,5 +1,6 @@
 """The journal: the one truth of what the engine did, appended and never changed."""
 
+from actors.journal import paging
 from actors.journal.audit import AuditRecord
 from actors.journal.kinds import Kind, Row
 from actors.journal.opening import open_journal
@@ -11,7 +12,8 @@ from actors.journal.session import (
     SessionSummary,
     Stage,
 )
-from actors.journal.writer import Journal, JournalStatistics
+from actors.journal.statistics import JournalStatistics
+from actors.journal.writer import Journal
 
 __all__ = [
     "AuditRecord",
@@ -28,4 +30,5 @@ __all__ = [
     "Verification",
     "open_journal",
     "open_reader",
+    "paging",
 ]

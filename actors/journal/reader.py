@@ -66,7 +66,7 @@ class JournalReader:
             f"WHERE seq > :after{conditions} ORDER BY seq {order} LIMIT :limit"
         )
         bindings = {**filters, "after": after, "limit": min(limit, ROWS_PER_READ_MAX)}
-        return await self._read(
+        return await self.run(
             lambda database: _as_rows(database.execute(query, bindings))
         )
 
@@ -90,7 +90,7 @@ class JournalReader:
         }
         if session is not None:
             bindings["session"] = session
-        return await self._read(
+        return await self.run(
             lambda database: _as_rows(database.execute(query, bindings))
         )
 
@@ -105,7 +105,7 @@ class JournalReader:
         Raises:
             JournalError: the file cannot be read.
         """
-        while page := await self._read(page_of(kinds, after)):
+        while page := await self.run(page_of(kinds, after)):
             yield page
             after = page[-1].seq
 
@@ -115,7 +115,7 @@ class JournalReader:
         Raises:
             JournalError: the file cannot be read.
         """
-        return await self._read(newest_of(kind))
+        return await self.run(newest_of(kind))
 
     async def find_order(self, client_id: str) -> Row | None:
         """Return the newest row of one order, INTENT or ORDER; None: never journalled.
@@ -123,7 +123,7 @@ class JournalReader:
         Raises:
             JournalError: the file cannot be read.
         """
-        return await self._read(newest_of_order(client_id))
+        return await self.run(newest_of_order(client_id))
 
     async def sessions(self) -> tuple[SessionSummary, ...]:
         """Return every run in the order of starting.
@@ -131,7 +131,7 @@ class JournalReader:
         Raises:
             JournalError: the file cannot be read.
         """
-        return await self._read(_sessions)
+        return await self.run(_sessions)
 
     async def verify(self) -> Verification:
         """Check structure, sequence, audit chain, the money's checksums and the end.
@@ -141,11 +141,16 @@ class JournalReader:
         """
         # Read first: beside a running engine the rows go on growing, the mark after.
         acknowledged = marked(self.path)
-        return await self._read(
+        return await self.run(
             lambda database: _verify(database, self.path, acknowledged)
         )
 
-    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+    async def run(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Run one piece of reading on the connection's own thread.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
         with translated(self.path, "read"):
             return await self._storage.run(work)
 

@@ -32,34 +32,38 @@ def page_of(
     kinds: Sequence[Kind], after: int
 ) -> Callable[[apsw.Connection], tuple[Row, ...]]:
     """Return the work that reads the next ROWS_PER_PAGE rows of these kinds."""
-    tables = " UNION ALL ".join(f"{_select(kind)} WHERE seq > :after" for kind in kinds)
-    return _read(f"{tables} ORDER BY seq LIMIT {ROWS_PER_PAGE}", {"after": after})
+    tables = " UNION ALL ".join(
+        f"{selected(kind)} WHERE seq > :after" for kind in kinds
+    )
+    return reading(f"{tables} ORDER BY seq LIMIT {ROWS_PER_PAGE}", {"after": after})
 
 
 def newest_of(kind: Kind) -> Callable[[apsw.Connection], Row | None]:
     """Return the work that reads the last row of a kind."""
-    return _first(_read(f"{_select(kind)} ORDER BY seq DESC LIMIT 1", {}))
+    return _first(reading(f"{selected(kind)} ORDER BY seq DESC LIMIT 1", {}))
 
 
 def newest_of_order(client_id: str) -> Callable[[apsw.Connection], Row | None]:
     """Return the work that reads the last row of an order."""
     tables = " UNION ALL ".join(
-        f"{_select(kind)} WHERE {CLIENT_ID} = :client_id"
+        f"{selected(kind)} WHERE {CLIENT_ID} = :client_id"
         for kind in (Kind.INTENT, Kind.ORDER)
     )
     query = f"{tables} ORDER BY seq DESC LIMIT 1"
-    return _first(_read(query, {"client_id": client_id}))
+    return _first(reading(query, {"client_id": client_id}))
 
 
-def _select(kind: Kind) -> str:
+def selected(kind: Kind) -> str:
+    """Begin the query of a kind's rows."""
     known = "checksum" if kind in CHECKED else "NULL AS checksum"
     columns = _COLUMNS.format(kind=kind, sum=known)
     return f"SELECT {columns} FROM {kind.table}"  # noqa: S608  # names are ours
 
 
-def _read(
+def reading(
     query: str, bindings: dict[str, int | str]
 ) -> Callable[[apsw.Connection], tuple[Row, ...]]:
+    """Return the work that reads what a query selects, in the order of all."""
     # The bodies travel as text within the text: what was written comes back as it was.
     whole = (
         "SELECT json_group_array(json_array("  # noqa: S608  # names are ours

@@ -29,6 +29,7 @@ from actors.journal.mark import Acknowledge
 from actors.journal.reader import JournalReader
 from actors.journal.schema import Opened
 from actors.journal.session import check_body
+from actors.journal.statistics import JournalStatistics
 from actors.journal.storage import Storage, translated
 from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
@@ -39,20 +40,6 @@ PAGES_LOGGED_MAX = 1_000
 """So many pages the write-ahead log gets before it is folded in; 4 KB each."""
 
 _encode = msgspec.json.Encoder().encode
-
-
-class JournalStatistics(msgspec.Struct, frozen=True):
-    """The writer at one moment."""
-
-    appended: int  # seq of the newest row
-    durable: int  # seq of the newest row that is on the disk
-    waiting: int
-    waiting_peak: int
-    transactions: int
-    commits: int  # calls of `commit` that had to wait
-    writing_seconds: float  # since the write under way began; 0: none is
-    writing_seconds_max: float
-    failure: str | None
 
 
 class Journal:
@@ -92,6 +79,7 @@ class Journal:
         self._pages_logged = self._pages_folded = 0
         self._write_began: float | None = None
         self._writing_seconds_max = 0.0
+        self._writing_seconds_last: float | None = None
         self._taking: Callable[[], None] = _nothing
         self._durable_now: Callable[[], None] = _nothing
 
@@ -208,6 +196,7 @@ class Journal:
             commits=self._commits,
             writing_seconds=writing,
             writing_seconds_max=max(writing, self._writing_seconds_max),
+            writing_seconds_last=self._writing_seconds_last,
             failure=self._failure,
         )
 
@@ -262,7 +251,7 @@ class Journal:
             reached(CrashPoint.COMMITTED)
             self._durable_now()
         finally:
-            spent = self._writing_seconds()
+            self._writing_seconds_last = spent = self._writing_seconds()
             self._writing_seconds_max = max(self._writing_seconds_max, spent)
             self._write_began = None
         self._written.unpark_all()

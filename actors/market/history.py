@@ -1,5 +1,7 @@
 """The recent past of every instrument, so that a restarted symbol can relive it."""
 
+from typing import Any
+
 import numpy as np
 
 from actors.domain.bars import BAR, Bars
@@ -53,3 +55,15 @@ class History:
             bars = np.concatenate((past, current))
         start, stop = np.searchsorted(bars["ts"], (start_ts, stop_ts)).tolist()
         return bars, start, stop
+
+    def newest_before(self, index: int, stop_ts: int, span_ms: int) -> Any | None:
+        """Give an instrument's newest row with stop_ts - span_ms <= ts < stop_ts.
+
+        Unlike a window it never copies: it is asked for of every symbol at each step.
+        """
+        for bars in (self._current[index], self._past[index]):
+            at = int(np.searchsorted(bars["ts"], stop_ts))
+            if at:
+                row = bars[at - 1]
+                return row if row["ts"] >= stop_ts - span_ms else None
+        return None

@@ -82,12 +82,12 @@ class RiskActor(Actor[Any]):
         )
         look = partial(self.settlement.looks.look, whole=True)
         world = World(look, self.settlement.differences.ignores)
-        self._kill = Kill(self.desk, orders, protection, world)
+        self.kill = Kill(self.desk, orders, protection, world)
         self.policies = Policies(
             self.desk, orders, self._positions, self.settlement, self._fill
         )
         self.commands = Commands(
-            self.desk, orders, protection, self._kill, self.policies
+            self.desk, orders, protection, self.kill, self.policies
         )
         self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
@@ -151,7 +151,7 @@ class RiskActor(Actor[Any]):
         state.counts["cycles"] += 1
         self.desk.roll_day()
         await self._positions.tend_all()
-        await self._kill.check()
+        await self.kill.check()
         signals: list[Signal] = []
         for symbol in sorted(self._step):
             for findings in self._step[symbol]:  # several, when it was late
@@ -226,7 +226,7 @@ class RiskActor(Actor[Any]):
         await self._positions.tend_all()
         self._ask_for_stops(accepted=True)  # who had to ask for fills was not told
         await self._life.told(truth)
-        await self._kill.told(truth)
+        await self.kill.told(truth)
 
     async def _order_update(self, update: OrderUpdate) -> None:
         record = self._orders.apply_update(update)
@@ -239,7 +239,7 @@ class RiskActor(Actor[Any]):
     async def _confirm_kill(self) -> None:
         """Go on flattening at once: there may be no next step."""
         if self.desk.book.kill is not None:
-            await self._kill.check()
+            await self.kill.check()
 
     async def _order_ended(self, record: OrderRecord) -> None:
         if record.outcome == "reduce_only":
@@ -294,7 +294,7 @@ class RiskActor(Actor[Any]):
     async def _market_ended(self, _ended: MarketEnded) -> None:
         """Close what is open at the end of a recording."""
         self.desk.state.gate_open = False
-        await self._kill.cancel_entries()
+        await self.kill.cancel_entries()
         for position in list(self.desk.book.positions.values()):
             await self.protection.close(position, "end_of_market")
         await self._positions.tend_all()

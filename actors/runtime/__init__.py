@@ -1,6 +1,7 @@
 """The actor runtime on trio; it knows no trading word."""
 
 from actors.runtime.actor import Actor, ActorContext
+from actors.runtime.actor_child import ActorChild
 from actors.runtime.clock import Clock, MarketClock, WallClock
 from actors.runtime.errors import (
     AskRefused,
@@ -40,6 +41,7 @@ from actors.runtime.watch import LoopBlocked, LoopLag, LoopWatchdog
 
 __all__ = [
     "Actor",
+    "ActorChild",
     "ActorContext",
     "ActorRef",
     "AskRefused",

@@ -159,6 +159,7 @@ class ActorChild(Child):
             messages=self.handled,
             age_seconds=self.age_seconds,
             counters=self._counters(),
+            capacity=cast("ChildSpec", self.spec).mailbox.capacity,
         )
 
     def _counters(self) -> Counters:

@@ -109,6 +109,14 @@ class Supervisor(Group):
             children=children,
         )
 
+    def actors_in(self, group: str) -> dict[str, ActorChild]:
+        """List the actors of a nested group by name; empty: there is no such group."""
+        found = self.find(group)
+        if found is None or not isinstance(found[1], GroupChild):
+            return {}
+        children = found[1].supervisor.children.items()
+        return {n: child for n, child in children if isinstance(child, ActorChild)}
+
     async def wait(self) -> None:
         """Return when this group has ended for good."""
         await self.ended.wait()

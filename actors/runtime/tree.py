@@ -26,6 +26,7 @@ class TreeNode(msgspec.Struct, frozen=True):
     messages: int
     age_seconds: float
     counters: Counters = {}
+    capacity: int = 0  # of an actor's mailbox
     children: "tuple[TreeNode, ...]" = ()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.domain import exposure, limits, sizing
+from actors.domain import caps, exposure, limits, sizing
 from actors.domain.bars import Instrument
 from actors.domain.exposure import Entry, exposure_breaches
 from actors.domain.limits import Account, Breach, Holding
@@ -61,7 +61,7 @@ def refusal(given: Account) -> str | None:
     found = limits.breach(given, signal())
     if found is not None:
         return found.reason
-    room = limits.room(given, signal(), instrument())
+    room = caps.room(given, signal(), instrument())
     sized = sizing.size(signal(), given.preset, instrument(), room)
     return sized.reason if isinstance(sized, TooSmall) else None
 

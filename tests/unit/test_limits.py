@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.domain import limits
+from actors.domain import caps, limits
 from actors.domain.bars import Instrument
 from actors.domain.limits import Account, Breach, Holding
 from actors.domain.orders import Side
@@ -47,7 +47,7 @@ def account(
 
 
 def room(given: Account, side: Side = Side.LONG, one: Instrument | None = None) -> Room:
-    return limits.room(given, signal(side), one or instrument())
+    return caps.room(given, signal(side), one or instrument())
 
 
 def test_an_empty_account_breaches_nothing() -> None:

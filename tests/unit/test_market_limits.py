@@ -7,7 +7,7 @@ import pytest
 
 from actors.domain import sizing
 from actors.domain.limits import Breach
-from actors.domain.market_limits import MarketCheck, judge_market
+from actors.domain.market_limits import MarketCheck, judge_market, market_rows
 from actors.domain.orders import Side
 from actors.domain.sizing import Sized, TooSmall
 from config.preset import Policy, Preset
@@ -28,9 +28,8 @@ def judged(
     side: Side = Side.LONG,
     **fields: Any,
 ) -> MarketCheck:
-    return judge_market(
-        breakout_v1(policy), signal(side, **(KNOWN | fields)), reference
-    )
+    given = signal(side, **(KNOWN | fields))
+    return judge_market(market_rows(breakout_v1(policy), given, reference))
 
 
 def test_a_market_that_is_known_and_sane_passes() -> None:
@@ -106,7 +105,7 @@ def test_a_limit_that_is_off_asks_nothing(
 ) -> None:
     preset = changed(breakout_v1(Policy.FAIL), f"risk.{field}", None)
     given = signal(**(KNOWN | changes))
-    assert judge_market(preset, given, reference) == MarketCheck()
+    assert judge_market(market_rows(preset, given, reference)) == MarketCheck()
 
 
 # --- the caps that need a size --------------------------------------------------------

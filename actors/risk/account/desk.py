@@ -196,7 +196,6 @@ class Desk:
     def tell_why(self, symbol: str, whynot: WhyNot) -> None:
         """Count, keep and publish a journalled reason."""
         state = self.state
-        state.reasons[f"{whynot.stage}:{whynot.reason}"] += 1
         why = WhyRow(
             symbol=symbol,
             ts_ms=self.now_ms,
@@ -206,7 +205,7 @@ class Desk:
             value=whynot.value,
             threshold=whynot.threshold,
         )
-        state.why.append(why)
+        state.keep_why(why)
         self.publish("why", "WHY", why)
 
     def alert(
@@ -235,6 +234,7 @@ class Desk:
     def raise_alert(self, fact: Alert) -> None:
         """Journal, keep, publish and log an alert."""
         self.state.alerts.append(fact)
+        self.state.alerted[fact.severity] += 1
         self.append(Kind.ALERT, fact, fact.symbol)
         self.publish("alerts", "ALERT", fact)
         log.warning(

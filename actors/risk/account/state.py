@@ -15,7 +15,8 @@ from actors.domain import exposure
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
 from actors.domain.limits import Account, Day, Holding
-from actors.domain.messages import Alert, Transition
+from actors.domain.market_limits import MarketRow
+from actors.domain.messages import Alert, Signal, Transition
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import LEADING_STAGES, Phase
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 WHY_KEPT = 2000
 ALERTS_KEPT = 200
 CHANGES_KEPT = 1000
+#: Reasons of which the newest example is kept; an exchange may say anything.
+REASONS_KEPT = 500
 
 
 class Changes:
@@ -68,8 +71,11 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[Position, ...]
     orders: dict[str, OrderRecord]
     ended: tuple[OrderRecord, ...]
+    signals: dict[str, Signal]  # that were sized, by correlation, newest last
+    cash: Decimal
     day: Day
     kill: KillSwitch | None
+    paused: bool
     halted: dict[str, str]
     unprotected_ms: int  # of all gaps that have ended
     unprotected_longest_ms: int
@@ -96,6 +102,12 @@ class RiskState:
         self.alerts: deque[Alert] = deque(maxlen=ALERTS_KEPT)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.alerted: Counter[str] = Counter()  # by severity
+        self.answered: Counter[str] = Counter()  # sends by what came of them
+        self.newest_why: dict[str, WhyRow] = {}  # by "stage:reason"
+        #: What the newest judged signal's market offered, and the symbol.
+        self.market_seen: tuple[str, tuple[MarketRow, ...]] = ("", ())
+        self.unanswered: tuple[str, ...] = ()  # of the newest look at the exchange
         self.machine: GlobalMachine | None = None  # made by the first desk
         self.running = False  # market and symbols run
         self.visible: Visible | None = None  # kept by the outbox
@@ -119,12 +131,23 @@ class RiskState:
             closed=tuple(book.closed),
             orders=dict(book.orders),
             ended=tuple(book.ended.values()),
+            signals=dict(book.signals),
+            cash=book.cash,
             day=book.day,
             kill=book.kill,
+            paused=book.paused,
             halted=dict(book.halted),
             unprotected_ms=book.unprotected_ms,
             unprotected_longest_ms=book.unprotected_longest_ms,
         )
+
+    def keep_why(self, why: WhyRow) -> None:
+        """Count a reason and keep it as the newest of its kind."""
+        key = f"{why.stage}:{why.reason}"
+        self.reasons[key] += 1
+        self.why.append(why)
+        if key in self.newest_why or len(self.newest_why) < REASONS_KEPT:
+            self.newest_why[key] = why
 
     @property
     def unrealized(self) -> Decimal:
@@ -144,7 +167,7 @@ class RiskState:
         """All positions and all entries in flight, each at its worst case."""
         return exposure.holdings(
             self.book.positions.values(),
-            map(_reserved, self.entries()),
+            map(reserved, self.entries()),
             self.instruments,
         )
 
@@ -169,17 +192,19 @@ class RiskState:
 
     def no_entries(self, symbol: str) -> str | None:
         """Say why a symbol takes no entries at all; None when it does."""
-        why = self.book.halted.get(symbol) or self.unavailable.get(symbol)
-        return why or self.differing.get(symbol) or self._doubtful(symbol)
+        return self.without_entries().get(symbol)
 
-    def _doubtful(self, symbol: str) -> str | None:
-        for order in self.book.orders.values():
-            if order.request.symbol == symbol and order.state is OrderState.UNKNOWN:
-                return f"order {order.client_id} is UNKNOWN: {order.outcome}"
-        return None
+    def without_entries(self) -> dict[str, str]:
+        """Say of each symbol that takes no entries why; the gravest reason counts."""
+        doubtful = {
+            order.request.symbol: f"order {order.client_id} is UNKNOWN: {order.outcome}"
+            for order in self.book.orders.values()
+            if order.state is OrderState.UNKNOWN
+        }
+        return doubtful | self.differing | self.unavailable | self.book.halted
 
 
-def _reserved(order: OrderRecord) -> exposure.Entry:
+def reserved(order: OrderRecord) -> exposure.Entry:
     """An entry order as the limits count it."""
     return exposure.Entry(
         symbol=order.request.symbol,

@@ -66,7 +66,7 @@ class Kill:
         self._world = world
         self._asked_ms: int | None = None
         self._asked_version = -1  # of the journal
-        self._foreign: tuple[str, ...] = ()  # seen at the exchange, not ours
+        self.foreign: tuple[str, ...] = ()  # seen at the exchange, not ours
         self._told: tuple[str, ...] = ()  # of those, what was said
         self._told_ms: int | None = None
         kill = desk.book.kill
@@ -199,8 +199,8 @@ class Kill:
         shown = shown_by(truth, self._desk.state, self._world.left_alone)
         if shown is None:
             return
-        self._foreign = shown.in_the_way
-        if self._foreign:
+        self.foreign = shown.in_the_way
+        if self.foreign:
             self._alarm()
         elif not self._left():
             self._say_dust(shown.dust)
@@ -226,12 +226,12 @@ class Kill:
     def _alarm(self) -> None:
         """Say what stands in the way: what is new at once, all of it every minute."""
         desk = self._desk
-        new = self._foreign != self._told and bool(self._foreign)
+        new = self.foreign != self._told and bool(self.foreign)
         late = self._told_ms is None or desk.now_ms - self._told_ms >= ALARM_EVERY_MS
         if self._phase in RESTING or not (new or late):
             return
-        self._told, self._told_ms = self._foreign, desk.now_ms
-        theirs = _named(self._foreign) or "nothing else"
+        self._told, self._told_ms = self.foreign, desk.now_ms
+        theirs = _named(self.foreign) or "nothing else"
         desk.alert(
             "critical",
             "exchange",

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from actors.clockguard import CONSEQUENCES, ClockVerdict
-from actors.domain import limits, sizing
-from actors.domain.market_limits import MarketCheck, judge_market
+from actors.domain import caps, limits, sizing
+from actors.domain.market_limits import MarketCheck, judge_market, market_rows
 from actors.domain.messages import Signal, WhyNot
 from actors.domain.money import ceil_to, floor_to
 from actors.domain.orders import OrderKind, OrderRequest, OrderState, Side
@@ -103,14 +103,16 @@ class Entries:
 
     def _market(self, signal: Signal) -> MarketCheck:
         """Hold a signal against a price that it was not made from, and the way out."""
-        reference = self._desk.ports.reference(signal.symbol)
-        return judge_market(self._desk.preset, signal, reference)
+        preset, reference = self._desk.preset, self._desk.ports.reference(signal.symbol)
+        rows = market_rows(preset, signal, reference)
+        self._desk.state.market_seen = (signal.symbol, rows)
+        return judge_market(rows)
 
     def _size(self, signal: Signal) -> OrderRecord | None:
         """Size a signal and plan its entry, or refuse it."""
         desk, state = self._desk, self._desk.state
         instrument = state.instruments[signal.symbol]
-        room = limits.room(state.account(desk.now_ms), signal, instrument)
+        room = caps.room(state.account(desk.now_ms), signal, instrument)
         sized = sizing.size(signal, desk.preset, instrument, room)
         if isinstance(sized, sizing.TooSmall):
             value, threshold = str(sized.value), str(sized.threshold)

@@ -115,6 +115,7 @@ class OrderBook:
 
     async def _settle(self, client_id: str, outcome: Outcome) -> None:
         """Record the answer to a send; a fill may have been faster than it."""
+        self._desk.state.answered[type(outcome).__name__.lower()] += 1
         record = self.known(client_id)
         if record.state not in UNSEEN:
             return

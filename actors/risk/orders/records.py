@@ -79,6 +79,10 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
             filled_ms=self.filled_ms,
             fees=self.fees,
             reason=self.outcome or self.reason,
+            purpose=self.purpose,
+            filled=self.filled,
+            position=self.correlation,
+            reduce_only=request.reduce_only,
         )
 
 

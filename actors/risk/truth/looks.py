@@ -72,6 +72,7 @@ class Looks:
     def answered(self, truth: Truth) -> None:
         """Count from the asking, and only what was answered."""
         self._looking = False
+        self._desk.state.unanswered = truth.problems
         asked_ms = truth.look.asked_ms
         if truth.fills is not None:
             self._fills_ms = asked_ms

@@ -1,0 +1,150 @@
+"""Rows of symbols: what the runtime and each actor know of it, joined.
+
+All rows are read many times a second, so what only a new bar changes is kept until
+there is one.
+"""
+
+from typing import Any, NamedTuple
+
+from actors.domain.limits import correlated_group
+from actors.domain.phases import SymbolPhase
+from actors.domain.shown.symbols import DepthView, SymbolDetail, SymbolRow
+from actors.engine import Engine
+from actors.exchange.quoting import modelled_depth
+from actors.runtime import ActorChild, ChildState
+from actors.showing.candles import candle, change_in_a_day
+from actors.symbol import SymbolActor
+
+
+class Seen(NamedTuple):
+    """What one bar of a symbol says."""
+
+    actor: SymbolActor
+    bar: tuple[Any, int] | None
+    last_price: float | None
+    score: float | None
+    nearest_level_atr: float | None
+    change_24h: float | None
+
+
+class Symbols:
+    """Shows symbols."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._names = engine.symbol_names
+        self.index = {name: index for index, name in enumerate(self._names)}
+        self._seen: dict[str, Seen] = {}
+
+    def rows(self) -> tuple[SymbolRow, ...]:
+        """All symbol actors, in the market's order."""
+        closed = self._engine.risk_state.without_entries()
+        children = self._engine.symbol_children()
+        return tuple(
+            self._row(name, closed.get(name), children.get(name))
+            for name in self._names
+        )
+
+    def row(self, symbol: str) -> SymbolRow | None:
+        """One symbol actor; None: unknown."""
+        if symbol not in self.index:
+            return None
+        closed = self._engine.risk_state.no_entries(symbol)
+        return self._row(symbol, closed, self._engine.symbol_children().get(symbol))
+
+    def _row(
+        self, symbol: str, closed: str | None, child: ActorChild | None
+    ) -> SymbolRow:
+        engine = self._engine
+        actor = engine.symbol_actors.get(symbol)
+        seen = None if actor is None else self._look(symbol, actor)
+        return SymbolRow(
+            symbol=symbol,
+            phase=_phase(actor, child),
+            actor_state="stopped" if child is None else child.state.value,
+            last_price=None if seen is None else seen.last_price,
+            score=None if seen is None else seen.score,
+            nearest_level_atr=None if seen is None else seen.nearest_level_atr,
+            feed_age_ms=self._feed_age_ms(actor),
+            mailbox_depth=0 if child is None else child.depth,
+            restarts=0 if child is None else child.restarts,
+            messages=0 if child is None else child.handled,
+            quarantine_reason=closed,
+            last_decision=None if actor is None else actor.last_decision,
+            data_faults=engine.data_faults[symbol],
+            change_24h=None if seen is None else seen.change_24h,
+        )
+
+    def _look(self, symbol: str, actor: SymbolActor) -> Seen:
+        """Read the pipeline and the bars, once for each bar."""
+        seen, bar = self._seen.get(symbol), actor.newest
+        if seen is not None and seen.actor is actor and seen.bar is bar:
+            return seen
+        change = None
+        if bar is not None:
+            index, cursor = self.index[symbol], self._engine.cursor
+            change = change_in_a_day(cursor, index, *bar)
+        seen = Seen(
+            actor,
+            bar,
+            actor.last_price,
+            actor.score(),
+            actor.nearest_level_atr(),
+            change,
+        )
+        self._seen[symbol] = seen
+        return seen
+
+    def _feed_age_ms(self, actor: SymbolActor | None) -> int | None:
+        """Market time since the symbol's newest bar closed; None before the first."""
+        if actor is None or actor.newest_ms < 0:
+            return None
+        closed_ms = actor.newest_ms + self._engine.description.timeframe_ms
+        return max(0, self._engine.clock.now_ms() - closed_ms)
+
+    def detail(self, symbol: str) -> SymbolDetail | None:
+        """What the page of one symbol draws beside its candles; None: unknown."""
+        row = self.row(symbol)
+        if row is None:
+            return None
+        engine, actor = self._engine, self._engine.symbol_actors.get(symbol)
+        instrument = engine.risk_state.instruments[symbol]
+        newest = None
+        if actor is not None and actor.newest is not None:
+            bars, at = actor.newest
+            newest = candle(bars[at])
+        return SymbolDetail(
+            row=row,
+            timeframe_ms=engine.description.timeframe_ms,
+            tick_size=instrument.tick_size,
+            lot_size=instrument.lot_size,
+            candle=newest,
+            levels=() if actor is None else actor.pipeline.levels(),
+            depth=self.depth(symbol),
+            correlation_bucket=correlated_group(instrument),
+        )
+
+    def depth(self, symbol: str) -> DepthView | None:
+        """The book that the paper exchange models after the newest bar."""
+        engine, actor = self._engine, self._engine.symbol_actors.get(symbol)
+        if actor is None or actor.newest is None:
+            return None
+        bars, at = actor.newest
+        return modelled_depth(
+            symbol,
+            bars[at].item(),
+            engine.description.timeframe_ms,
+            engine.risk_state.instruments[symbol].tick_size,
+            engine.setup.paper,
+        )
+
+
+def _phase(actor: SymbolActor | None, child: ActorChild | None) -> SymbolPhase:
+    """Join what the runtime and the actor itself know of a symbol's phase."""
+    if child is not None and child.state is ChildState.QUARANTINED:
+        return SymbolPhase.QUARANTINED
+    if child is not None and child.state is ChildState.BACKOFF:
+        return SymbolPhase.RESTARTING
+    if actor is None or child is None:
+        return SymbolPhase.PAUSED
+    return actor.phase
