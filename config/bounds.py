@@ -13,14 +13,18 @@ import msgspec
 from msgspec import Meta
 
 _SIGNS = {"gt": ">", "ge": ">=", "le": "<="}
+_WORDS = {"gt": "exclusiveMinimum", "ge": "minimum", "le": "maximum"}
 
 
 def bounded(
     *, gt: int | None = None, ge: int | None = None, le: int | None = None
 ) -> Meta:
     """Bound a Decimal (msgspec's own bounds know only int and float)."""
-    limits = {"gt": gt, "ge": ge, "le": le}
-    return Meta(extra={name: at for name, at in limits.items() if at is not None})
+    given = {"gt": gt, "ge": ge, "le": le}
+    limits = {sign: at for sign, at in given.items() if at is not None}
+    # What a JSON schema says of the same bounds.
+    shown = {_WORDS[sign]: at for sign, at in limits.items()}
+    return Meta(extra=limits, extra_json_schema=shown)
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -63,6 +63,28 @@ def parse_preset(raw: bytes, source: str) -> Preset:
     return preset
 
 
+def find_problems(raw: bytes) -> tuple[tuple[str, str], ...]:
+    """List what is wrong with a preset as (path, message); empty: it can be used.
+
+    A path is where a person would look: `risk.risk_per_trade`; empty: the whole.
+    """
+    try:
+        preset = msgspec.json.decode(raw, type=Preset)
+    except msgspec.ValidationError as error:
+        return (_split(_located(error, msgspec.json.decode(raw))),)
+    except msgspec.DecodeError as error:
+        return (("", f"this is not JSON: {error}; correct it there"),)
+    return tuple(map(_split, (*contradictions(preset), *why_never(preset))))
+
+
+def _split(finding: str) -> tuple[str, str]:
+    """Find the field that a finding begins with."""
+    match = re.match(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+|\[\d+\])*(?=[ :(])", finding)
+    path = match.group() if match else ""
+    known = path.partition(".")[0].partition("[")[0] in Preset.__struct_fields__
+    return (path if known else ""), finding
+
+
 def dump_preset(preset: Preset) -> bytes:
     """Write a preset as indented JSON that `parse_preset` reads back equal."""
     return msgspec.json.format(_encoder.encode(preset), indent=2) + b"\n"

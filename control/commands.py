@@ -7,19 +7,21 @@ legal now is the risk actor's decision alone; its answer is passed on word by wo
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import trio
+from msgspec import Meta
 
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.domain.views import EngineView
-from actors.runtime.clock import Clock
 from control.door.auth import Principal
 from control.door.gate import Gate
 from control.errors import Refused
 
 MODES = ("paper", "live")
+Fraction = Annotated[float, Meta(gt=0, le=1)]
+Price = Annotated[float, Meta(gt=0, le=1e12)]
 ANSWERS_KEPT_MAX = 1024
 KEY_LENGTH_MAX = 128
 
@@ -64,6 +66,39 @@ class SettleArgs(_Args, frozen=True):
     stop: str | float | None = None  # of a position that is adopted
 
 
+class SymbolArgs(_Args, frozen=True):
+    """Which symbol actor."""
+
+    symbol: str
+
+
+class SymbolReleaseArgs(_Args, frozen=True):
+    """Which symbol leaves quarantine, typed again."""
+
+    symbol: str
+    confirm: str = ""
+
+
+class CloseArgs(_Args, frozen=True):
+    """How much of which position, and at what price at worst; none: at market."""
+
+    id: str
+    fraction: Fraction = 1.0
+    limit_price: Price | None = None
+
+
+class OrderArgs(_Args, frozen=True):
+    """Which order."""
+
+    id: str
+
+
+class FlattenArgs(_Args, frozen=True):
+    """The word that closes everything."""
+
+    confirm: str = ""
+
+
 class CommandBody(_Args, frozen=True):
     """POST /command."""
 
@@ -86,8 +121,26 @@ COMMANDS: dict[str, type[_Args]] = {
     "settle": SettleArgs,
     "retry": NoArgs,
     "reset": ResetArgs,
+    "symbol_pause": SymbolArgs,
+    "symbol_resume": SymbolArgs,
+    "symbol_restart": SymbolArgs,
+    "symbol_release": SymbolReleaseArgs,
+    "close_position": CloseArgs,
+    "cancel_order": OrderArgs,
+    "flatten": FlattenArgs,
+    "scan": NoArgs,
 }
-HALTING = frozenset({"stop", "pause", "emergency_stop", "kill_switch", "panic_exit"})
+HALTING = frozenset(
+    {
+        "stop",
+        "pause",
+        "emergency_stop",
+        "kill_switch",
+        "panic_exit",
+        "flatten",
+        "symbol_pause",
+    }
+)
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
@@ -106,7 +159,7 @@ def typed(fields: dict[str, Any], kind: type[A], what: str) -> A:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        allowed = ", ".join(kind.__struct_fields__) or "nothing"
+        allowed = ", ".join(kind.__struct_encode_fields__) or "nothing"
         msg = f"{what}: {error}; allowed fields: {allowed}"
         raise Refused(400, msg) from error
 
@@ -114,11 +167,12 @@ def typed(fields: dict[str, Any], kind: type[A], what: str) -> A:
 class Commander:
     """Hands commands to the engine for whoever may give them."""
 
-    def __init__(self, engine: EngineView, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, engine: EngineView, gate: Gate, now_ms: Callable[[], int]
+    ) -> None:
         self._engine = engine
         self._gate = gate
-        self._clock = clock
-        self._started_ms = clock.now_ms()
+        self._started_ms = now_ms()
         self._serial = 0
 
     async def perform(

@@ -1,29 +1,42 @@
-"""Endpoints made from plain functions: reads, commands, and what needs no token."""
+"""Endpoints made from the rows of the table: each admits, acts once, answers."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route as Served
 
-from actors.domain.messages import CommandAnswer, Role
+from actors.domain.messages import CommandAnswer
 from control.answers import Answers
 from control.commands import CommandBody, Commander, Repeats, read_body, typed
 from control.door.auth import Principal
-from control.door.gate import Gate
+from control.errors import Refused
+from control.routes.orders import ANY
+from control.routes.query import Query, asked
+from control.routes.route import Call, House, Route
 
 
 class Endpoints:
-    """Makes the routes of the table; each admits, does its one thing and answers."""
+    """Makes Starlette's routes from the table's."""
 
-    def __init__(self, gate: Gate, answers: Answers, commander: Commander) -> None:
-        self._gate = gate
-        self._answers = answers
+    def __init__(self, house: House, commander: Commander) -> None:
+        self._house = house
+        self._answers: Answers = house.answers
         self._commander = commander
         self._repeats = Repeats()
 
-    def open(self, path: str, is_well: Callable[[], bool]) -> Route:
+    def served(self, table: tuple[Route, ...]) -> list[Served]:
+        """Give each path of the table one endpoint for all its methods."""
+        paths: dict[str, dict[str, Route]] = {}
+        for route in table:
+            for path in route.paths:
+                paths.setdefault(path, {})[route.method] = route
+        return [self._path(path, methods) for path, methods in paths.items()]
+
+    def open(self, path: str, is_well: Callable[[], bool]) -> Served:
         """Answer 200 or 503 to anybody, without a word more."""
 
         async def endpoint(_: Request) -> Response:
@@ -31,56 +44,73 @@ class Endpoints:
                 return self._answers.json({"ok": True})
             return self._answers.json({"ok": False}, 503)
 
-        return Route(path, self._answers.guarded(endpoint), methods=["GET"])
+        return Served(path, self._answers.guarded(endpoint), methods=["GET"])
 
-    def read(self, path: str, query: Callable[[Request], Any]) -> Route:
-        """Answer a viewer with what `query` returns."""
-
+    def _path(self, path: str, methods: dict[str, Route]) -> Served:
         async def endpoint(request: Request) -> Response:
-            self._gate.admit(request, Role.VIEWER)
-            return self._answers.json(query(request))
+            method = "GET" if request.method == "HEAD" else request.method
+            return await self._answer(methods[method], request)
 
-        return Route(path, self._answers.guarded(endpoint), methods=["GET"])
+        # A symbol has a slash in its name: BTC/USDT:USDT.
+        pattern = path.replace("{symbol}", "{symbol:path}")
+        guarded = self._answers.guarded(endpoint)
+        return Served(pattern, guarded, methods=list(methods))
 
-    def act(self, path: str, name: str) -> Route:
-        """Take one command whose arguments are the body."""
+    async def _answer(self, route: Route, request: Request) -> Response:
+        """Admit, read what is asked, act, answer."""
+        principal = None
+        if route.role is not None:
+            principal = self._house.gate.admit(
+                request, route.role, paced=not route.is_command
+            )
+        raw = await request.body()
+        query = asked(request.query_params.multi_items(), route.query or Query)
+        body = None if route.body is None else self._given(route, raw, principal)
+        call = Call(request, principal, dict(request.path_params), query, body)
+        if route.command is not None:
+            assert principal is not None, "every command has a role"
+            return self._answers.command(await self._order(route, call, raw, principal))
+        assert route.act is not None, f"{route.path} does something"
+        answer = route.act(self._house, call)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        return answer if isinstance(answer, Response) else self._answers.json(answer)
 
-        async def endpoint(request: Request) -> Response:
-            principal = self._gate.admit(request, Role.OPERATOR, paced=False)
-            raw = await request.body()
-            answer = await self._once(request, raw, name, read_body(raw), principal)
-            return self._answers.command(answer)
+    def _given(self, route: Route, raw: bytes, principal: Principal | None) -> Any:
+        """Read a body as the table says it must be; raises Refused 400 or 429."""
+        try:
+            fields = read_body(raw)
+            return typed(fields, route.body, "body") if _is_struct(route) else fields
+        except Refused:
+            if route.is_command and principal is not None:
+                self._house.gate.pace(principal)  # it never comes to its own pace
+            raise
 
-        return Route(path, self._answers.guarded(endpoint), methods=["POST"])
-
-    def act_by_name(self, path: str) -> Route:
-        """Take any command, named in the body."""
-
-        async def endpoint(request: Request) -> Response:
-            principal = self._gate.admit(request, Role.OPERATOR, paced=False)
-            raw = await request.body()
-            body = typed(read_body(raw), CommandBody, "body")
-            said = body.command
-            answer = await self._once(request, raw, said, body.args, principal)
-            return self._answers.command(answer)
-
-        return Route(path, self._answers.guarded(endpoint), methods=["POST"])
-
-    async def _once(
-        self,
-        request: Request,
-        raw: bytes,
-        name: str,
-        fields: dict[str, Any],
-        principal: Principal,
+    async def _order(
+        self, route: Route, call: Call, raw: bytes, principal: Principal
     ) -> CommandAnswer:
-        """Perform, or give the first answer again when the key says so."""
+        """Perform a command, or give its first answer again when the key says so."""
+        name, fields = route.command, call.path | _said(call.body)
+        if route.command == ANY:
+            assert isinstance(call.body, CommandBody), "the table says so"
+            name, fields = call.body.command, call.body.args
+        assert name is not None, "only a command is ordered"
 
         async def perform() -> CommandAnswer:
             return await self._commander.perform(name, fields, principal)
 
-        key = request.headers.get("idempotency-key")
+        key = call.request.headers.get("idempotency-key")
         if key is None:
             return await perform()
-        asked = f"{name}\n".encode() + raw
-        return await self._repeats.once((principal.id, key), asked, perform)
+        request = f"{name}\n{call.request.url.path}\n".encode() + raw
+        return await self._repeats.once((principal.id, key), request, perform)
+
+
+def _is_struct(route: Route) -> bool:
+    return isinstance(route.body, type) and issubclass(route.body, msgspec.Struct)
+
+
+def _said(body: Any) -> dict[str, Any]:
+    """Give a body's fields the names that commands know; what is null is not said."""
+    fields = {} if body is None else msgspec.structs.asdict(body)
+    return {name: value for name, value in fields.items() if value is not None}

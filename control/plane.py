@@ -5,24 +5,29 @@ trades on.
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 
 from actors.domain.messages import Role
-from actors.domain.views import EngineView
+from actors.domain.views import EngineView, HistoryView
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import ControlGroup, Settings
+from config.shelf import Shelf
+from control.answers import Answers
 from control.app import build_app
-from control.door.auth import open_tokens
 from control.door.fence import fenced
 from control.door.gate import Gate, GateSettings
+from control.door.keys import Keys
 from control.door.server import ServerLimits, Serving, serve
+from control.door.token_file import keep_used, open_tokens
 from control.errors import ControlError
 from control.live.hub import Hub
+from control.routes.route import House
 
 log = structlog.get_logger(component="control")
 
@@ -35,21 +40,29 @@ class ControlPlane:
     def __init__(
         self,
         engine: EngineView,
+        history: HistoryView,
         settings: Settings,
-        token_file: Path | None,
+        data_dir: Path | None,
     ) -> None:
         clock = WallClock()
-        self._engine = engine
         self._settings = settings.control
         self._supervision = settings.supervision
         self.hub = Hub(engine, clock)
-        self.tokens, self.made_token = open_tokens(os.environ, token_file)
+        self._token_file = data_dir and data_dir / "tokens.json"
+        self.tokens, self.made_token = open_tokens(os.environ, self._token_file)
         self._gate = Gate(
             self.tokens,
             GateSettings(requests_per_second=settings.control.rate_per_second),
             trio.current_time,
         )
-        self._clock = clock
+        self._house = House(
+            engine=engine,
+            history=history,
+            gate=self._gate,
+            answers=Answers(clock),
+            shelf=Shelf(data_dir and data_dir / "presets"),
+            keys=Keys(self.tokens, self._token_file),
+        )
         self.serving: Serving | None = None
         self.refused: ControlError | None = None  # why it never came up
         self._tried = trio.Event()
@@ -57,9 +70,13 @@ class ControlPlane:
     def group(self) -> SupervisorSpec:
         """Specify the control plane's own group of children."""
         limits = self._supervision
+        children = [service("hub", self.hub.run), service("server", self._serve)]
+        if self._token_file is not None:
+            keep = partial(keep_used, self.tokens, self._token_file)
+            children.append(service("tokens", keep))
         return SupervisorSpec(
             "control",
-            (service("hub", self.hub.run), service("server", self._serve)),
+            tuple(children),
             group_budget=Budget(
                 limits.control_restarts_max, limits.control_period_seconds
             ),
@@ -98,7 +115,7 @@ class ControlPlane:
             self._tried.set()
 
     async def _listen(self) -> None:
-        app = build_app(self._engine, self.hub, self._gate, self._clock)
+        app = build_app(self._house, self.hub)
         settings = self._settings
         origins = {f"http://{host}:{settings.port}" for host in LOOPBACK}
         door = fenced(app, hosts={*LOOPBACK, settings.host}, origins=origins, tls=False)

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import trio
 
-from actors.domain.findings import LevelView
 from actors.domain.messages import (
     Alert,
     Command,
@@ -31,6 +30,7 @@ from actors.domain.phases import (
     TradePhase,
     check,
 )
+from actors.domain.shown.history import LogRow
 from actors.domain.shown.symbols import SymbolRow
 from actors.domain.views import (
     CommandState,
@@ -42,8 +42,13 @@ from actors.domain.views import (
     WhyRow,
 )
 from control.commands import COMMANDS
+from tests.engine_views import ShownEngine
 
 PRESETS = ("breakout_v1", "conservative")
+MEASURED = (
+    *("cpu_percent", "rss_mib", "memory_percent", "disk_free_mib", "threads"),
+    *("descriptors", "descriptors_percent", "loop_lag_ms"),
+)
 
 
 class TestClock:
@@ -100,7 +105,7 @@ def order(serial: int, state: str = "open") -> OrderView:
     )
 
 
-class InMemoryEngine:
+class InMemoryEngine(ShownEngine):
     """Implements `views.EngineView`."""
 
     def __init__(self, clock: TestClock, symbols: tuple[str, ...] = ()) -> None:
@@ -117,6 +122,10 @@ class InMemoryEngine:
         self.delay_seconds = 0.0
         self.held: dict[str, PositionView] = {}
         self.sent: dict[str, OrderView] = {}
+        self.lines = [
+            LogRow(n, 1_700_000_000_000, "info", "risk", f"line {n}", {"at": str(n)})
+            for n in range(1, 6)
+        ]
         self._history: deque[Transition] = deque(maxlen=100)
         self._whys: deque[WhyRow] = deque(maxlen=100)
         self._alerts: deque[Alert] = deque(maxlen=100)
@@ -151,7 +160,15 @@ class InMemoryEngine:
         )
 
     def resource_health(self) -> dict[str, Any]:
-        return {"cpuPercent": 1.5, "mailboxes": {"risk": 0}}
+        measured = dict.fromkeys(MEASURED, None)
+        gaps = {"positions": 0, "secondsTotal": 0.0, "secondsMax": 0.0}
+        return measured | {
+            "ts_ms": self.clock.now_ms(),
+            "cpu_percent": 1.5,
+            "unmeasured": {"threads": "a test"},
+            "mailboxes": {"risk": 0},
+            "unprotected": gaps,
+        }
 
     def unprotected(self) -> UnprotectedTime:
         return UnprotectedTime(0, 0.0, 0.0)
@@ -164,10 +181,6 @@ class InMemoryEngine:
 
     def symbol(self, symbol: str) -> SymbolRow | None:
         return self.rows.get(symbol)
-
-    def levels(self, symbol: str) -> tuple[LevelView, ...]:
-        level = LevelView(1, 101.5, "donchian", 1, 0.8, 3, 10, 20, "fresh")
-        return (level,) if symbol in self.rows else ()
 
     def funnel(self) -> dict[str, int]:
         return {"evaluations": 10, "candidates": 3, "signals": 1}
@@ -205,7 +218,7 @@ class InMemoryEngine:
             raise self.fault
         if self.busy:
             return self._answer(command, 503, "the risk actor's mailbox is full")
-        objection = self._objection(command.name)
+        objection = self._objection(command.name) or self._mistyped(command)
         if command.name == "pause" and self.state is Phase.PAUSED:
             return self._answer(command, 200, "already paused")
         if objection is not None:
@@ -232,6 +245,21 @@ class InMemoryEngine:
             *GLOBAL_MACHINE[self.state],
         }:
             return f"pause is not allowed in {self.state}"
+        return None
+
+    def _mistyped(self, command: Command) -> str | None:
+        """Who or what a command is about must be here, and its word be typed."""
+        args, name = command.args, command.name
+        symbol = args.get("symbol")
+        if name.startswith("symbol_") and symbol not in self.rows:
+            return f"symbol {symbol!r} is unknown"
+        if name == "symbol_release" and args.get("confirm") != symbol:
+            return f"{name}: confirm must be {symbol!r}, not {args.get('confirm')!r}"
+        if name == "flatten" and args.get("confirm") != "FLATTEN":
+            return f"{name}: confirm must be 'FLATTEN', not {args.get('confirm')!r}"
+        held = {"close_position": self.held, "cancel_order": self.sent}.get(name)
+        if held is not None and args["id"] not in held:
+            return f"{name}: id {args['id']!r} is unknown"
         return None
 
     def _perform(self, command: Command) -> None:

@@ -1,18 +1,24 @@
 """A control plane round a test engine, and a caller that needs no socket."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.types import ASGIApp, Message
 
 from actors.domain.messages import Role
+from config.shelf import Shelf
+from control.answers import Answers
 from control.app import build_app
 from control.door.auth import Tokens
 from control.door.fence import fenced
 from control.door.gate import Gate, GateSettings
+from control.door.keys import Keys
 from control.live.hub import Hub
+from control.routes.route import House
 from tests.engines import InMemoryEngine, TestClock
+from tests.histories import InMemoryHistory
 
 SECRETS = {role: f"{role.value}-token-of-the-tests" for role in Role}
 ORIGIN = "http://127.0.0.1"
@@ -38,17 +44,27 @@ class Plane:
         now: Callable[[], float] = lambda: 0.0,
         settings: GateSettings | None = None,
         symbols: tuple[str, ...] = (),
+        data_dir: Path | None = None,
     ) -> None:
         self.clock = TestClock()
         self.engine = InMemoryEngine(self.clock, symbols)
         self.hub = Hub(self.engine, self.clock)
         self.engine.publisher = self.hub
-        self.tokens = Tokens()
+        self.tokens = Tokens(now_ms=self.clock.now_ms)
         for role, secret in SECRETS.items():
             self.tokens.add(secret, role, role.value)
         plenty = GateSettings(requests_per_second=1e6, requests_burst=1e6)
         self.gate = Gate(self.tokens, settings or plenty, now)
-        self.inner = build_app(self.engine, self.hub, self.gate, self.clock)
+        self.history = InMemoryHistory()
+        self.house = House(
+            engine=self.engine,
+            history=self.history,
+            gate=self.gate,
+            answers=Answers(self.clock),
+            shelf=Shelf(data_dir and data_dir / "presets"),
+            keys=Keys(self.tokens, None),
+        )
+        self.inner = build_app(self.house, self.hub)
         self.app: ASGIApp = fenced(
             self.inner, hosts={"127.0.0.1"}, origins={ORIGIN}, tls=False
         )

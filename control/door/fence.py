@@ -10,6 +10,9 @@ from typing import Final
 import trio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from actors.runtime.clock import WallClock
+from control.wire import Reply, encode, iso
+
 BODY_BYTES_MAX: Final = 65_536
 
 BODY_SECONDS_MAX: Final = 10.0
@@ -19,12 +22,25 @@ OVERRUN_FACTOR: Final = 16
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+CONTENT_POLICY: Final = (
+    b"default-src 'self'; base-uri 'none'; form-action 'self';"
+    b" frame-ancestors 'none'; object-src 'none'"
+)
+
 HEADERS: Final = (
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
+    (b"content-security-policy", CONTENT_POLICY),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
 )
+
+_clock = WallClock()
 
 TLS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
 
@@ -203,7 +219,7 @@ def _is_json_or_empty(scope: Scope) -> bool:
 async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
     """Answer with a status before the application has seen anything."""
     prefix = "websocket." if scope["type"] == "websocket" else ""
-    body = f'{{"success":false,"message":"{reason}"}}'.encode()
+    body = encode(Reply(False, reason, iso(_clock.now_ms())))
     await send(
         {
             "type": f"{prefix}http.response.start",

@@ -73,9 +73,9 @@ class Sessions:
 
     def link(self, token_id: str) -> str:
         """Make the one-use ticket that a sign-in link carries in its fragment."""
-        role = self._tokens.role_of(token_id)
-        assert role is not None, f"there is no token {token_id!r} to make a link for"
-        return self._links.issue(Principal(token_id, role))
+        principal = self._tokens.principal_of(token_id)
+        assert principal is not None, f"no token {token_id!r} to make a link for"
+        return self._links.issue(principal)
 
     def enter(self, ticket: str) -> Principal | None:
         """Take a link's ticket, once."""
@@ -118,6 +118,10 @@ class Sessions:
         return msgspec.structs.replace(found, session=hashed)
 
     def _current(self, found: Principal | None) -> Principal | None:
-        if found is None or self._tokens.role_of(found.id) is not found.role:
+        """Return who still stands behind a secret: its token, and no newer one."""
+        if found is None:
+            return None
+        now = self._tokens.principal_of(found.id)
+        if now is None or now.seal != found.seal or now.role is not found.role:
             return None
         return found

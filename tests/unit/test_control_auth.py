@@ -7,7 +7,8 @@ import pytest
 
 from actors.domain.messages import Role
 from config.errors import SecretError
-from control.door.auth import Tokens, bearer, open_tokens
+from control.door.auth import Tokens, bearer
+from control.door.token_file import open_tokens
 from tests.planes import ORIGIN, SECRETS, Answer, Plane
 
 OWN = {"origin": ORIGIN, "x_breakout": "1"}

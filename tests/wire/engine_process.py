@@ -15,7 +15,8 @@ import msgspec
 import trio
 
 from actors.domain.messages import Role
-from control.door.auth import Tokens, save_tokens
+from control.door.auth import Tokens
+from control.door.token_file import save_tokens
 from tests.planes import Answer
 from tests.recorded import ROOT as SHARED
 

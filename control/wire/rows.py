@@ -1,50 +1,15 @@
-"""What goes over the wire: the contract's names, envelopes and what clients may say.
+"""Rows: the engine's facts with the names that clients of the contract know.
 
-The engine's facts keep their own names inside; here, and only here, they get the
-ones that `reference` clients know. Decimals are written as JSON numbers, digit for
-digit; times are ISO 8601 UTC with milliseconds, except the envelope's `ts` (ms).
+Inside, facts keep their own names; here, and only here, they get the contract's.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from actors.domain.messages import (
-    Message,
-    OrderView,
-    PositionView,
-    Transition,
-)
-
-EVENT_TOPICS = frozenset(
-    {"transitions", "orders", "positions", "signals", "why", "alerts"}
-)
-POLLED_TOPICS = frozenset({"engine", "symbols", "health"})
-SYMBOL_PREFIX = "symbol:"
-MESSAGE_BYTES_MAX = 64 * 1024
-TOPICS_MAX = 64
-
-
-class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """One item of a frame; `seq` 0 marks what is outside any topic."""
-
-    seq: int
-    ts: int
-    kind: str = msgspec.field(name="type")
-    topic: str
-    data: Any
-    v: int = 1
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """The command answer, and the shape of every refusal."""
-
-    success: bool
-    message: str
-    timestamp: str
+from actors.domain.messages import Alert, Message, OrderView, PositionView, Transition
+from control.wire.frames import iso
 
 
 class TransitionRow(msgspec.Struct, frozen=True):
@@ -118,72 +83,16 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     unprotected_seconds: float
 
 
-# --- what a client may say on /ws ------------------------------------------------
+class AlertRow(msgspec.Struct, frozen=True, rename="camel"):
+    """Something a person should know, and what was done about it."""
 
-
-class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """The base of every client message."""
-
-
-class Authenticate(_Said, frozen=True, tag="auth"):
-    """A browser's first message: its one-use ticket."""
-
-    ticket: str
-
-
-class Subscribe(_Said, frozen=True, tag="subscribe"):
-    """Ask for topics; `after` resumes event topics behind a sequence number."""
-
-    topics: tuple[str, ...]
-    after: dict[str, int] = {}
-
-
-class Unsubscribe(_Said, frozen=True, tag="unsubscribe"):
-    """Ask for topics no longer."""
-
-    topics: tuple[str, ...]
-
-
-class CommandSaid(_Said, frozen=True, tag="command"):
-    """One command; answered by COMMAND with the same id."""
-
-    id: str
-    command: str
-    args: dict[str, Any] = {}
-
-
-class Ping(_Said, frozen=True, tag="ping"):
-    """Ask for a PONG."""
-
-    id: Any = None
-
-
-Said = Authenticate | Subscribe | Unsubscribe | CommandSaid | Ping
-
-# What msgspec does not know is written as text: one odd fact must not end a stream.
-_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-_said_decoder: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
-
-
-def encode(value: Any) -> bytes:
-    """Write JSON with the contract's names."""
-    return _encoder.encode(value)
-
-
-def said(text: str | bytes) -> Said:
-    """Read one client message; raises msgspec.ValidationError or DecodeError."""
-    return _said_decoder.decode(text)
-
-
-def frame(envelopes: Iterable[bytes]) -> str:
-    """Join encoded envelopes into one frame: a JSON array."""
-    return (b"[" + b",".join(envelopes) + b"]").decode()
-
-
-def iso(ts_ms: int) -> str:
-    """Write a moment as ISO 8601 UTC with milliseconds and Z."""
-    moment = datetime.fromtimestamp(ts_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ts_ms % 1000:03d}Z"
+    ts_ms: int
+    category: str  # transient, exchange, data, internal
+    severity: str  # info, warning, error, critical
+    component: str
+    symbol: str | None
+    message: str
+    action: str
 
 
 def _iso_or_none(ts_ms: int | None) -> str | None:
@@ -262,6 +171,11 @@ def position_row(position: PositionView) -> PositionRow:
         close_wanted=position.close_wanted,
         unprotected_seconds=position.unprotected_seconds,
     )
+
+
+def alert_row(alert: Alert) -> AlertRow:
+    """Spell an alert."""
+    return AlertRow(**msgspec.structs.asdict(alert))
 
 
 def _camel(name: str) -> str:

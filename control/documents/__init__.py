@@ -1,0 +1,1 @@
+"""What is public, described: OpenAPI and AsyncAPI, made from the types themselves."""

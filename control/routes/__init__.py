@@ -1,0 +1,1 @@
+"""The routes: one table of data, and the small functions behind its rows."""
