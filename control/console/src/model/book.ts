@@ -5,7 +5,6 @@
 
 import type {
   Alert,
-  Commands,
   Envelope,
   Health,
   Hello,
@@ -13,6 +12,7 @@ import type {
   Snapshot,
 } from "$/wire/envelopes";
 import type {
+  Commands,
   CommandState,
   OrderRow,
   PositionRow,

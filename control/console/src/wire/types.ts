@@ -12,6 +12,20 @@ export interface ActorRow {
   lastError: string | null;
 }
 
+export interface AlertRow {
+  tsMs: number;
+  category: string;
+  severity: string;
+  component: string;
+  symbol: string | null;
+  message: string;
+  action: string;
+}
+
+export interface AlertRowItems {
+  items: AlertRow[];
+}
+
 export interface AuditRow {
   seq: number;
   timeMs: number;
@@ -20,6 +34,24 @@ export interface AuditRow {
   before: string;
   after: string;
   result: string;
+}
+
+export interface AuditRowPage {
+  items: AuditRow[];
+  cursor: string | null;
+}
+
+export interface Authenticate {
+  type: "auth";
+  ticket: string;
+}
+
+export type Bias = "any" | "gainers" | "losers";
+
+export interface Bin {
+  fromR: number;
+  toR: number;
+  count: number;
 }
 
 export interface Candle {
@@ -31,10 +63,52 @@ export interface Candle {
   volume: number;
 }
 
+export interface Candles {
+  symbol: string;
+  timeframeMs: number;
+  items: Candle[];
+}
+
+export interface ClosePosition {
+  fraction?: number;
+  limitPrice?: number | null;
+}
+
+export interface CommandBody {
+  command: string;
+  args?: Record<string, unknown>;
+}
+
+export interface CommandOutcome {
+  id: string;
+  ok: boolean;
+  code: number;
+  message: string;
+  commandId: string | null;
+}
+
+export interface CommandSaid {
+  type: "command";
+  id: string;
+  command: string;
+  args?: Record<string, unknown>;
+}
+
 export interface CommandState {
   name: string;
   enabled: boolean;
   reason: string;
+}
+
+export interface Commands {
+  state: Phase;
+  commands: CommandState[];
+}
+
+export type Component = "atr_quality" | "correlation" | "gainers" | "oi_delta" | "trades_per_minute" | "vol_surge";
+
+export interface Confirm {
+  confirm?: string;
 }
 
 export interface DayRow {
@@ -57,7 +131,12 @@ export interface DecisionRow {
   reason: string;
   value: string;
   threshold: string;
-  afterwardsR?: number | null;
+  afterwardsR: number | null;
+}
+
+export interface DecisionRowPage {
+  items: DecisionRow[];
+  cursor: string | null;
 }
 
 export interface DepthLevel {
@@ -74,6 +153,11 @@ export interface DepthView {
   spreadBps: number | null;
 }
 
+export interface Diagnostics {
+  tree: string[];
+  actors: ActorRow[];
+}
+
 export type DifferenceKind = "balance" | "fills_missing" | "foreign_order" | "position";
 
 export interface DifferenceRow {
@@ -85,8 +169,20 @@ export interface DifferenceRow {
   theirs: string;
   firstMs: number;
   seen: number;
-  policy: Policy;
+  policy: TruthPolicy;
   would: Record<string, string>;
+}
+
+export interface DifferenceRowItems {
+  items: DifferenceRow[];
+}
+
+export interface Distribution {
+  items: Bin[];
+  n: number;
+  meanR: number | null;
+  low: number | null;
+  high: number | null;
 }
 
 export interface DropRow {
@@ -99,6 +195,10 @@ export interface DropRow {
   timeMs: number;
 }
 
+export interface DropRowItems {
+  items: DropRow[];
+}
+
 export interface EngineMetrics {
   uptime: number;
   cycleCount: number;
@@ -109,12 +209,62 @@ export interface EngineMetrics {
   maxDrawdownR: number;
 }
 
+export interface EntryRules {
+  volume_confirmation: number;
+  momentum_slope_min: number;
+  momentum_slope_bars: number;
+  approach_slope_max: number;
+  consolidation_bars_min: number;
+  max_distance_bps: number;
+  clean_breakout_bars: number;
+  session_avoid_first_minutes: number;
+  session_avoid_last_minutes: number;
+}
+
+export interface EquityPoint {
+  timeMs: number;
+  equityUsd: number;
+  drawdownUsd: number;
+  drawdownPercent: number | null;
+}
+
+export interface EquityPointItems {
+  items: EquityPoint[];
+}
+
+export interface ExecutionConfig {
+  taker_fee_bps: number;
+  maker_fee_bps: number;
+  max_depth_fraction: number;
+  entry_band_bps: number;
+  slippage_bps: number;
+  stop_confirm_seconds_max: number;
+  size_skip_below: number;
+}
+
+export interface ExitRules {
+  failed_breakout_bars: number;
+  weak_impulse_ratio: number;
+  weak_impulse_bars: number;
+  activity_drop_threshold: number;
+  activity_drop_bars: number;
+  stall_hours: number;
+  stall_r: number;
+  max_hold_hours: number;
+}
+
 export interface ExposureRow {
   key: string;
   positions: number;
   notionalUsd: number;
   riskUsd: number;
   lossUsd: number;
+}
+
+export interface Fault {
+  ok: boolean;
+  code: number;
+  message: string;
 }
 
 export interface FunnelHour {
@@ -127,12 +277,55 @@ export interface FunnelHour {
   drops: Record<string, number>;
 }
 
+export interface FunnelHourItems {
+  items: FunnelHour[];
+}
+
+export interface Group {
+  n: number;
+  wins: number;
+  losses: number;
+  scratches: number;
+  winRate: number | null;
+  winRateLow: number | null;
+  winRateHigh: number | null;
+  meanR: number | null;
+  meanRLow: number | null;
+  meanRHigh: number | null;
+  medianR: number | null;
+  sumR: number;
+  pnlUsd: number;
+  meanMaeR: number | null;
+  meanMfeR: number | null;
+  key: string;
+}
+
+export interface GroupItems {
+  items: Group[];
+}
+
+export interface HaltArgs {
+  reason?: string;
+}
+
 export interface HealthLight {
   name: string;
   state: string;
   value: string;
   limit: string;
   detail: string;
+}
+
+export interface Heartbeat {
+  state: Phase;
+}
+
+export interface Hello {
+  id: string;
+  role: Role;
+  state: Phase;
+  topics: string[];
+  heartbeatSeconds: number;
 }
 
 export interface IncidentRow {
@@ -146,6 +339,11 @@ export interface IncidentRow {
   action: string;
 }
 
+export interface IncidentRowPage {
+  items: IncidentRow[];
+  cursor: string | null;
+}
+
 export type KillPhase = "ARMED" | "CANCELLING" | "CONFIRMED_FLAT" | "FLATTENING" | "LATCHED";
 
 export interface KillRow {
@@ -154,6 +352,28 @@ export interface KillRow {
   triggeredMs: number | null;
   failures: Record<string, number>;
   left: string[];
+}
+
+export interface KillSwitchMoved {
+  reason: string;
+  triggered_at: number;
+  phase: KillPhase;
+}
+
+export interface LevelRules {
+  donchian_bars: number[];
+  pivot_left_bars: number;
+  pivot_right_bars: number;
+  volume_extreme_fraction: number;
+  merge_atr: number;
+  min_separation_atr: number;
+  min_touches: number;
+  touch_tolerance: number;
+  strength_min: number;
+  round_steps: number[];
+  cascade_bps: number;
+  cascade_min: number;
+  armed_atr: number;
 }
 
 export interface LevelView {
@@ -168,6 +388,11 @@ export interface LevelView {
   state: string;
 }
 
+export interface Levels {
+  symbol: string;
+  levels: LevelView[];
+}
+
 export interface LimitRow {
   name: string;
   used: number | null;
@@ -175,6 +400,15 @@ export interface LimitRow {
   unit: string;
   blocks: boolean;
   detail: string;
+}
+
+export interface LiquidityFilters {
+  min_24h_volume_usd: number;
+  min_oi_usd: number | null;
+  max_spread_bps: number;
+  min_depth_usd_0_5pct: number;
+  min_depth_usd_0_3pct: number;
+  min_trades_per_minute: number;
 }
 
 export interface LogRow {
@@ -186,6 +420,10 @@ export interface LogRow {
   fields: Record<string, string>;
 }
 
+export interface LogRowItems {
+  items: LogRow[];
+}
+
 export interface Marker {
   timeMs: number;
   kind: string;
@@ -195,6 +433,36 @@ export interface Marker {
   text: string;
   positionId: string | null;
 }
+
+export interface Markers {
+  symbol: string;
+  items: Marker[];
+}
+
+export interface MarketQuality {
+  flat_atr_ratio_min: number | null;
+  flat_bars: number;
+  volatility_spike_sigma: number | null;
+  volatility_spike_bars: number;
+  trend_slope_min: number | null;
+  trend_bars: number;
+  noise_max: number | null;
+}
+
+export interface MarketSnapshot {
+  symbol: string;
+  row: SymbolRow;
+  candle: Candle | null;
+  depth: DepthView | null;
+}
+
+export interface NewToken {
+  id: string;
+  role: Role;
+  days?: number | null;
+}
+
+export type NoArgs = {  };
 
 export interface OrderRow {
   id: string;
@@ -216,9 +484,49 @@ export interface OrderRow {
   reduceOnly: boolean;
 }
 
+export interface OrderRowPage {
+  items: OrderRow[];
+  cursor: string | null;
+}
+
+export interface PeriodRow {
+  period: string;
+  n: number;
+  pnlUsd: number;
+  pnlR: number;
+  wins: number;
+}
+
+export interface PeriodRowItems {
+  items: PeriodRow[];
+}
+
 export type Phase = "EMERGENCY" | "ERROR" | "EXECUTION" | "IDLE" | "INITIALIZING" | "LEVEL_BUILDING" | "MANAGING" | "PAUSED" | "SCANNING" | "SIGNAL_WAIT" | "SIZING" | "STOPPED";
 
-export type Policy = "adopt" | "flatten" | "halt" | "ignore" | "protect";
+export interface Ping {
+  type: "ping";
+  id?: unknown;
+}
+
+export type Policy = "fail" | "skip";
+
+export interface Pong {
+  id: unknown;
+}
+
+export interface PositionConfig {
+  tp_levels: TakeProfit[];
+  tp_mode: TargetMode;
+  tp_smart_placement: SmartPlacement;
+  sl_mode: StopMode;
+  sl_atr: number;
+  breakeven_at_r: number;
+  breakeven_buffer_bps: number;
+  chandelier_atr: number;
+  chandelier_bars: number;
+  trail_from_r: number;
+  exit_rules: ExitRules;
+}
 
 export interface PositionRow {
   id: string;
@@ -256,6 +564,71 @@ export interface PositionRow {
   unprotectedSeconds: number;
 }
 
+export interface PositionRowPage {
+  items: PositionRow[];
+  cursor: string | null;
+}
+
+export interface Preset {
+  name: string;
+  description: string;
+  target_markets: TargetMarket[];
+  timeframe_minutes: number | null;
+  strategy_priority: SignalKind[];
+  risk: Risk;
+  liquidity_filters: LiquidityFilters;
+  volatility_filters: VolatilityFilters;
+  signal_config: SignalConfig;
+  position_config: PositionConfig;
+  scanner_config: ScannerConfig;
+  execution_config: ExecutionConfig;
+  levels_rules: LevelRules;
+  unknown: Unknowns;
+}
+
+export interface PresetEditShown {
+  preset: PresetInput;
+  version?: number | null;
+}
+
+export interface PresetProblem {
+  path: string;
+  message: string;
+}
+
+export interface PresetRow {
+  name: string;
+  description: string;
+  version: number;
+  origin: string;
+  runningNow: boolean;
+}
+
+export interface PresetRowItems {
+  items: PresetRow[];
+}
+
+export interface PresetSaved {
+  success: boolean;
+  message: string;
+  timestamp: string;
+  version: number | null;
+  problems: PresetProblem[];
+}
+
+export interface PresetShown {
+  name: string;
+  version: number;
+  origin: string;
+  preset: Preset;
+  versions: number[];
+}
+
+export interface PresetVerdict {
+  ok: boolean;
+  problems: PresetProblem[];
+}
+
 export interface Reply {
   success: boolean;
   message: string;
@@ -273,6 +646,53 @@ export interface ReservedRow {
   sinceMs: number;
 }
 
+export interface ResetArgs {
+  confirm?: string;
+}
+
+export interface ResourceHealth {
+  ts_ms: number;
+  cpu_percent: number | null;
+  rss_mib: number | null;
+  memory_percent: number | null;
+  disk_free_mib: number | null;
+  threads: number | null;
+  descriptors: number | null;
+  descriptors_percent: number | null;
+  loop_lag_ms: number | null;
+  unmeasured: Record<string, string>;
+  mailboxes: Record<string, number>;
+  unprotected: UnprotectedTime;
+  lights: HealthLight[];
+}
+
+export interface Resync {
+  topic: string;
+  after: number;
+}
+
+export interface Risk {
+  risk_per_trade: number;
+  daily_risk_limit: number;
+  kill_switch_loss_limit: number;
+  max_concurrent_positions: number;
+  max_position_size_usd: number | null;
+  correlation_limit: number;
+  max_consecutive_losses: number;
+  max_same_direction_notional_ratio: number;
+  max_total_risk: number;
+  max_opens_per_minute: number;
+  correlated_exposure_warn: number;
+  correlated_exposure_block: number;
+  max_notional_per_symbol_day_usd: number | null;
+  leverage_max: number;
+  max_risk_per_trade: number | null;
+  daily_loss_r_max: number | null;
+  price_band_bps: number | null;
+  exit_spread_bps_max: number | null;
+  exit_depth_ratio_min: number | null;
+}
+
 export interface RiskView {
   gateOpen: boolean;
   paused: boolean;
@@ -288,6 +708,18 @@ export interface RiskView {
   halted: Record<string, string>;
 }
 
+export type Role = "admin" | "operator" | "viewer";
+
+export interface ScannerConfig {
+  max_candidates: number;
+  score_weights: Record<string, number>;
+  score_min: number | null;
+  bias: Bias;
+  whitelist: string[];
+  blacklist: string[];
+  top_n_by_volume: number | null;
+}
+
 export interface SessionRow {
   id: string;
   startedMs: number;
@@ -297,6 +729,86 @@ export interface SessionRow {
   mode: string;
   end: string | null;
   checkpoints: Record<string, number>;
+}
+
+export interface SessionRowItems {
+  items: SessionRow[];
+}
+
+export interface SettleArgs {
+  symbol: string;
+  policy: string;
+  confirm: string;
+  id?: string | null;
+  stop?: string | number | null;
+}
+
+export interface SignIn {
+  token?: string | null;
+  ticket?: string | null;
+}
+
+export interface SignalConfig {
+  momentum_volume_multiplier: number;
+  momentum_body_ratio_min: number;
+  momentum_epsilon: number;
+  retest_pierce_tolerance: number;
+  retest_max_pierce_atr: number;
+  l2_imbalance_threshold: number;
+  vwap_gap_max_atr: number;
+  tpm_on_touch_frac: number;
+  retest_volume_min: number;
+  entry_rules: EntryRules;
+  market_quality: MarketQuality;
+}
+
+export type SignalKind = "momentum" | "retest";
+
+export interface SignalShown {
+  correlation: string;
+  symbol: string;
+  tsMs: number;
+  side: string;
+  kind: string;
+  entry: number;
+  stop: number;
+  targets: [number, number][];
+  level: number | null;
+  confidence: number;
+  score: number;
+  atr: number;
+  oppositeDepthUsd: number | null;
+  spreadBps: number | null;
+  stamps: [string, number][];
+  exitDepthUsd: number | null;
+}
+
+export interface SmartPlacement {
+  level_offset_bps: number;
+  round_offset_bps: number;
+  shift_max_bps: number;
+}
+
+export interface Snapshot {
+  items?: unknown[];
+  state?: unknown;
+  latest?: Record<string, unknown>;
+  resync?: boolean;
+}
+
+export interface SocketTicket {
+  ticket: string;
+  seconds: number;
+}
+
+export interface StartArgs {
+  preset: string;
+  mode?: string;
+}
+
+export interface StateMachine {
+  state: Phase;
+  table: Record<string, string[]>;
 }
 
 export interface Status {
@@ -309,6 +821,47 @@ export interface Status {
   latencyMs: number;
   dailyR: number;
   consecutiveLosses: number;
+}
+
+export type StopMode = "atr" | "signal";
+
+export interface StopMoved {
+  position_id: string;
+  old_sl: number;
+  new_sl: number;
+}
+
+export interface Subscribe {
+  type: "subscribe";
+  topics: string[];
+  after?: Record<string, number>;
+}
+
+export interface Summary {
+  n: number;
+  wins: number;
+  losses: number;
+  scratches: number;
+  winRate: number | null;
+  winRateLow: number | null;
+  winRateHigh: number | null;
+  meanR: number | null;
+  meanRLow: number | null;
+  meanRHigh: number | null;
+  medianR: number | null;
+  sumR: number;
+  pnlUsd: number;
+  meanMaeR: number | null;
+  meanMfeR: number | null;
+  feesUsd: number;
+  profitFactor: number | null;
+  expectancyUsd: number | null;
+  maxDrawdownUsd: number;
+  maxDrawdownR: number;
+  maxDrawdownPercent: number | null;
+  captureRatio: number | null;
+  averageHoldMinutes: number | null;
+  longestLosingStreak: number;
 }
 
 export interface SymbolDetail {
@@ -338,9 +891,23 @@ export interface SymbolRow {
   quarantineReason: string | null;
   lastDecision: string | null;
   dataFaults: number;
-  pausedBy?: string | null;
-  change24H?: number | null;
+  pausedBy: string | null;
+  change24H: number | null;
 }
+
+export interface SymbolRowItems {
+  items: SymbolRow[];
+}
+
+export interface TakeProfit {
+  position_id: string;
+  pnl: number;
+  pnlR: number;
+}
+
+export type TargetMarket = "demo" | "live" | "replay";
+
+export type TargetMode = "fixed" | "smart";
 
 export interface TimelineStep {
   seq: number;
@@ -351,6 +918,29 @@ export interface TimelineStep {
   price: number | null;
   quantity: number | null;
   detail: string;
+}
+
+export interface TimelineStepItems {
+  items: TimelineStep[];
+}
+
+export interface TokenMade {
+  id: string;
+  role: Role;
+  token: string;
+  expiresMs: number | null;
+}
+
+export interface TokenRow {
+  id: string;
+  role: Role;
+  createdMs: number | null;
+  expiresMs: number | null;
+  lastUsedMs: number | null;
+}
+
+export interface TokenRowItems {
+  items: TokenRow[];
 }
 
 export interface TradeRow {
@@ -369,7 +959,11 @@ export interface TradeRow {
   mfeR: number;
   feesUsd: number;
   reason: string;
-  equityAfterUsd?: number | null;
+  equityAfterUsd: number | null;
+}
+
+export interface TradeRowItems {
+  items: TradeRow[];
 }
 
 export interface TransitionRow {
@@ -381,6 +975,52 @@ export interface TransitionRow {
   time?: string;
 }
 
+export interface TransitionRowItems {
+  items: TransitionRow[];
+}
+
+export interface Unknowns {
+  volume_24h: PresetPolicy;
+  open_interest: PresetPolicy;
+  spread: PresetPolicy;
+  depth: PresetPolicy;
+  trades_per_minute: PresetPolicy;
+  atr: PresetPolicy;
+  bb_width: PresetPolicy;
+  volume_surge_1h: PresetPolicy;
+  volume_surge_5m: PresetPolicy;
+  oi_delta: PresetPolicy;
+  correlation: PresetPolicy;
+  volume_rank: PresetPolicy;
+  imbalance: PresetPolicy;
+  reference_price: PresetPolicy;
+}
+
+export interface UnprotectedTime {
+  positions: number;
+  secondsTotal: number;
+  secondsMax: number;
+}
+
+export interface Unsubscribe {
+  type: "unsubscribe";
+  topics: string[];
+}
+
+export interface VolatilityFilters {
+  atr_range_min: number;
+  atr_range_max: number;
+  bb_width_percentile_max: number;
+  volume_surge_1h_min: number;
+  volume_surge_5m_min: number;
+  oi_delta_threshold: number | null;
+}
+
+export interface Who {
+  id: string | null;
+  role: Role | null;
+}
+
 export interface WhyRow {
   symbol: string;
   tsMs: number;
@@ -390,3 +1030,11 @@ export interface WhyRow {
   value: string;
   threshold: string;
 }
+
+export interface WhyRowItems {
+  items: WhyRow[];
+}
+
+export type TruthPolicy = "adopt" | "flatten" | "halt" | "ignore" | "protect";
+
+export type PresetPolicy = "fail" | "skip";
