@@ -104,6 +104,16 @@ class ControlGroup(Group, frozen=True, kw_only=True):
     read_timeout_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30
     ping_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
     rate_per_second: Annotated[float, Meta(gt=0, le=100_000)] = 10.0  # per token
+    address_rate_per_second: Annotated[float, Meta(gt=0, le=1_000_000)] = 50.0
+    #: PEM files, both or neither; with them it is https and wss, TLS 1.2 or newer.
+    tls_certificate: Annotated[str, Meta(max_length=4096)] = ""
+    tls_key: Annotated[str, Meta(max_length=4096)] = ""
+    #: Serve in clear to whoever can reach the address: tokens can be read on the way.
+    insecure_public: bool = False
+    #: Names that this engine is called by beside its address: a.example,b.example.
+    hosts: Annotated[str, Meta(max_length=4096)] = ""
+    #: Pages that may command it beside its own, exact: https://a.example:8443,...
+    origins: Annotated[str, Meta(max_length=4096)] = ""
 
 
 class SupervisionGroup(Group, frozen=True, kw_only=True):

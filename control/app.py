@@ -5,11 +5,13 @@
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
 from control.commands import Commander
 from control.console import console_routes
 from control.documents.docs import document_routes
+from control.door.spare import SpareFence
 from control.endpoints import Endpoints
 from control.live.hub import Hub
 from control.live.stream import Stream
@@ -28,8 +30,8 @@ def build_app(house: House, hub: Hub) -> Starlette:
             ends.open("/health/live", house.engine.live),
             ends.open("/health/ready", house.engine.ready),
             WebSocketRoute("/ws", stream.endpoint),
-            *document_routes(),
-            *console_routes(),
+            *(ends.paced(route) for route in (*document_routes(), *console_routes())),
         ],
+        middleware=[Middleware(SpareFence, gate=house.gate)],
         exception_handlers={HTTPException: house.answers.missing},
     )

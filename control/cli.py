@@ -50,6 +50,11 @@ Speed = Annotated[str, option("Market seconds in a second, or max.")]
 Duration = Annotated[str, option("Market time to trade, e.g. 24h or 90m.", "--for")]
 Host = Annotated[str, option("Address to listen on.")]
 Port = Annotated[int, option("Port; 0: no control plane.")]
+TlsCertificate = Annotated[str, option("PEM file: serve https.", "--tls-cert")]
+TlsKey = Annotated[str, option("PEM file of its key.", "--tls-key")]
+Insecure = Annotated[
+    bool, option("Serve a public address in clear.", "--insecure-public")
+]
 DataDir = Annotated[str, option("Where journal, account and token hashes are kept.")]
 Seed = Annotated[int, option("Seed of the demo market.")]
 Config = Annotated[Path | None, option("TOML file of settings.")]
@@ -71,6 +76,8 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     duration: Duration = "",
     host: Host = "127.0.0.1",
     port: Port = 8000,
+    tls_certificate: TlsCertificate = "",
+    tls_key: TlsKey = "",
     data_dir: DataDir = "",
     seed: Seed = 1,
     config: Config = None,
@@ -79,6 +86,7 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     start: Start = True,
     exit_at_end: ExitAtEnd = False,
     fresh: Fresh = False,
+    insecure_public: Insecure = False,
 ) -> None:
     """Run the engine: the demo market unless told otherwise."""
     if not __debug__:

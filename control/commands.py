@@ -4,13 +4,11 @@ The control plane knows what a command looks like and who may give it. Whether i
 legal now is the risk actor's decision alone; its answer is passed on word by word.
 """
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-import trio
 from msgspec import Meta
 
 from actors.domain.messages import Command, CommandAnswer, Role
@@ -18,12 +16,11 @@ from actors.domain.views import EngineView
 from control.door.auth import Principal
 from control.door.gate import Gate
 from control.errors import Refused
+from control.repeats import Repeats
 
 MODES = ("paper", "live")
 Fraction = Annotated[float, Meta(gt=0, le=1)]
 Price = Annotated[float, Meta(gt=0, le=1e12)]
-ANSWERS_KEPT_MAX = 1024
-KEY_LENGTH_MAX = 128
 
 
 class _Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,8 +171,23 @@ class Commander:
         self._gate = gate
         self._started_ms = now_ms()
         self._serial = 0
+        self._repeats = Repeats()
 
     async def perform(
+        self,
+        name: str,
+        fields: dict[str, Any],
+        principal: Principal,
+        key: str | None = None,
+    ) -> CommandAnswer:
+        """Perform once for each idempotency key; raises Refused."""
+        act = partial(self._perform, name, fields, principal)
+        if key is None:
+            return await act()
+        request = msgspec.json.encode([name, fields])
+        return await self._repeats.once((principal.id, key), request, act)
+
+    async def _perform(
         self, name: str, fields: dict[str, Any], principal: Principal
     ) -> CommandAnswer:
         """Check form and role, then let the engine decide; raises Refused."""
@@ -204,67 +216,3 @@ class Commander:
             raise Refused(400, f"mode {mode!r} is unknown; allowed: {allowed}")
         if mode == "live":
             self._gate.permit(principal, Role.ADMIN)
-
-
-class _Kept(msgspec.Struct):
-    """One key's first request and, once it is there, its answer."""
-
-    digest: bytes
-    done: trio.Event
-    answer: CommandAnswer | None = None
-
-
-class Repeats:
-    """Idempotency keys: the same key gives the first answer, without acting again.
-
-    A key with another body is refused (400): it is a client's mistake, and either
-    answer would be a lie. A first try that was interrupted leaves its outcome
-    unknown; the key then says so for good rather than acting a second time.
-    """
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-
-    async def once(
-        self,
-        key: tuple[str, str],
-        request: bytes,
-        act: Callable[[], Awaitable[CommandAnswer]],
-    ) -> CommandAnswer:
-        """Act, or return what acting gave before; raises Refused."""
-        if not 0 < len(key[1]) <= KEY_LENGTH_MAX:
-            msg = f"Idempotency-Key has {len(key[1])} characters, 1..{KEY_LENGTH_MAX}"
-            raise Refused(400, msg)
-        digest = hashlib.sha256(request).digest()
-        kept = self._kept.get(key)
-        if kept is None:
-            return await self._first(key, _Kept(digest, trio.Event()), act)
-        if kept.digest != digest:
-            msg = f"Idempotency-Key {key[1]!r} came before with another request"
-            raise Refused(400, msg)
-        await kept.done.wait()
-        if kept.answer is None:
-            msg = (
-                f"the first request with Idempotency-Key {key[1]!r} was interrupted: "
-                "its outcome is unknown, see GET /status, then use a new key"
-            )
-            raise Refused(503, msg, 1)
-        return kept.answer
-
-    async def _first(
-        self,
-        key: tuple[str, str],
-        kept: _Kept,
-        act: Callable[[], Awaitable[CommandAnswer]],
-    ) -> CommandAnswer:
-        while len(self._kept) >= ANSWERS_KEPT_MAX:
-            self._kept.popitem(last=False)
-        self._kept[key] = kept
-        try:
-            kept.answer = await act()
-        except Refused:
-            del self._kept[key]  # the engine was never asked: the key is free again
-            raise
-        finally:
-            kept.done.set()
-        return kept.answer

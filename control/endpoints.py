@@ -11,7 +11,13 @@ from starlette.routing import Route as Served
 
 from actors.domain.messages import CommandAnswer
 from control.answers import Answers
-from control.commands import CommandBody, Commander, Repeats, read_body, typed
+from control.commands import (
+    HALTING,
+    CommandBody,
+    Commander,
+    read_body,
+    typed,
+)
 from control.door.auth import Principal
 from control.errors import Refused
 from control.routes.orders import ANY
@@ -26,7 +32,6 @@ class Endpoints:
         self._house = house
         self._answers: Answers = house.answers
         self._commander = commander
-        self._repeats = Repeats()
 
     def served(self, table: tuple[Route, ...]) -> list[Served]:
         """Give each path of the table one endpoint for all its methods."""
@@ -39,12 +44,23 @@ class Endpoints:
     def open(self, path: str, is_well: Callable[[], bool]) -> Served:
         """Answer 200 or 503 to anybody, without a word more."""
 
-        async def endpoint(_: Request) -> Response:
+        async def endpoint(request: Request) -> Response:
+            self._house.gate.pace_address(request)
             if is_well():
                 return self._answers.json({"ok": True})
             return self._answers.json({"ok": False}, 503)
 
         return Served(path, self._answers.guarded(endpoint), methods=["GET"])
+
+    def paced(self, route: Served) -> Served:
+        """Serve what is open to anybody, so often for each address."""
+
+        async def endpoint(request: Request) -> Response:
+            self._house.gate.pace_address(request)
+            answer: Response = await route.endpoint(request)
+            return answer
+
+        return Served(route.path, self._answers.guarded(endpoint), methods=["GET"])
 
     def _path(self, path: str, methods: dict[str, Route]) -> Served:
         async def endpoint(request: Request) -> Response:
@@ -63,13 +79,15 @@ class Endpoints:
             principal = self._house.gate.admit(
                 request, route.role, paced=not route.is_command
             )
+        else:
+            self._house.gate.pace_address(request)
         raw = await request.body()
         query = asked(request.query_params.multi_items(), route.query or Query)
         body = None if route.body is None else self._given(route, raw, principal)
         call = Call(request, principal, dict(request.path_params), query, body)
         if route.command is not None:
             assert principal is not None, "every command has a role"
-            return self._answers.command(await self._order(route, call, raw, principal))
+            return self._answers.command(await self._order(route, call, principal))
         assert route.act is not None, f"{route.path} does something"
         answer = route.act(self._house, call)
         if inspect.isawaitable(answer):
@@ -87,23 +105,18 @@ class Endpoints:
             raise
 
     async def _order(
-        self, route: Route, call: Call, raw: bytes, principal: Principal
+        self, route: Route, call: Call, principal: Principal
     ) -> CommandAnswer:
-        """Perform a command, or give its first answer again when the key says so."""
+        """Perform a command, once for each idempotency key."""
         name, fields = route.command, call.path | _said(call.body)
         if route.command == ANY:
             assert isinstance(call.body, CommandBody), "the table says so"
             name, fields = call.body.command, call.body.args
         assert name is not None, "only a command is ordered"
-
-        async def perform() -> CommandAnswer:
-            return await self._commander.perform(name, fields, principal)
-
+        if name not in HALTING:
+            self._house.gate.pace_address(call.request)
         key = call.request.headers.get("idempotency-key")
-        if key is None:
-            return await perform()
-        request = f"{name}\n{call.request.url.path}\n".encode() + raw
-        return await self._repeats.once((principal.id, key), request, perform)
+        return await self._commander.perform(name, fields, principal, key)
 
 
 def _is_struct(route: Route) -> bool:

@@ -4,6 +4,7 @@ ControlError
 +-- UnsafeBind          a public address without TLS, and nobody said it is meant
 +-- CannotServe         the port is taken, or the certificate cannot be used
 +-- Refused             a request is answered with a status of the contract
++-- Closed              this side ends a WebSocket with a close code
 +-- ClientError         the client library could not do what it was asked
     +-- Unreachable         no engine answers at that address
     +-- SignInRefused       the engine does not know the token, or its role is too low
@@ -36,6 +37,15 @@ class Refused(ControlError):
         self.status = status
         self.message = message
         self.retry_seconds = retry_seconds
+
+
+class Closed(ControlError):
+    """This side ends a WebSocket with a close code of the contract."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
 
 
 class ClientError(ControlError):

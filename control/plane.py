@@ -25,13 +25,12 @@ from control.door.gate import Gate, GateSettings
 from control.door.keys import Keys
 from control.door.server import ServerLimits, Serving, serve
 from control.door.token_file import keep_used, open_tokens
+from control.door.whereabouts import whereabouts
 from control.errors import ControlError
 from control.live.hub import Hub
 from control.routes.route import House
 
 log = structlog.get_logger(component="control")
-
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class ControlPlane:
@@ -52,7 +51,7 @@ class ControlPlane:
         self.tokens, self.made_token = open_tokens(os.environ, self._token_file)
         self._gate = Gate(
             self.tokens,
-            GateSettings(requests_per_second=settings.control.rate_per_second),
+            gate_settings(settings.control),
             trio.current_time,
         )
         self._house = House(
@@ -93,8 +92,7 @@ class ControlPlane:
     def address(self) -> str:
         """Where to watch."""
         assert self.serving is not None, "an address needs a bound server"
-        host, port = self.serving.addresses[0]
-        return f"http://{host}:{port}"
+        return whereabouts(self._settings).address(self.serving.port)
 
     async def up(self) -> None:
         """Wait until the server listens; raises what refuses the address or port."""
@@ -117,8 +115,10 @@ class ControlPlane:
     async def _listen(self) -> None:
         app = build_app(self._house, self.hub)
         settings = self._settings
-        origins = {f"http://{host}:{settings.port}" for host in LOOPBACK}
-        door = fenced(app, hosts={*LOOPBACK, settings.host}, origins=origins, tls=False)
+        here = whereabouts(settings)
+        door = fenced(
+            app, hosts=here.names, origins=here.origins, tls=here.tls is not None
+        )
         async with trio.open_nursery() as nursery:
             self.serving = await nursery.start(
                 lambda task_status: serve(
@@ -126,11 +126,26 @@ class ControlPlane:
                     host=settings.host,
                     port=settings.port,
                     on_fault=_fault,
+                    tls=here.tls,
+                    public_ok=settings.insecure_public,
                     limits=server_limits(settings),
                     task_status=task_status,
                 )
             )
             self._tried.set()
+
+
+def gate_settings(settings: ControlGroup) -> GateSettings:
+    """Take the gate's settings; a short burst of twice or more a second's rate."""
+    here = whereabouts(settings)
+    return GateSettings(
+        origins=here.origins,
+        secure=here.tls is not None,
+        requests_per_second=settings.rate_per_second,
+        requests_burst=2 * settings.rate_per_second,
+        address_per_second=settings.address_rate_per_second,
+        address_burst=4 * settings.address_rate_per_second,
+    )
 
 
 def server_limits(settings: ControlGroup) -> ServerLimits:

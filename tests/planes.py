@@ -53,7 +53,12 @@ class Plane:
         self.tokens = Tokens(now_ms=self.clock.now_ms)
         for role, secret in SECRETS.items():
             self.tokens.add(secret, role, role.value)
-        plenty = GateSettings(requests_per_second=1e6, requests_burst=1e6)
+        plenty = GateSettings(
+            requests_per_second=1e6,
+            requests_burst=1e6,
+            address_per_second=1e6,
+            address_burst=1e6,
+        )
         self.gate = Gate(self.tokens, settings or plenty, now)
         self.history = InMemoryHistory()
         self.house = House(

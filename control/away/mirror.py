@@ -18,6 +18,7 @@ class Mirror:
 
     def __init__(self) -> None:
         self.engine: dict[str, Any] = {}
+        self.risk: dict[str, Any] = {}
         self.health: dict[str, Any] = {}
         self.symbols: dict[str, dict[str, Any]] = {}
         self.positions: dict[str, dict[str, Any]] = {}
@@ -63,6 +64,8 @@ class Mirror:
             self.engine = body["state"]
         elif topic == "health":
             self.health = body["state"]
+        elif topic == "risk":
+            self.risk = body["state"]
         elif topic in self._tables:
             rows, key = self._tables[topic]
             rows.clear()
@@ -80,14 +83,16 @@ class Mirror:
                 self.engine = body
             case "HEALTH":
                 self.health = body
+            case "RISK":
+                self.risk = body
             case "STOP_MOVED":
                 self._move_stop(body)
             case "TRANSITION":
                 self.transitions.append({**body, "time": wire.iso(envelope.ts)})
             case "WHY" | "ALERT":
                 self._lists[envelope.topic].append(body)
-            case "TAKE_PROFIT" | "KILL_SWITCH":
-                pass  # the rows that they change come by themselves
+            case "TAKE_PROFIT" | "KILL_SWITCH" | "COMMANDS" | "SYMBOL_DETAIL":
+                pass  # the rows that they change come by themselves, or none does
             case _:
                 self._put(envelope.topic, body)
 

@@ -1,5 +1,6 @@
 """Serves both documents, and a page that draws them from files of this package."""
 
+from functools import cache
 from importlib.resources import files
 
 from starlette.requests import Request
@@ -18,17 +19,18 @@ _FILES = (
 )
 
 
-def document_routes() -> list[Route]:
-    """Return a route for each document and each file of the page."""
+@cache
+def document_routes() -> tuple[Route, ...]:
+    """Return a route for each document and each file of the page: made once."""
     here = files("control.documents") / "page"
     pages = [
         _fixed(path, (here / name).read_bytes(), kind) for path, name, kind in _FILES
     ]
-    return [
+    return (
         _fixed("/openapi.json", wire.encode(openapi(ROUTES)), "application/json"),
         _fixed("/asyncapi.json", wire.encode(asyncapi()), "application/json"),
         *pages,
-    ]
+    )
 
 
 def _fixed(path: str, content: bytes, media_type: str) -> Route:

@@ -74,10 +74,10 @@ class BodyLimit:
                 body = await self._read(receive, int(declared[0]) if declared else 0)
         except trio.TooSlowError:
             limit = f"the body was not whole after {self._seconds_max} s"
-            await _refuse(scope, send, 408, limit)
+            await refuse(scope, send, 408, limit)
         except _TooLong:
             limit = f"the body is longer than {self._bytes_max} bytes"
-            await _refuse(scope, send, 413, limit)
+            await refuse(scope, send, 413, limit)
         except _Gone:
             return
         else:
@@ -137,7 +137,7 @@ class HostFence:
         if len(hosts) == 1 and _without_port(hosts[0]).lower() in self._allowed:
             await self._app(scope, receive, send)
         else:
-            await _refuse(scope, send, 400, "the Host header names no host of ours")
+            await refuse(scope, send, 400, "the Host header names no host of ours")
 
 
 class OriginFence:
@@ -155,9 +155,9 @@ class OriginFence:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 to a foreign origin and 415 to a form."""
         if not self._allowed.issuperset(_values(scope, b"origin")):
-            await _refuse(scope, send, 403, "this Origin is not on the list")
+            await refuse(scope, send, 403, "this Origin is not on the list")
         elif scope["type"] == "http" and not _is_json_or_empty(scope):
-            await _refuse(scope, send, 415, "the body must be application/json")
+            await refuse(scope, send, 415, "the body must be application/json")
         else:
             await self._app(scope, receive, send)
 
@@ -216,7 +216,7 @@ def _is_json_or_empty(scope: Scope) -> bool:
     return len(types) == 1 and essence == b"application/json"
 
 
-async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+async def refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
     """Answer with a status before the application has seen anything."""
     prefix = "websocket." if scope["type"] == "websocket" else ""
     body = encode(Reply(False, reason, iso(_clock.now_ms())))

@@ -1,9 +1,10 @@
 """The gate: who stands at the door, what they may do, and how often.
 
 Every refusal is a `Refused` with its status: 401 without a good token, 403 with too
-low a role or a foreign page behind a cookie, 429 too often. A good token always
-passes, also from an address whose sign-ins failed: nobody can be locked out by a
-stranger on the same machine.
+low a role or a foreign page behind a cookie, 429 too often. How often is counted for
+each token and for each address. A good token always passes, also from an address whose
+sign-ins failed, and halting has a count of its own for each token and none for the
+address: nobody can be locked out by a stranger on the same machine.
 """
 
 import math
@@ -13,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from actors.domain.messages import Role
 from control.door.auth import Principal, Tokens, bearer, includes
+from control.door.guard import neighbourhood
 from control.door.limiter import Limiter, Now
 from control.door.sessions import Sessions
 from control.errors import Refused
@@ -28,8 +30,10 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     origins: tuple[str, ...] = ()  # exact, besides the page's own
     secure: bool = False  # served over TLS: the cookie is __Host- and Secure
-    requests_per_second: float = 10.0
+    requests_per_second: float = 10.0  # of one token
     requests_burst: float = 20.0
+    address_per_second: float = 50.0  # of one address, whoever asks from there
+    address_burst: float = 200.0
 
 
 class Gate:
@@ -44,6 +48,9 @@ class Gate:
         )
         self._rates = Limiter(
             settings.requests_per_second, settings.requests_burst, now
+        )
+        self._addresses = Limiter(
+            settings.address_per_second, settings.address_burst, now
         )
 
     @property
@@ -60,6 +67,7 @@ class Gate:
         """
         principal = self.identify(connection)
         if paced:
+            self.pace_address(connection)
             self.pace(principal)
         if principal.session is not None:
             self.from_own_page(connection)
@@ -73,6 +81,7 @@ class Gate:
             return self.proven(connection, self.tokens.principal(secret))
         found = self.sessions.find(connection.cookies.get(self.cookie, ""))
         if found is None:
+            self.pace_address(connection)
             raise Refused(401, "sign in: send `Authorization: Bearer <token>`")
         return found
 
@@ -80,7 +89,7 @@ class Gate:
         """Return `found`; count a failed sign-in otherwise and refuse."""
         if found is not None:
             return found
-        address = connection.client.host if connection.client else "unknown"
+        address = address_of(connection)
         wait = self._failed.take(address)
         if wait > 0:
             msg = (
@@ -92,11 +101,22 @@ class Gate:
 
     def pace(self, principal: Principal, *, halting: bool = False) -> None:
         """Count one request; raises Refused 429. Halting has a count of its own."""
-        key = principal.session or principal.id
-        wait = self._rates.take(f"{key} halting" if halting else key)
+        wait = self._rates.take(f"{principal.id} {halting=}")
         if wait > 0:
             rate = self.settings.requests_per_second
             msg = f"more than {rate:g} requests per second; wait {wait:.2f} s"
+            raise Refused(429, msg, math.ceil(wait))
+
+    def pace_address(self, connection: HTTPConnection) -> None:
+        """Count one request of an address, whoever asks; raises Refused 429."""
+        address = address_of(connection)
+        wait = self._addresses.take(address)
+        if wait > 0:
+            rate = self.settings.address_per_second
+            msg = (
+                f"more than {rate:g} requests per second from {address}; "
+                f"wait {wait:.2f} s"
+            )
             raise Refused(429, msg, math.ceil(wait))
 
     def permit(self, principal: Principal, needed: Role) -> None:
@@ -118,3 +138,10 @@ class Gate:
             raise Refused(403, f"origin {origin!r} is not this page's own, {own!r}")
         if CSRF_HEADER not in connection.headers:
             raise Refused(403, f"a page's request needs the header {CSRF_HEADER!r}")
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Name where a request comes from; a whole IPv6 /64 is one guest."""
+    if connection.client is None:
+        return "unknown"
+    return neighbourhood(connection.client.host)

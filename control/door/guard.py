@@ -3,6 +3,12 @@
 The server below may not cost the engine its descriptors or its life, so the door
 keeps a cap on all connections and one per address, goes on through the errors that
 `accept` can return on a busy machine, and counts everything that it refuses or drops.
+
+A flood that keeps every place must not keep out the person who wants to halt. So
+beyond the caps there are a few spare places for SPARE_SECONDS_MAX each, in which only
+a halt by somebody with a good token is served (`control.door.spare`). When they are
+full, the one that waits longest without having shown a token is dropped for the next:
+who floods them too must win that race every time.
 """
 
 import errno
@@ -22,6 +28,8 @@ OnFault = Callable[[Exception, str], None]
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 
 FAULT_CLASSES_MAX: Final = 64
+
+SPARE_SECONDS_MAX: Final = 10.0
 
 ACCEPT_ERRNOS: Final = frozenset(
     {
@@ -49,6 +57,7 @@ class ServerLimits(msgspec.Struct, frozen=True):
 
     connections_max: int = 64
     connections_per_address_max: int = 8
+    spare_max: int = 4  # beyond the caps, to halt and for nothing else
     stall_seconds_max: float = 2.0
     read_timeout_seconds: int = 30
     ping_seconds: float = 10
@@ -67,6 +76,7 @@ class ServerStatistics(msgspec.Struct, frozen=True):
     accepted: int
     refused_over_cap: int
     refused_per_address: int
+    spare_used: int
     accept_errors: int
     crashed: dict[str, int]
     dropped_stalled: int
@@ -82,6 +92,7 @@ class Guests:
         self._limits = limits
         self._on_fault = on_fault
         self._inside: dict[Transport, str] = {}
+        self._spare: list[Transport] = []
         self._per_address: Counter[str] = Counter()
         self._crashed: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
@@ -94,35 +105,61 @@ class Guests:
         except OSError:  # It is gone already.
             stream.socket.close()
             return None
-        address = _neighbourhood(host)
-        if len(self._inside) >= self._limits.connections_max:
-            self._refuse(stream, "refused_over_cap")
-            return None
-        if self._per_address[address] >= self._limits.connections_per_address_max:
-            self._refuse(stream, "refused_per_address")
-            return None
+        address = neighbourhood(host)
+        over = self._over(address)
+        if over is not None:
+            self._counts[over] += 1
+            if not self._has_spare_place():
+                stream.socket.close()
+                return None
         transport = Transport(
             stream,
             f"{host}:{port}",
             stall_seconds_max=self._limits.stall_seconds_max,
             linger_seconds=self._limits.shutdown_seconds,
         )
+        if over is not None:
+            self._counts["spare_used"] += 1
+            transport.is_spare = True
+            transport.scope.deadline = trio.current_time() + SPARE_SECONDS_MAX
+            self._spare.append(transport)
+        else:
+            self._per_address[address] += 1
         self._inside[transport] = address
-        self._per_address[address] += 1
         self._counts["accepted"] += 1
         self._counts["peak"] = max(self._counts["peak"], len(self._inside))
         return transport
 
-    def _refuse(self, stream: trio.SocketStream, reason: str) -> None:
-        self._counts[reason] += 1
-        stream.socket.close()
+    def _over(self, address: str) -> str | None:
+        """Say which cap one more connection would break; the spare ones are beside."""
+        if self._per_address.total() >= self._limits.connections_max:
+            return "refused_over_cap"
+        taken = self._per_address[address]
+        if taken >= self._limits.connections_per_address_max:
+            return "refused_per_address"
+        return None
+
+    def _has_spare_place(self) -> bool:
+        """Make a spare place if need be: whoever waits longest without a token goes."""
+        if len(self._spare) < self._limits.spare_max:
+            return True
+        for transport in self._spare:
+            if not transport.is_proven and not transport.aborted:
+                transport.abort()
+                transport.scope.cancel()  # a flood of them may not linger
+                self._spare.remove(transport)
+                return True
+        return False
 
     def leave(self, transport: Transport) -> None:
         """Give the place free and keep what the connection has to tell."""
         address = self._inside.pop(transport)
-        self._per_address[address] -= 1
-        if not self._per_address[address]:
-            del self._per_address[address]
+        if transport.is_spare:
+            self._spare = [one for one in self._spare if one is not transport]
+        else:
+            self._per_address[address] -= 1
+            if not self._per_address[address]:
+                del self._per_address[address]
         self._counts["dropped_stalled"] += transport.stalled
         self._counts["aborted"] += transport.aborted and not transport.stalled
         self._counts["received_bytes"] += transport.received_bytes
@@ -162,6 +199,7 @@ class Guests:
             accepted=counts["accepted"],
             refused_over_cap=counts["refused_over_cap"],
             refused_per_address=counts["refused_per_address"],
+            spare_used=counts["spare_used"],
             accept_errors=counts["accept_errors"],
             crashed=dict(self._crashed),
             dropped_stalled=counts["dropped_stalled"],
@@ -200,9 +238,12 @@ class Door(trio.abc.Listener[Transport]):
         await self._listener.aclose()
 
 
-def _neighbourhood(host: str) -> str:
+def neighbourhood(host: str) -> str:
     """Return what counts as one address: one guest owns a whole IPv6 /64."""
-    address = ipaddress.ip_address(host.partition("%")[0])
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host  # no internet address: a test's, or a local socket
     if isinstance(address, ipaddress.IPv4Address):
         return host
     if address.ipv4_mapped is not None:

@@ -151,16 +151,17 @@ class _Guard:
 def _refuse_unsafe_bind(
     host: str, *, tls: tuple[str, str] | None, public_ok: bool
 ) -> None:
-    if tls is not None or public_ok or _is_loopback(host):
+    if tls is not None or public_ok or is_loopback(host):
         return
     message = (
         f"control.host {host!r} can be reached from outside and there is no TLS:"
-        " use 127.0.0.1, give a certificate and key, or allow it explicitly"
+        " use 127.0.0.1, give control.tls_certificate and control.tls_key, or say"
+        " that it is meant: control.insecure_public = true, --insecure-public"
     )
     raise UnsafeBind(message)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Say whether the address is this machine's own; other names are not trusted."""
     try:
         return ipaddress.ip_address(host).is_loopback

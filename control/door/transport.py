@@ -11,7 +11,6 @@ inherit it, so the hub can abort the console that it serves, even in mid-write.
 """
 
 import errno
-import math
 import struct
 from contextlib import suppress
 from contextvars import ContextVar
@@ -45,6 +44,8 @@ class Transport(trio.abc.HalfCloseableStream):
         self.scope = trio.CancelScope()
         self.stalled = False
         self.aborted = False
+        self.is_spare = False  # beyond the caps: to halt and for nothing else
+        self.is_proven = False  # somebody with a good token halts over it
         self.received_bytes = 0
         self.sent_bytes = 0
         self._stream = stream
@@ -118,8 +119,8 @@ class Transport(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
     def _begin_end(self) -> None:
-        if self.scope.deadline == math.inf:
-            self.scope.deadline = trio.current_time() + self._linger_seconds
+        until = trio.current_time() + self._linger_seconds
+        self.scope.deadline = min(self.scope.deadline, until)
 
     def _note_timeout(self, error: trio.BrokenResourceError) -> None:
         cause = error.__cause__

@@ -15,10 +15,13 @@ from actors.domain.messages import Published
 from actors.domain.shown.symbols import SymbolRow
 from actors.domain.views import EngineView
 from control import wire
+from control.routes.now import measured
+from control.wire.answers import Commands
 
 RING_LENGTH = 1024
 SNAPSHOT_ROWS_MAX = 100
-_MAIN = {"engine": "ENGINE_UPDATE", "health": "HEALTH"}
+SLOW_MS = 1000  # of what is dear to read or changes with the bars
+_MAIN = {"engine": "ENGINE_UPDATE", "health": "HEALTH", "risk": "RISK"}
 
 
 class Stamped(msgspec.Struct):
@@ -85,12 +88,14 @@ class StateTopic:
         self.name = name
         self.version = first
         self._rows: dict[str, _Row] = {}
+        self._polled_ms: int | None = None  # when the slow rows were read
         self._encoded: dict[int, list[bytes]] = {}
 
     def take(self, fact: Published) -> None:
         """Take a published fact: the newest of its kind, or of its symbol, stays."""
         body = fact.data
-        key = body.symbol if isinstance(body, SymbolRow) else fact.kind
+        one = isinstance(body, SymbolRow) and self.name == "symbols"
+        key = body.symbol if one else fact.kind
         self.put(key, fact.kind, body, fact.ts_ms)
 
     def put(self, key: str, kind: str, body: Any, ts_ms: int) -> None:
@@ -104,16 +109,35 @@ class StateTopic:
 
     def poll(self, engine: EngineView, ts_ms: int) -> None:
         """Read this topic's rows from the engine's last published state."""
-        if self.name == "engine":
-            self.put("ENGINE_UPDATE", "ENGINE_UPDATE", engine.status(), ts_ms)
-        elif self.name == "health":
-            self.put("HEALTH", "HEALTH", engine.resource_health(), ts_ms)
-        elif self.name == "symbols":
-            for line in engine.symbols():
-                self.put(line.symbol, "SYMBOL", line, ts_ms)
-        else:
-            symbol = self.name.removeprefix(wire.SYMBOL_PREFIX)
-            self.put(symbol, "SYMBOL", engine.symbol(symbol), ts_ms)
+        match self.name:
+            case "engine":
+                status = engine.status()
+                self.put("ENGINE_UPDATE", "ENGINE_UPDATE", status, ts_ms)
+                allowed = Commands(status.state, engine.commands())
+                self.put("COMMANDS", "COMMANDS", allowed, ts_ms)
+            case "risk":
+                if self._is_slow_due(ts_ms):
+                    self.put("RISK", "RISK", engine.risk(), ts_ms)
+            case "health":
+                if self._is_slow_due(ts_ms):
+                    self.put("HEALTH", "HEALTH", measured(engine), ts_ms)
+            case "symbols":
+                for line in engine.symbols():
+                    self.put(line.symbol, "SYMBOL", line, ts_ms)
+            case _:
+                self._poll_symbol(engine, ts_ms)
+
+    def _poll_symbol(self, engine: EngineView, ts_ms: int) -> None:
+        symbol = self.name.removeprefix(wire.SYMBOL_PREFIX)
+        self.put("SYMBOL", "SYMBOL", engine.symbol(symbol), ts_ms)
+        if self._is_slow_due(ts_ms):
+            self.put("SYMBOL_DETAIL", "SYMBOL_DETAIL", engine.detail(symbol), ts_ms)
+
+    def _is_slow_due(self, ts_ms: int) -> bool:
+        if self._polled_ms is not None and 0 <= ts_ms - self._polled_ms < SLOW_MS:
+            return False
+        self._polled_ms = ts_ms
+        return True
 
     def since(self, version: int) -> list[bytes]:
         """Return an envelope for each row newer than `version`, encoded once."""

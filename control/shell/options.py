@@ -23,6 +23,9 @@ SETTING_OF = {
     "port": "control.port",
     "data_dir": "engine.data_dir",
     "seed": "engine.seed",
+    "tls_certificate": "control.tls_certificate",
+    "tls_key": "control.tls_key",
+    "insecure_public": "control.insecure_public",
 }
 
 

@@ -9,7 +9,7 @@ import msgspec
 EVENT_TOPICS = frozenset(
     {"transitions", "orders", "positions", "signals", "why", "alerts"}
 )
-POLLED_TOPICS = frozenset({"engine", "symbols", "health"})
+POLLED_TOPICS = frozenset({"engine", "symbols", "health", "risk"})
 SYMBOL_PREFIX = "symbol:"
 MESSAGE_BYTES_MAX = 64 * 1024
 TOPICS_MAX = 64

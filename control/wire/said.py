@@ -29,11 +29,15 @@ class Unsubscribe(_Said, frozen=True, tag="unsubscribe"):
 
 
 class CommandSaid(_Said, frozen=True, tag="command"):
-    """One command; answered by COMMAND with the same id."""
+    """One command; answered by COMMAND with the same id.
+
+    `key` is an idempotency key: the same again gives the first answer, acting once.
+    """
 
     id: str
     command: str
     args: dict[str, Any] = {}
+    key: str | None = None
 
 
 class Ping(_Said, frozen=True, tag="ping"):

@@ -4,8 +4,8 @@ import pytest
 import trio
 
 from actors.domain.messages import CommandAnswer, Role
-from control.commands import ANSWERS_KEPT_MAX, Repeats
 from control.errors import Refused
+from control.repeats import ANSWERS_KEPT_MAX, Repeats
 from tests.planes import Plane
 
 PATH = "/api/engine/kill-switch"

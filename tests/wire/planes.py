@@ -37,16 +37,20 @@ class ServedPlane(Plane):
 
 
 @asynccontextmanager
-async def served(plane: ServedPlane | None = None) -> AsyncIterator[ServedPlane]:
+async def served(
+    plane: ServedPlane | None = None, limits: ServerLimits = LIMITS
+) -> AsyncIterator[ServedPlane]:
     plane = plane or ServedPlane(now=trio.current_time)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(plane.hub.run)
-        await _listen(plane, nursery)
+        await _listen(plane, nursery, limits)
         yield plane
         nursery.cancel_scope.cancel()
 
 
-async def _listen(plane: ServedPlane, nursery: trio.Nursery) -> None:
+async def _listen(
+    plane: ServedPlane, nursery: trio.Nursery, limits: ServerLimits
+) -> None:
     async def late(scope: Scope, receive: Receive, send: Send) -> None:
         """The exact origin is known when the system has given a port."""
         await plane.app(scope, receive, send)
@@ -56,7 +60,7 @@ async def _listen(plane: ServedPlane, nursery: trio.Nursery) -> None:
             late,
             host="127.0.0.1",
             port=0,
-            limits=LIMITS,
+            limits=limits,
             on_fault=lambda *_: None,
             task_status=task_status,
         )

@@ -10,7 +10,7 @@ import pytest
 import trio
 from starlette.responses import PlainTextResponse
 
-from control.door.guard import _neighbourhood
+from control.door.guard import neighbourhood
 from control.door.server import Serving, serve
 from control.errors import CannotServe, ControlError, UnsafeBind
 from tests.wire.world import (
@@ -62,7 +62,7 @@ async def start(
     "host", ["0.0.0.0", "::", "192.0.2.1", "engine.example", "", "localhost.example"]
 )
 async def test_public_address_without_tls_is_refused(host: str) -> None:
-    with pytest.RaisesGroup(pytest.RaisesExc(UnsafeBind, match="give a certificate")):
+    with pytest.RaisesGroup(pytest.RaisesExc(UnsafeBind, match="give control.tls")):
         await start(host)
 
 
@@ -102,7 +102,7 @@ async def test_missing_certificate_is_named() -> None:
 def test_one_guest_is_one_ipv4_address_or_one_ipv6_network(
     host: str, counted_as: str
 ) -> None:
-    assert _neighbourhood(host) == counted_as
+    assert neighbourhood(host) == counted_as
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,12 @@ async def test_every_answer_carries_the_security_headers(path: str) -> None:
             with trio.fail_after(PATIENCE_SECONDS):
                 answer = (await read_until(client, b"\r\n\r\n")).lower()
         for header in (
-            b"content-security-policy: default-src 'self'; frame-ancestors 'none'",
+            b"content-security-policy: default-src 'self'; base-uri 'none'; ",
+            b"frame-ancestors 'none'",
+            b"cross-origin-opener-policy: same-origin",
+            b"cross-origin-resource-policy: same-origin",
+            b"permissions-policy: camera=()",
+            b"x-frame-options: deny",
             b"x-content-type-options: nosniff",
             b"referrer-policy: no-referrer",
             b"strict-transport-security: max-age=",

@@ -173,4 +173,4 @@ async def _deaf_client(plane: ServedPlane) -> trio.SocketStream:
 
 
 def test_every_topic_of_the_contract_is_followed_here() -> None:
-    assert set(TOPICS) | {"signals", "health"} == wire.EVENT_TOPICS | wire.POLLED_TOPICS
+    assert set(TOPICS) | {"signals", "health", "risk"} == wire.EVENT_TOPICS | wire.POLLED_TOPICS

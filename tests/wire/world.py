@@ -19,7 +19,7 @@ from control.door.transport import Transport, abort_current, current_transport
 PATIENCE_SECONDS = 20
 """Long enough for a slow machine: a test that waits so long has failed."""
 
-LIMITS = ServerLimits(stall_seconds_max=0.5, shutdown_seconds=0.5)
+LIMITS = ServerLimits(stall_seconds_max=0.5, shutdown_seconds=0.5, spare_max=0)
 
 WS_KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 

@@ -92,6 +92,7 @@ export interface CommandSaid {
   id: string;
   command: string;
   args?: Record<string, unknown>;
+  key?: string | null;
 }
 
 export interface CommandState {
@@ -221,6 +222,18 @@ export interface EntryRules {
   session_avoid_last_minutes: number;
 }
 
+export interface EntryRulesInput {
+  volume_confirmation?: number;
+  momentum_slope_min?: number;
+  momentum_slope_bars?: number;
+  approach_slope_max?: number;
+  consolidation_bars_min?: number;
+  max_distance_bps?: number;
+  clean_breakout_bars?: number;
+  session_avoid_first_minutes?: number;
+  session_avoid_last_minutes?: number;
+}
+
 export interface EquityPoint {
   timeMs: number;
   equityUsd: number;
@@ -242,6 +255,16 @@ export interface ExecutionConfig {
   size_skip_below: number;
 }
 
+export interface ExecutionConfigInput {
+  taker_fee_bps?: number;
+  maker_fee_bps?: number;
+  max_depth_fraction?: number;
+  entry_band_bps?: number;
+  slippage_bps?: number;
+  stop_confirm_seconds_max?: number;
+  size_skip_below?: number;
+}
+
 export interface ExitRules {
   failed_breakout_bars: number;
   weak_impulse_ratio: number;
@@ -251,6 +274,17 @@ export interface ExitRules {
   stall_hours: number;
   stall_r: number;
   max_hold_hours: number;
+}
+
+export interface ExitRulesInput {
+  failed_breakout_bars?: number;
+  weak_impulse_ratio?: number;
+  weak_impulse_bars?: number;
+  activity_drop_threshold?: number;
+  activity_drop_bars?: number;
+  stall_hours?: number;
+  stall_r?: number;
+  max_hold_hours?: number;
 }
 
 export interface ExposureRow {
@@ -376,6 +410,22 @@ export interface LevelRules {
   armed_atr: number;
 }
 
+export interface LevelRulesInput {
+  donchian_bars?: number[];
+  pivot_left_bars?: number;
+  pivot_right_bars?: number;
+  volume_extreme_fraction?: number;
+  merge_atr?: number;
+  min_separation_atr?: number;
+  min_touches?: number;
+  touch_tolerance?: number;
+  strength_min?: number;
+  round_steps?: number[];
+  cascade_bps?: number;
+  cascade_min?: number;
+  armed_atr?: number;
+}
+
 export interface LevelView {
   id: number;
   price: number;
@@ -405,6 +455,15 @@ export interface LimitRow {
 export interface LiquidityFilters {
   min_24h_volume_usd: number;
   min_oi_usd: number | null;
+  max_spread_bps: number;
+  min_depth_usd_0_5pct: number;
+  min_depth_usd_0_3pct: number;
+  min_trades_per_minute: number;
+}
+
+export interface LiquidityFiltersInput {
+  min_24h_volume_usd: number;
+  min_oi_usd?: number | null;
   max_spread_bps: number;
   min_depth_usd_0_5pct: number;
   min_depth_usd_0_3pct: number;
@@ -447,6 +506,16 @@ export interface MarketQuality {
   trend_slope_min: number | null;
   trend_bars: number;
   noise_max: number | null;
+}
+
+export interface MarketQualityInput {
+  flat_atr_ratio_min?: number | null;
+  flat_bars?: number;
+  volatility_spike_sigma?: number | null;
+  volatility_spike_bars?: number;
+  trend_slope_min?: number | null;
+  trend_bars?: number;
+  noise_max?: number | null;
 }
 
 export interface MarketSnapshot {
@@ -528,6 +597,20 @@ export interface PositionConfig {
   exit_rules: ExitRules;
 }
 
+export interface PositionConfigInput {
+  tp_levels: TakeProfit[];
+  tp_mode?: TargetMode;
+  tp_smart_placement?: SmartPlacementInput;
+  sl_mode?: StopMode;
+  sl_atr?: number;
+  breakeven_at_r?: number;
+  breakeven_buffer_bps?: number;
+  chandelier_atr?: number;
+  chandelier_bars?: number;
+  trail_from_r?: number;
+  exit_rules?: ExitRulesInput;
+}
+
 export interface PositionRow {
   id: string;
   symbol: string;
@@ -589,6 +672,23 @@ export interface Preset {
 export interface PresetEditShown {
   preset: PresetInput;
   version?: number | null;
+}
+
+export interface PresetInput {
+  name: string;
+  description: string;
+  target_markets: TargetMarket[];
+  timeframe_minutes?: number | null;
+  strategy_priority: SignalKind[];
+  risk: RiskInput;
+  liquidity_filters: LiquidityFiltersInput;
+  volatility_filters: VolatilityFiltersInput;
+  signal_config: SignalConfigInput;
+  position_config: PositionConfigInput;
+  scanner_config: ScannerConfigInput;
+  execution_config?: ExecutionConfigInput;
+  levels_rules?: LevelRulesInput;
+  unknown: UnknownsInput;
 }
 
 export interface PresetProblem {
@@ -693,6 +793,28 @@ export interface Risk {
   exit_depth_ratio_min: number | null;
 }
 
+export interface RiskInput {
+  risk_per_trade: number;
+  daily_risk_limit: number;
+  kill_switch_loss_limit: number;
+  max_concurrent_positions: number;
+  max_position_size_usd?: number | null;
+  correlation_limit?: number;
+  max_consecutive_losses?: number;
+  max_same_direction_notional_ratio?: number;
+  max_total_risk?: number;
+  max_opens_per_minute?: number;
+  correlated_exposure_warn?: number;
+  correlated_exposure_block?: number;
+  max_notional_per_symbol_day_usd?: number | null;
+  leverage_max?: number;
+  max_risk_per_trade?: number | null;
+  daily_loss_r_max?: number | null;
+  price_band_bps?: number | null;
+  exit_spread_bps_max?: number | null;
+  exit_depth_ratio_min?: number | null;
+}
+
 export interface RiskView {
   gateOpen: boolean;
   paused: boolean;
@@ -718,6 +840,16 @@ export interface ScannerConfig {
   whitelist: string[];
   blacklist: string[];
   top_n_by_volume: number | null;
+}
+
+export interface ScannerConfigInput {
+  max_candidates: number;
+  score_weights: Record<string, number>;
+  score_min?: number | null;
+  bias?: Bias;
+  whitelist?: string[];
+  blacklist?: string[];
+  top_n_by_volume?: number | null;
 }
 
 export interface SessionRow {
@@ -762,6 +894,20 @@ export interface SignalConfig {
   market_quality: MarketQuality;
 }
 
+export interface SignalConfigInput {
+  momentum_volume_multiplier: number;
+  momentum_body_ratio_min: number;
+  momentum_epsilon: number;
+  retest_pierce_tolerance: number;
+  retest_max_pierce_atr: number;
+  l2_imbalance_threshold: number;
+  vwap_gap_max_atr: number;
+  tpm_on_touch_frac?: number;
+  retest_volume_min?: number;
+  entry_rules?: EntryRulesInput;
+  market_quality?: MarketQualityInput;
+}
+
 export type SignalKind = "momentum" | "retest";
 
 export interface SignalShown {
@@ -787,6 +933,12 @@ export interface SmartPlacement {
   level_offset_bps: number;
   round_offset_bps: number;
   shift_max_bps: number;
+}
+
+export interface SmartPlacementInput {
+  level_offset_bps?: number;
+  round_offset_bps?: number;
+  shift_max_bps?: number;
 }
 
 export interface Snapshot {
@@ -996,6 +1148,23 @@ export interface Unknowns {
   reference_price: PresetPolicy;
 }
 
+export interface UnknownsInput {
+  volume_24h: Policy;
+  open_interest: Policy;
+  spread: Policy;
+  depth: Policy;
+  trades_per_minute: Policy;
+  atr: Policy;
+  bb_width: Policy;
+  volume_surge_1h: Policy;
+  volume_surge_5m: Policy;
+  oi_delta: Policy;
+  correlation: Policy;
+  volume_rank: Policy;
+  imbalance: Policy;
+  reference_price?: Policy;
+}
+
 export interface UnprotectedTime {
   positions: number;
   secondsTotal: number;
@@ -1014,6 +1183,15 @@ export interface VolatilityFilters {
   volume_surge_1h_min: number;
   volume_surge_5m_min: number;
   oi_delta_threshold: number | null;
+}
+
+export interface VolatilityFiltersInput {
+  atr_range_min: number;
+  atr_range_max: number;
+  bb_width_percentile_max: number;
+  volume_surge_1h_min: number;
+  volume_surge_5m_min: number;
+  oi_delta_threshold?: number | null;
 }
 
 export interface Who {
