@@ -91,6 +91,13 @@ export function full(moment: Moment): string {
   return text === null ? UNKNOWN : `${text.slice(0, 10)} ${text.slice(11, 19)}`;
 }
 
+/** A figure that came as text, with five digits at most; other text as it is. */
+export function brief(text: string): string {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) return text || UNKNOWN;
+  return Number.isInteger(value) ? fixed(value, 0) : String(Number(value.toPrecision(5))).replace("-", "−");
+}
+
 /** open_positions -> open positions. */
 export const spaced = (name: string): string => name.replaceAll("_", " ");
 

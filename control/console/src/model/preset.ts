@@ -45,7 +45,9 @@ export function withLeaf(tree: Tree, path: string, value: Json): Tree {
 export function written(value: Json | undefined): string {
   if (value === undefined) return "not there";
   if (value === null) return "off";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(written).join(", ");
+  if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name.replaceAll("_", " ")} ${written(one)}`).join(" · ");
+  return String(value);
 }
 
 // --- what the schema says -------------------------------------------------------------
