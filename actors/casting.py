@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.conductor import Cast, MarketOver
+from actors.conductor import FEED, Cast, MarketOver
 from actors.cursor import Cursor
 from actors.domain.bars import Instrument, MarketDescription, empty_bars
 from actors.domain.findings import Strategy, SymbolContext
@@ -132,7 +132,7 @@ class Casting:
                 self._stage.latency,
             )
 
-        return ChildSpec("feed", make)
+        return ChildSpec(FEED, make)
 
     def _market_is_over(self) -> None:
         self._stage.root().ref("conductor").tell(MarketOver())

@@ -21,8 +21,16 @@ from actors.risk.truth.requests import (
     CommandRequest,
     Ended,
     Recover,
+    SymbolTended,
 )
-from actors.runtime import Actor, ActorRef, ChildSpec, ReplyTo, Supervisor
+from actors.runtime import (
+    Actor,
+    ActorRef,
+    ChildSpec,
+    ChildState,
+    ReplyTo,
+    Supervisor,
+)
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
 from config.load import load_preset, preset_names
@@ -38,6 +46,9 @@ MODES = ("paper",)
 ROUSE_SECONDS = 30.0
 #: After these, nothing runs: the feed that flattened under a kill switch ends too.
 ENDING = frozenset({"stop", "reset"})
+#: These start one symbol's actor again.
+TENDING = frozenset({"symbol_restart", "symbol_release"})
+FEED = "feed"
 
 
 class Lifecycle(msgspec.Struct, frozen=True):
@@ -97,6 +108,8 @@ class Conductor(Actor[Any]):
         assert isinstance(message, Lifecycle), f"{message!r} is not for the conductor"
         if message.command.name == "start":
             await self._start(message)
+        elif message.command.name in TENDING:
+            await self._tend(message)
         else:
             assert message.command.name in ENDING, f"{message!r} is not for us"
             await self._stop(message)
@@ -179,6 +192,42 @@ class Conductor(Actor[Any]):
             self._not_before = trio.current_time() + ROUSE_SECONDS
             self._risk().tell(BeginFailed(f"start failed: {error}"))
             await self._take_down("start failed")
+
+    # --- one symbol ---------------------------------------------------------------
+
+    async def _tend(self, request: Lifecycle) -> None:
+        """Start one symbol's actor again; the risk actor has the last word."""
+        told = await self._tended(request.command)
+        answer: CommandAnswer = await self._risk().ask(
+            lambda reply: SymbolTended(request.command, *told, reply), ANSWER_SECONDS
+        )
+        request.reply.reply(answer)
+
+    async def _tended(self, command: Command) -> tuple[str, str, str, str]:
+        """Act, and say the actor's state before and after, what was done or why not."""
+        symbol, release = command.args.get("symbol"), command.name == "symbol_release"
+        runs = symbol in self._running and symbol != FEED
+        found = self._root().find(str(symbol)) if runs else None
+        before = "stopped" if found is None else found[1].state.value
+        if release and command.args.get("confirm") != symbol:
+            typed = command.args.get("confirm")
+            refused = f"{command.name}: confirm is {typed!r}; it must be {symbol!r}"
+            return before, before, "", refused
+        if found is None:
+            refused = "" if release else f"symbol_restart: no actor of {symbol!r} runs"
+            return before, before, "", refused
+        child = found[1]
+        quarantined = child.state is ChildState.QUARANTINED
+        if release and not quarantined:
+            return before, before, "", ""
+        if quarantined and not release:
+            refused = (
+                f"symbol_restart: {symbol} is quarantined; symbol_release frees it"
+            )
+            return before, before, "", refused
+        await self._root().restart_child(child.name)
+        did = "is released from quarantine" if release else "is started again"
+        return before, child.state.value, f"{symbol} {did}, with a clean record", ""
 
     # --- stop ---------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -62,7 +63,7 @@ from actors.runtime.clock import MarketClock, WallClock
 from actors.runtime.errors import NoSuchChild
 from actors.service import service
 from actors.setup import EngineSetup
-from actors.symbol import PositionChanged, SymbolActor
+from actors.symbol import PositionChanged, SymbolActor, newest_scans
 from actors.treasury import Sources, Treasury
 from actors.watchdog import MachineSources, ResourceMonitor
 
@@ -171,6 +172,7 @@ class Engine:
             reference=self._reference,
             root=self.root,
             rouse=self._rouse,
+            scanned=partial(newest_scans, self.symbol_actors),
         )
 
     def _rouse(self) -> None:

@@ -1,6 +1,6 @@
 """Hands a command to whoever carries it out, and waits for its end."""
 
-from actors.conductor import ENDING
+from actors.conductor import ENDING, TENDING
 from actors.domain.messages import Command, CommandAnswer
 from actors.engine import Engine
 from actors.risk.commands import RULES
@@ -12,7 +12,7 @@ LIFECYCLE_SECONDS = 15.0
 #: The exchange is asked; its answers take their time.
 LOOK_SECONDS = 15.0
 HALTING = frozenset({"kill_switch", "emergency_stop"})
-LIFECYCLE = frozenset({"start", *ENDING})
+LIFECYCLE = frozenset({"start", *ENDING, *TENDING})
 
 
 async def hand_over(engine: Engine, command: Command) -> CommandAnswer:

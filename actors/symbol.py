@@ -6,7 +6,7 @@ that a position exists, to show the right phase.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from actors.domain.messages import (
     Finding,
     Findings,
     LevelsBuilt,
+    Scanned,
+    Scored,
     Signal,
     SymbolDown,
     WhyNot,
@@ -38,6 +40,8 @@ S = SymbolPhase
 
 #: A symbol that fails on more bars than this soon is quarantined anyway.
 FAILED_BARS_KEPT = 16
+#: A scan's result names so many symbols.
+SCORES_TOLD = 20
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -190,6 +194,17 @@ class SymbolActor(Actor[Any]):
             log.warning("illegal_transition", refused=str(error))
             return
         self.phase = target
+
+
+def newest_scans(actors: Mapping[str, SymbolActor]) -> Scanned:
+    """Say what the newest scan of each symbol found, the best of them first."""
+    scored = [
+        Scored(symbol, score, actor.last_decision)
+        for symbol, actor in actors.items()
+        if (score := actor.score()) is not None
+    ]
+    scored.sort(key=lambda one: (-one.score, one.symbol))
+    return Scanned(len(actors), tuple(scored[:SCORES_TOLD]))
 
 
 def _unheard(_actor: SymbolActor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.domain.messages import Scanned
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
@@ -48,6 +49,7 @@ class Sources(msgspec.Struct, frozen=True):
     reference: Callable[[str], Decimal | None]  # a price that no pipeline made
     root: Callable[[], Supervisor]
     rouse: Callable[[], None]
+    scanned: Callable[[], Scanned]
 
 
 class Treasury:
@@ -133,6 +135,7 @@ class Treasury:
             look=self._look,
             rouse=sources.rouse,
             reference=sources.reference,
+            scanned=sources.scanned,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

@@ -139,6 +139,21 @@ class Findings(Message, frozen=True):
     items: tuple[Finding, ...]
 
 
+class Scored(msgspec.Struct, frozen=True):
+    """A symbol's newest scan."""
+
+    symbol: str
+    score: float
+    decision: str | None
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """What the newest scans of all symbols found, best score first."""
+
+    symbols: int
+    best: tuple[Scored, ...]
+
+
 class SymbolDown(Message, frozen=True):
     """A symbol actor left work: restarting, quarantined, paused or stale."""
 

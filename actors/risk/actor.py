@@ -22,7 +22,6 @@ from actors.domain.messages import (
     WatchedBar,
 )
 from actors.domain.orders import Fill, OrderUpdate
-from actors.domain.phases import SymbolPhase
 from actors.domain.truth import Truth
 from actors.risk.account.desk import Desk, Ports
 from actors.risk.account.state import RiskState
@@ -33,6 +32,7 @@ from actors.risk.holding.protection import Protection
 from actors.risk.holding.watching import Watching
 from actors.risk.kill.killswitch import Kill, World
 from actors.risk.life import Life
+from actors.risk.neighbours import Neighbours
 from actors.risk.orders.dispatch import Answered
 from actors.risk.orders.entries import Entries
 from actors.risk.orders.listing import listed
@@ -46,24 +46,15 @@ from actors.risk.truth.requests import (
     CommandRequest,
     Ended,
     Recover,
+    SymbolTended,
 )
 from actors.risk.truth.settlement import Settlement
-from actors.runtime import Actor, ChildState, Down
+from actors.runtime import Actor, Down
 
 log = structlog.get_logger(component="risk")
 
 #: Rows that may wait for the journal's next group commit in a replay.
 JOURNAL_ROWS_WAITING_MAX = 512
-
-#: A symbol in one of these takes no entries.
-UNAVAILABLE = frozenset(
-    {
-        SymbolPhase.PAUSED,
-        SymbolPhase.STALE,
-        SymbolPhase.RESTARTING,
-        SymbolPhase.QUARANTINED,
-    }
-)
 
 
 class RiskActor(Actor[Any]):
@@ -91,6 +82,7 @@ class RiskActor(Actor[Any]):
         )
         self._follower = Follower(self.desk, protection)
         self._life = Life(self.desk, orders, self.commands, self.settlement)
+        self._neighbours = Neighbours(self.desk)
         self._step: dict[str, list[Findings]] = {}
         self._watching = Watching(self.desk, protection, self._positions.tend)
         self._handlers = self._table()
@@ -111,10 +103,11 @@ class RiskActor(Actor[Any]):
             Began: self._life.began,
             BeginFailed: self._life.begin_failed,
             Ended: self._life.ended,
-            SymbolDown: self._symbol_down,
+            SymbolTended: self._life.tended,
+            SymbolDown: self._neighbours.symbol_down,
             MarketEnded: self._market_ended,
-            Down: self._child_down,
-            Alert: self._alert,
+            Down: self._neighbours.child_down,
+            Alert: self._neighbours.alert,
         }
 
     async def on_start(self) -> None:
@@ -252,44 +245,6 @@ class RiskActor(Actor[Any]):
             self._entries.failed(record)
 
     # --- the rest of the world -------------------------------------------------------
-
-    async def _symbol_down(self, down: SymbolDown) -> None:
-        """Refuse a symbol's entries while its actor is away; its stop stands."""
-        state = self.desk.state
-        if down.phase not in UNAVAILABLE:
-            state.unavailable.pop(down.symbol, None)
-            if down.symbol in state.book.positions:
-                self.desk.ports.position_changed(down.symbol, True)
-            return
-        state.unavailable[down.symbol] = f"{down.phase}: {down.reason}"
-        state.armed.pop(down.symbol, None)
-        self.desk.alert(
-            "warning",
-            "internal",
-            f"{down.phase}: {down.reason}",
-            "entries in this symbol are refused; its position stays protected",
-            down.symbol,
-        )
-        self.desk.lead("symbol left work", down.symbol)
-
-    async def _child_down(self, down: Down) -> None:
-        """Hear from the runtime that a symbol (the tag) or the feed ended."""
-        if down.state is ChildState.STOPPING or down.state is ChildState.STOPPED:
-            return
-        quarantined = down.state is ChildState.QUARANTINED
-        if down.tag is None:
-            did = "the market stands still" if quarantined else "it starts again"
-            severity = "critical" if quarantined else "warning"
-            text = f"{down.name} {down.reason}"
-            self.desk.alert(severity, "internal", text, did)
-            return
-        self.desk.state.counts["quarantined"] += quarantined
-        phase = SymbolPhase.QUARANTINED if quarantined else SymbolPhase.RESTARTING
-        await self._symbol_down(SymbolDown(str(down.tag), phase, down.reason))
-
-    async def _alert(self, fact: Alert) -> None:
-        """Take an alert of another component into the one journal."""
-        self.desk.raise_alert(fact)
 
     async def _market_ended(self, _ended: MarketEnded) -> None:
         """Close what is open at the end of a recording."""

@@ -9,23 +9,22 @@ from typing import NamedTuple
 
 import msgspec
 
-from actors.domain.crash_points import CrashPoint
 from actors.domain.messages import Command, CommandAnswer
 from actors.domain.phases import RUNNING_PHASES, KillPhase, Phase
 from actors.domain.views import CommandState
 from actors.journal import AuditRecord, Kind
 from actors.risk.account.desk import Desk
+from actors.risk.acts.gate import GateActs
+from actors.risk.acts.positions import PositionActs
+from actors.risk.acts.symbols import SymbolActs
 from actors.risk.holding.protection import Protection
 from actors.risk.kill.killswitch import Kill
 from actors.risk.orders.orders import OrderBook
-from actors.risk.orders.records import GateChanged
 from actors.risk.truth.policies import Policies
-from actors.risk.truth.requests import Refusal
-from actors.runtime.crash import reached
+from actors.risk.truth.requests import Done, Refusal, SymbolTended
 from config.errors import ConfigError
 from config.load import load_preset, preset_names
 
-MINUTE_MS = 60_000
 #: What a person types to release the kill switch.
 CONFIRMATION = "RESET"
 HALTABLE = RUNNING_PHASES | {Phase.ERROR}
@@ -35,7 +34,7 @@ class Rule(NamedTuple):
     """Where a command is allowed, and who carries it out (None: the conductor)."""
 
     phases: frozenset[Phase]
-    act: Callable[["Commands", Command], Awaitable[str]] | None
+    act: Callable[["Commands", Command], Awaitable[str | Done]] | None
 
 
 class Commands:
@@ -50,41 +49,54 @@ class Commands:
         policies: Policies,
     ) -> None:
         self._desk = desk
-        self._orders = orders
-        self._protection = protection
         self._kill = kill
         self.policies = policies
+        self.gate = GateActs(desk, kill)
+        self.positions = PositionActs(desk, orders, protection, kill)
+        self.symbols = SymbolActs(desk, policies)
 
     async def carry_out(self, command: Command) -> CommandAnswer:
         """Judge, act, journal, answer."""
         before = self._desk.machine.phase
+        did: str | Done
         try:
             rule = self._rule(command.name)
             self._require(command.name)
             assert rule.act is not None, f"{command.name} belongs to the conductor"
-            message, ok = await rule.act(self, command), True
+            did, ok = await rule.act(self, command), True
         except Refusal as refusal:
-            message, ok = str(refusal), False
-        return self.answer(command, before, message, ok=ok)
+            did, ok = str(refusal), False
+        return self.answer(command, before, did, ok=ok)
+
+    def end(self, told: SymbolTended) -> CommandAnswer:
+        """End what the conductor began with one symbol."""
+        did: str | Done
+        try:
+            did, ok = self.symbols.tended(told), True
+        except Refusal as refusal:
+            did, ok = str(refusal), False
+        return self.answer(told.command, told.before, did, ok=ok)
 
     def answer(
-        self, command: Command, before: Phase, message: str, *, ok: bool
+        self, command: Command, before: str, did: str | Done, *, ok: bool
     ) -> CommandAnswer:
         """Audit a command's end and make its answer."""
         desk = self._desk
+        if isinstance(did, str):
+            did = Done(did, before, desk.machine.phase)
         asked = msgspec.json.encode(command.args).decode()
         desk.append(
             Kind.AUDIT,
             AuditRecord(
                 who=f"{command.principal} as {command.role}",
                 what=f"{command.name} {asked} id {command.id}",
-                before=before,
-                after=desk.machine.phase,
-                result=f"{'done' if ok else 'refused'}: {message}",
+                before=did.before,
+                after=did.after,
+                result=f"{'done' if ok else 'refused'}: {did.message}",
             ),
         )
         wall_ms = desk.ports.wall.now_ms()
-        return CommandAnswer(command.id, ok, 200 if ok else 400, message, wall_ms)
+        return CommandAnswer(command.id, ok, 200 if ok else 400, did.message, wall_ms)
 
     def _require(self, name: str) -> None:
         reason = self.forbidden(name)
@@ -132,57 +144,6 @@ class Commands:
         return tuple(rows)
 
     # --- acts -----------------------------------------------------------------------
-
-    async def stop(self, _command: Command) -> str:
-        """Close the gate, cancel entries, and move to STOPPED."""
-        desk, state = self._desk, self._desk.state
-        state.gate_open = state.pause_wanted = False
-        reached(CrashPoint.STOP_GATE_CLOSED)
-        await self._kill.cancel_entries()
-        desk.machine.move(Phase.STOPPED, "stop requested")
-        held = len(state.book.positions)
-        if held:
-            return f"stopped; {held} open positions keep their stops at the exchange"
-        return "stopped; no open position"
-
-    async def pause(self, _command: Command) -> str:
-        """Close the gate at once; the state follows at the next legal edge."""
-        desk, state = self._desk, self._desk.state
-        if desk.machine.phase is Phase.PAUSED:
-            return "already paused"
-        state.gate_open = False
-        state.pause_wanted = True
-        desk.account(GateChanged(paused=True))
-        desk.lead("pause requested")
-        return "paused: no new entries; open positions stay managed"
-
-    async def resume(self, _command: Command) -> str:
-        """Open the gate again."""
-        desk, state = self._desk, self._desk.state
-        if state.book.kill is not None:
-            msg = "resume refused: the kill switch is latched; reset it first"
-            raise Refusal(msg)
-        state.pause_wanted = False
-        state.gate_open = True
-        desk.account(GateChanged(paused=False))
-        if desk.machine.phase is Phase.PAUSED:
-            back = Phase.MANAGING if state.book.positions else Phase.SCANNING
-            desk.machine.move(back, "resume requested")
-        return f"resumed: {desk.machine.phase}"
-
-    async def retry(self, _command: Command) -> str:
-        """Leave ERROR for work."""
-        desk, state = self._desk, self._desk.state
-        if not state.running:
-            msg = "retry refused: no market runs; reset, then start"
-            raise Refusal(msg)
-        back = Phase.MANAGING if state.book.positions else Phase.SCANNING
-        if desk.book.kill is None:  # a halt that a crash had forgotten
-            desk.ports.halt.reason = None
-        desk.machine.move(back, "retry requested")
-        state.gate_open = True
-        desk.account(GateChanged(paused=False))
-        return f"retrying: {back}"
 
     async def reset(self, command: Command) -> str:
         """Leave ERROR to IDLE, or release a latched kill switch by a typed word."""
@@ -248,29 +209,15 @@ class Commands:
         msg = "reconcile refused: too many wait for the exchange; read their answers"
         raise Refusal(msg)
 
-    async def panic_exit(self, _command: Command) -> str:
-        """Close every position at market; nothing else changes."""
-        held = list(self._desk.book.positions.values())
-        for position in held:
-            await self._protection.close(position, "panic_exit")
-        return f"closing {len(held)} positions at market"
+    async def scan(self, _command: Command) -> str:
+        """Tell what every symbol's newest scan found, best score first.
 
-    async def time_stop(self, command: Command) -> str:
-        """Close what has been held for `minutes` (the preset's stall time) or more."""
-        stall_hours = self._desk.preset.position_config.exit_rules.stall_hours
-        minutes = command.args.get("minutes", float(stall_hours * 60))
-        if not isinstance(minutes, int | float) or minutes < 0:
-            msg = f"time_stop: minutes is {minutes!r}; it must be a number, 0 or more"
-            raise Refusal(msg)
-        oldest_ms = self._desk.now_ms - minutes * MINUTE_MS
-        held = [
-            position
-            for position in self._desk.book.positions.values()
-            if position.opened_ms <= oldest_ms
-        ]
-        for position in held:
-            await self._protection.close(position, "time_stop")
-        return f"closing {len(held)} positions held {minutes:g} minutes or longer"
+        Symbols are scanned at each closed bar; between two there is nothing new.
+        """
+        found = self._desk.ports.scanned()
+        self._desk.publish("signals", "SCAN_RESULT", found)
+        best = ", ".join(f"{one.symbol} {one.score:.2f}" for one in found.best[:3])
+        return f"{found.symbols} symbols are scanned at each closed bar; best: {best}"
 
     async def settle(self, command: Command) -> str:
         """Do what a person has decided about a difference."""
@@ -280,16 +227,30 @@ class Commands:
 _P = Phase
 RULES: dict[str, Rule] = {
     "start": Rule(frozenset({_P.IDLE, _P.STOPPED}), None),
-    "stop": Rule(HALTABLE, Commands.stop),
-    "pause": Rule(RUNNING_PHASES - {_P.INITIALIZING}, Commands.pause),
-    "resume": Rule(RUNNING_PHASES, Commands.resume),
+    "stop": Rule(HALTABLE, lambda by, order: by.gate.stop(order)),
+    "pause": Rule(
+        RUNNING_PHASES - {_P.INITIALIZING}, lambda by, order: by.gate.pause(order)
+    ),
+    "resume": Rule(RUNNING_PHASES, lambda by, order: by.gate.resume(order)),
     "reload": Rule(frozenset({_P.IDLE, _P.STOPPED}), Commands.reload),
     "emergency_stop": Rule(frozenset(Phase), Commands.kill_switch),
     "kill_switch": Rule(frozenset(Phase), Commands.kill_switch),
-    "panic_exit": Rule(HALTABLE, Commands.panic_exit),
-    "time_stop": Rule(HALTABLE, Commands.time_stop),
+    "panic_exit": Rule(HALTABLE, lambda by, order: by.positions.panic_exit(order)),
+    "time_stop": Rule(HALTABLE, lambda by, order: by.positions.time_stop(order)),
+    "flatten": Rule(HALTABLE, lambda by, order: by.positions.flatten(order)),
+    "close_position": Rule(
+        HALTABLE, lambda by, order: by.positions.close_position(order)
+    ),
+    "cancel_order": Rule(
+        frozenset(Phase), lambda by, order: by.positions.cancel_order(order)
+    ),
+    "symbol_pause": Rule(frozenset(Phase), lambda by, order: by.symbols.pause(order)),
+    "symbol_resume": Rule(frozenset(Phase), lambda by, order: by.symbols.resume(order)),
+    "symbol_restart": Rule(HALTABLE | {_P.EMERGENCY}, None),
+    "symbol_release": Rule(frozenset(Phase), None),
+    "scan": Rule(RUNNING_PHASES, Commands.scan),
     "reconcile": Rule(frozenset(Phase), Commands.reconcile),
     "settle": Rule(frozenset(Phase), Commands.settle),
-    "retry": Rule(frozenset({_P.ERROR}), Commands.retry),
+    "retry": Rule(frozenset({_P.ERROR}), lambda by, order: by.gate.retry(order)),
     "reset": Rule(frozenset({_P.ERROR, _P.EMERGENCY}), Commands.reset),  # then stops
 }

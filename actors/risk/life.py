@@ -17,6 +17,7 @@ from actors.risk.truth.requests import (
     CommandRequest,
     Ended,
     Recover,
+    SymbolTended,
 )
 from actors.risk.truth.settlement import Settlement
 from actors.runtime import ReplyTo
@@ -50,6 +51,12 @@ class Life:
         answer = await self._commands.carry_out(request.command)
         await self._desk.ports.journal.commit()
         request.reply.reply(answer)
+
+    async def tended(self, told: SymbolTended) -> None:
+        """End what the conductor began with one symbol, and answer for it."""
+        answer = self._commands.end(told)
+        await self._desk.ports.journal.commit()
+        told.reply.reply(answer)
 
     async def begin(self, request: Begin) -> None:
         """Enter INITIALIZING, or say why not."""

@@ -13,6 +13,7 @@ from actors.engine import Engine
 from actors.exchange.quoting import modelled_depth
 from actors.runtime import ActorChild, ChildState
 from actors.showing.candles import candle, change_in_a_day
+from actors.showing.money import visible
 from actors.symbol import SymbolActor
 
 
@@ -58,9 +59,10 @@ class Symbols:
         engine = self._engine
         actor = engine.symbol_actors.get(symbol)
         seen = None if actor is None else self._look(symbol, actor)
+        paused_by = visible(engine).paused_symbols.get(symbol)
         return SymbolRow(
             symbol=symbol,
-            phase=_phase(actor, child),
+            phase=_phase(actor, child, paused_by),
             actor_state="stopped" if child is None else child.state.value,
             last_price=None if seen is None else seen.last_price,
             score=None if seen is None else seen.score,
@@ -72,6 +74,7 @@ class Symbols:
             quarantine_reason=closed,
             last_decision=None if actor is None else actor.last_decision,
             data_faults=engine.data_faults[symbol],
+            paused_by=paused_by,
             change_24h=None if seen is None else seen.change_24h,
         )
 
@@ -139,12 +142,14 @@ class Symbols:
         )
 
 
-def _phase(actor: SymbolActor | None, child: ActorChild | None) -> SymbolPhase:
+def _phase(
+    actor: SymbolActor | None, child: ActorChild | None, paused_by: str | None
+) -> SymbolPhase:
     """Join what the runtime and the actor itself know of a symbol's phase."""
     if child is not None and child.state is ChildState.QUARANTINED:
         return SymbolPhase.QUARANTINED
     if child is not None and child.state is ChildState.BACKOFF:
         return SymbolPhase.RESTARTING
-    if actor is None or child is None:
+    if actor is None or child is None or paused_by is not None:
         return SymbolPhase.PAUSED
     return actor.phase

@@ -32,6 +32,7 @@ from actors.risk.orders.records import (
     OrderRecord,
     SignalSized,
     SymbolHalted,
+    SymbolPaused,
 )
 
 #: Ended orders at hand; a fill of an older one is looked up in the journal.
@@ -58,6 +59,8 @@ class Book(msgspec.Struct, kw_only=True):
     halted: dict[str, str] = {}  # symbol -> why a person must decide
     kill: KillSwitch | None = None
     paused: bool = False
+    flat: bool = False  # while paused: what is held is to be closed
+    paused_symbols: dict[str, str] = {}  # symbol -> who paused it
     opened_ms: int = 0  # when the account began
     filled_ms: int = 0  # time of the newest fill
     foreign: dict[str, None] = {}  # trade ids of fills that are not ours
@@ -177,7 +180,12 @@ class Book(msgspec.Struct, kw_only=True):
         self.kill = fact.kill
 
     def _gate(self, fact: GateChanged) -> None:
-        self.paused = fact.paused
+        self.paused, self.flat = fact.paused, fact.flat
+
+    def _symbol_paused(self, fact: SymbolPaused) -> None:
+        self.paused_symbols.pop(fact.symbol, None)
+        if fact.by is not None:
+            self.paused_symbols[fact.symbol] = fact.by
 
     def _foreign(self, fact: ForeignFill) -> None:
         self.foreign[fact.trade_id] = None
@@ -215,6 +223,7 @@ CHANGES: Mapping[type[AccountFact], Callable[[Book, Any], None]] = {
     SymbolHalted: Book._halted,  # noqa: SLF001
     KillChanged: Book._kill,  # noqa: SLF001
     GateChanged: Book._gate,  # noqa: SLF001
+    SymbolPaused: Book._symbol_paused,  # noqa: SLF001
     ForeignFill: Book._foreign,  # noqa: SLF001
     DustLeft: Book._dust,  # noqa: SLF001
     DifferenceSettled: Book._settled,  # noqa: SLF001

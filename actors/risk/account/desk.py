@@ -21,6 +21,7 @@ from actors.domain.messages import (
     Alert,
     Message,
     Published,
+    Scanned,
     Signal,
     Transition,
     WhyNot,
@@ -70,6 +71,8 @@ class Ports(msgspec.Struct, frozen=True):
     #: A simulated market's time is the exchange's, and its data is of now.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     feed: Callable[[str], Judgement | None] = lambda _symbol: None
+    #: What the newest scans found.
+    scanned: Callable[[], Scanned] = lambda: Scanned(0, ())
 
 
 class Decision(Message, frozen=True):

@@ -76,6 +76,7 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     day: Day
     kill: KillSwitch | None
     paused: bool
+    paused_symbols: dict[str, str]
     halted: dict[str, str]
     unprotected_ms: int  # of all gaps that have ended
     unprotected_longest_ms: int
@@ -136,6 +137,7 @@ class RiskState:
             day=book.day,
             kill=book.kill,
             paused=book.paused,
+            paused_symbols=dict(book.paused_symbols),
             halted=dict(book.halted),
             unprotected_ms=book.unprotected_ms,
             unprotected_longest_ms=book.unprotected_longest_ms,
@@ -201,7 +203,8 @@ class RiskState:
             for order in self.book.orders.values()
             if order.state is OrderState.UNKNOWN
         }
-        return doubtful | self.differing | self.unavailable | self.book.halted
+        paused = {s: f"paused by {who}" for s, who in self.book.paused_symbols.items()}
+        return doubtful | self.differing | paused | self.unavailable | self.book.halted
 
 
 def reserved(order: OrderRecord) -> exposure.Entry:

@@ -11,6 +11,11 @@ from actors.risk.account.desk import Desk
 from actors.risk.orders.orders import OrderBook
 from actors.risk.orders.records import Effort, OrderRecord
 
+#: The purpose of a limit order by which a person closes; it rests until it fills.
+LIMIT_CLOSE = "limit_close"
+#: Orders with these purposes close a position, whole or in part, by somebody's wish.
+CLOSES = frozenset({"close", LIMIT_CLOSE})
+
 
 class Closing:
     """Sends what closes a position, whole or in parts; all of it is reduce-only."""
@@ -69,6 +74,34 @@ class Closing:
         )
         return await self._orders.send(self.plan(position, request, "close", reason))
 
+    async def part(
+        self, position: Position, quantity: Decimal, limit: Decimal | None, reason: str
+    ) -> OrderRecord:
+        """Close a part: at market, or by a limit order that rests.
+
+        One that rests is no close under way: the stop goes on covering all that is
+        held, and nothing waits for it.
+        """
+        request = OrderRequest(
+            client_id="",
+            symbol=position.symbol,
+            side=position.side.opposite,
+            kind=OrderKind.MARKET if limit is None else OrderKind.LIMIT,
+            quantity=quantity,
+            limit_price=limit,
+            reduce_only=True,
+        )
+        purpose = "close" if limit is None else LIMIT_CLOSE
+        return await self._orders.send(self.plan(position, request, purpose, reason))
+
+    def being_closed(self, position: Position) -> list[OrderRecord]:
+        """List what closes a position now, or may at its limit."""
+        return [
+            order
+            for order in self._desk.book.orders_of(position)
+            if order.purpose in CLOSES and not order.cancel_wanted
+        ]
+
     def waits(self, position: Position) -> bool:
         """Whether the kill switch lets some time pass after a close that failed."""
         return self._desk.now_ms < self._effort(position).not_before_ms
@@ -89,10 +122,37 @@ class Closing:
     async def take_profits(self, position: Position) -> None:
         """Set out the take-profit ladder for the entry's final size."""
         await self.cancel_targets(position)  # of a smaller entry, before
+        legs = enumerate(self._legs(position, position.targets), start=1)
+        await self._lay(position, [(f"target_{n}", *leg) for n, leg in legs])
+
+    async def shrink_targets(self, position: Position, before: Decimal) -> None:
+        """Give each take-profit its share of what is left of `before`."""
+        orders = self._desk.book.orders_of(position)
+        names: dict[Decimal, str] = {}
+        ladder = []
+        for order in orders:
+            price = order.request.limit_price
+            if _is_target(order) and not order.cancel_wanted and price is not None:
+                names[price] = order.purpose
+                ladder.append((price, order.unfilled / before))
+        ladder.sort(key=lambda leg: leg[0] * position.side.sign)  # nearest first
+        await self.cancel_targets(position)
+        legs = self._legs(position, tuple(ladder))
+        await self._lay(position, [(names[price], price, size) for price, size in legs])
+
+    def _legs(
+        self, position: Position, targets: tuple[tuple[Decimal, Decimal], ...]
+    ) -> tuple[tuple[Decimal, Decimal], ...]:
+        """Give targets, (price, fraction of what is held), sizes that are legal."""
         instrument = self._desk.state.instruments[position.symbol]
-        ladder = exits.legs(position.open, position.targets, instrument, position.stop)
+        return exits.legs(position.open, targets, instrument, position.stop)
+
+    async def _lay(
+        self, position: Position, legs: list[tuple[str, Decimal, Decimal]]
+    ) -> None:
+        """Send take-profits: purpose, price, quantity."""
         planned = []
-        for number, (price, quantity) in enumerate(ladder, start=1):
+        for purpose, price, quantity in legs:
             request = OrderRequest(
                 client_id="",
                 symbol=position.symbol,
@@ -102,7 +162,6 @@ class Closing:
                 limit_price=price,
                 reduce_only=True,
             )
-            purpose = f"target_{number}"
             planned.append(self.plan(position, request, purpose, "take profit"))
         if planned:
             await self._orders.send_all(planned)
@@ -110,7 +169,13 @@ class Closing:
     async def cancel_targets(self, position: Position) -> None:
         """Take the ladder away."""
         for record in self._desk.book.orders_of(position):
-            if record.purpose.startswith("target") and not record.cancel_wanted:
+            if _is_target(record) and not record.cancel_wanted:
+                await self._orders.cancel(record)
+
+    async def cancel_limits(self, position: Position) -> None:
+        """Take away what would close at a limit: it is closed at market."""
+        for record in self._desk.book.orders_of(position):
+            if record.purpose == LIMIT_CLOSE and not record.cancel_wanted:
                 await self._orders.cancel(record)
 
     async def cancel_entry(self, position: Position) -> None:
@@ -165,3 +230,7 @@ class Closing:
         wanted = msgspec.structs.replace(position, close_wanted=reason)
         self._desk.store(wanted)
         return wanted
+
+
+def _is_target(order: OrderRecord) -> bool:
+    return order.purpose.startswith("target")

@@ -10,6 +10,7 @@ from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
 from actors.journal import Kind, Stage
 from actors.risk.account.desk import Desk
+from actors.risk.holding.closing import CLOSES
 from actors.risk.holding.protection import Protection
 from actors.risk.orders.orders import OrderBook
 from actors.risk.orders.records import DustLeft, OrderRecord
@@ -182,6 +183,8 @@ class Positions:
             )
             if position.phase is not TradePhase.PARTIAL_CLOSED:
                 position = ledger.move(position, TradePhase.PARTIAL_CLOSED)
+        if record.purpose in CLOSES and not position.close_wanted:  # by a person
+            position = ledger.move(position, TradePhase.PARTIAL_CLOSED)
         desk.store(position)
         if record.purpose.startswith("target"):
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))

@@ -23,7 +23,7 @@ from actors.domain.messages import PositionView
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.account.desk import Desk
-from actors.risk.holding.closing import Closing
+from actors.risk.holding.closing import CLOSES, Closing
 from actors.risk.holding.unprotected import Unprotected, confirmed, stop_confirmed
 from actors.risk.orders.orders import STANDING, UNSEEN, OrderBook
 from actors.risk.orders.records import OrderRecord
@@ -68,6 +68,7 @@ class Protection:
             await self.closing.cancel_all(position)
         late = self.unprotected.overdue(position)
         reason = position.close_wanted or ("stop_unconfirmed" if late else "")
+        reason = reason or ("flatten" if self._desk.book.flat else "")
         if reason and self._may(self._tried_ms, position):
             await self.close(position, reason)
         else:
@@ -94,6 +95,9 @@ class Protection:
             return
         if record.purpose == "close":  # first a stop, then the next try
             self._tried_ms[position.id] = self._desk.now_ms
+        if record.purpose in CLOSES and record.filled and not position.close_wanted:
+            before = position.open + record.filled
+            await self.closing.shrink_targets(position, before)
         if record.purpose == "stop" and record.state is OrderState.REFUSED:
             await self._stop_refused(position, record)
         taken = record.purpose == "stop" and not record.cancel_wanted
@@ -241,6 +245,7 @@ class Protection:
         """
         position = self.closing.want(position, reason)
         await self.closing.cancel_targets(position)
+        await self.closing.cancel_limits(position)
         await self.closing.cancel_entry(position)
         waits = not self._may(self._tried_ms, position) or self.closing.waits(position)
         waits = waits or position.symbol in self._desk.state.not_held

@@ -148,9 +148,20 @@ class KillChanged(AccountFact, frozen=True):
 
 
 class GateChanged(AccountFact, frozen=True):
-    """A person paused entries, or let them go on."""
+    """A person paused entries, or let them go on.
+
+    `flat`: what is held is to be closed too, also what a late fill still brings.
+    """
 
     paused: bool
+    flat: bool = False
+
+
+class SymbolPaused(AccountFact, frozen=True):
+    """A person paused one symbol, or (None) let it go on."""
+
+    symbol: str
+    by: str | None
 
 
 class ForeignFill(AccountFact, frozen=True):
@@ -183,6 +194,7 @@ AccountChange = (
     | SymbolHalted
     | KillChanged
     | GateChanged
+    | SymbolPaused
     | ForeignFill
     | DustLeft
     | DifferenceSettled

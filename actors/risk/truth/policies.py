@@ -181,6 +181,15 @@ class Policies:
                 msg = f"settle: order {order.client_id} is on its way; wait for its end"
                 raise Refusal(msg)
 
+    def release(self, symbol: str) -> str:
+        """Release a halted symbol, if it is as the exchange has it; raises Refusal."""
+        found = self._differences.of(symbol)
+        if found:
+            names = ", ".join(difference.id for difference in found)
+            msg = f"{symbol} differs from the exchange: settle {names} first"
+            raise Refusal(msg)
+        return self._nothing_differs(symbol, P.ADOPT)
+
     def _nothing_differs(self, symbol: str, policy: Policy) -> str:
         """Release a symbol that was halted for what is no more."""
         if policy is not P.ADOPT or symbol not in self._desk.book.halted:

@@ -11,6 +11,14 @@ class Refusal(Exception):
     """A command is not carried out; the text names the value and what is allowed."""
 
 
+class Done(msgspec.Struct, frozen=True):
+    """What a command did, where the global state does not tell it."""
+
+    message: str
+    before: str
+    after: str
+
+
 class CommandRequest(msgspec.Struct, frozen=True):
     """One command with the address of its answer."""
 
@@ -39,6 +47,20 @@ class Recover(msgspec.Struct, frozen=True):
     """
 
     reply: ReplyTo[str]
+
+
+class SymbolTended(msgspec.Struct, frozen=True):
+    """The conductor has started a symbol's actor again, or says why it did not.
+
+    `did` is empty where there was nothing to do for it.
+    """
+
+    command: Command
+    before: str  # the actor's state
+    after: str
+    did: str
+    refused: str
+    reply: ReplyTo[CommandAnswer]
 
 
 class Began(msgspec.Struct, frozen=True):

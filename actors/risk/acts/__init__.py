@@ -1,0 +1,1 @@
+"""What a person may do to single positions, orders and symbols."""
