@@ -33,8 +33,8 @@ from actors.runtime import (
 )
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
-from config.load import load_preset, preset_names
 from config.preset import Preset
+from config.shelf import Shelf
 
 log = structlog.get_logger(component="conductor")
 
@@ -85,11 +85,13 @@ class Conductor(Actor[Any]):
         cast: Callable[[Preset], Cast],
         *,
         preset: str,
+        shelf: Shelf,
         running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
         self._preset = preset  # given on the command line: a name or a path
+        self._shelf = shelf
         self._root = root
         self._cast = cast
         self._over = over
@@ -165,11 +167,12 @@ class Conductor(Actor[Any]):
         if unknown:
             return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
         name = str(command.args.get("preset", self._preset))
-        if name != self._preset and name not in preset_names():
+        known = self._shelf.names()
+        if name != self._preset and name not in known:
             # A path from outside would let a client feel its way through our files.
-            return f"no preset {name!r}; known: {', '.join(preset_names())}", None
+            return f"no preset {name!r}; known: {', '.join(known)}", None
         try:
-            preset = load_preset(name)
+            preset = self._shelf.load(name)
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None

@@ -195,6 +195,7 @@ class Engine:
             self.root,
             Casting(stage).cast,
             preset=self.setup.preset,
+            shelf=self.setup.shelf,
             running=self.running_children,
             over=self.market_over.set,
         )

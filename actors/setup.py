@@ -21,7 +21,9 @@ from actors.runtime.clock import MarketClock
 from actors.watchdog import ResourceLimits
 from config.preset import Preset
 from config.settings import SupervisionGroup
+from config.shelf import Shelf
 
+SHIPPED_ONLY = Shelf()
 #: What a run depends on; its versions are in the journal.
 VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
@@ -48,6 +50,7 @@ class EngineSetup(msgspec.Struct, frozen=True):
     preset: str  # the one that the session begins with
     history_steps: int = 0  # of a new account: steps that only build history
     fresh: bool = False  # begin a new paper account, put the old one aside
+    shelf: Shelf = SHIPPED_ONLY  # where a start finds its preset
     #: None: the paper account beside the journal, or one in memory.
     exchange: OpenExchange | None = None
 

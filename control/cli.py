@@ -19,6 +19,7 @@ from control.shell.audit import audit
 from control.shell.ctl import ctl
 from control.shell.options import run_options
 from control.shell.run import run_engine
+from control.shell.token import token
 
 USAGE, FAILED = 2, 1
 
@@ -31,6 +32,7 @@ presets = typer.Typer(help="Look at presets.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(ctl, name="ctl")
 app.add_typer(presets, name="presets")
+app.add_typer(token, name="token")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

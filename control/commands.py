@@ -80,12 +80,12 @@ class CloseArgs(_Args, frozen=True):
     """How much of which position, and at what price at worst; none: at market."""
 
     id: str
-    fraction: Fraction = 1.0
-    limit_price: Price | None = None
+    fraction: str | Fraction = 1.0  # text keeps every digit
+    limit_price: str | Price | None = None
 
 
 class OrderArgs(_Args, frozen=True):
-    """Which order."""
+    """Which order, by its id or its name at the exchange."""
 
     id: str
 

@@ -170,11 +170,10 @@ def distribution(trades: Trades) -> Distribution:
     low, high = bootstrap(r)
     if not len(r):
         return Distribution((), 0, None, low, high)
-    first, last = math.floor(r.min() / BIN_R), math.floor(r.max() / BIN_R)
-    first, last = max(first, -BINS_MAX // 2), min(last, BINS_MAX // 2 - 1)
-    first, last = min(first, last), max(first, last)
-    at = np.clip(np.floor(r / BIN_R).astype(int), first, last)
-    counts = np.bincount(at - first, minlength=last - first + 1)
+    lowest, highest = -BINS_MAX // 2, BINS_MAX // 2 - 1
+    at = np.clip(np.floor(r / BIN_R), lowest, highest).astype(int)
+    first = int(at.min())
+    counts = np.bincount(at - first)
     bins = tuple(
         Bin((first + step) * BIN_R, (first + step + 1) * BIN_R, int(count))
         for step, count in enumerate(counts)

@@ -49,7 +49,7 @@ class Keys:
                 "start again without it"
             )
             raise SecretError(msg)
-        if record.role is Role.ADMIN and not others:
+        if has_admin((record,), now_ms) and not others:
             msg = f"token {token_id!r} is the last admin token; create one first"
             raise SecretError(msg)
         self._tokens.revoke(token_id)

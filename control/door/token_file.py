@@ -116,13 +116,13 @@ def revoke_token(
 
     def change(records: Records) -> Records:
         left = tuple(record for record in records if record.id != token_id)
-        gone = [record for record in records if record.id == token_id]
+        gone = tuple(record for record in records if record.id == token_id)
         if not gone:
             known = ", ".join(record.id for record in records) or "none"
             msg = f"token {token_id!r} is unknown; on file: {known}"
             raise SecretError(msg)
         role.append(gone[0].role)
-        if gone[0].role is Role.ADMIN and not (other_admin or has_admin(left, now_ms)):
+        if has_admin(gone, now_ms) and not (other_admin or has_admin(left, now_ms)):
             msg = (
                 f"token {token_id!r} is the last admin token: nobody could make "
                 "another; create one first, then revoke this one"
@@ -174,7 +174,7 @@ def read_used(path: Path) -> dict[str, int]:
 
 async def keep_used(tokens: Tokens, path: Path) -> None:
     """Write for ever, once a minute at most, when tokens were last used."""
-    written = dict(tokens.used_ms)
+    written = await trio.to_thread.run_sync(read_used, path)
     while True:
         await trio.sleep(USED_SECONDS)
         if tokens.used_ms != written:

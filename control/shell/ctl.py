@@ -20,6 +20,7 @@ from control.errors import ClientError, SignInRefused
 USAGE = 2
 REFUSED = 3
 UNREACHABLE = 4
+SYMBOL_ACTS = ("pause", "resume", "restart", "release")
 
 ctl = typer.Typer(
     help=f"Command a running engine; the token comes from {TOKEN_VARIABLE}.",
@@ -127,6 +128,71 @@ def settle(  # noqa: PLR0913 - one parameter for each word that is typed
     more = {"id": difference, "stop": stop}
     args |= {name: given for name, given in more.items() if given is not None}
     _command(url, "settle", args, as_json=as_json)
+
+
+@ctl.command("close")
+def close_position(
+    position: Annotated[str, typer.Argument(help="The position's id.")],
+    fraction: Annotated[float, typer.Option(help="How much of it: over 0 to 1.")] = 1.0,
+    limit_price: Annotated[
+        float | None, typer.Option("--limit", help="The worst price; none: at market.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Close a position, or a fraction of it."""
+    args: dict[str, Any] = {"id": position, "fraction": fraction}
+    if limit_price is not None:
+        args["limit_price"] = limit_price
+    _command(url, "close_position", args, as_json=as_json)
+
+
+@ctl.command()
+def cancel(
+    order: Annotated[str, typer.Argument(help="The order's id.")],
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel one order."""
+    _command(url, "cancel_order", {"id": order}, as_json=as_json)
+
+
+@ctl.command()
+def flatten(
+    confirm: Annotated[str, typer.Argument(help="The word FLATTEN, typed.")],
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel entries, close every position at market, and pause."""
+    _command(url, "flatten", {"confirm": confirm}, as_json=as_json)
+
+
+@ctl.command()
+def scan(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Scan every symbol again now."""
+    _command(url, "scan", {}, as_json=as_json)
+
+
+@ctl.command("symbol")
+def of_symbol(
+    act: Annotated[str, typer.Argument(help="pause, resume, restart or release.")],
+    symbol: Annotated[str, typer.Argument(help="Which.")],
+    confirm: Annotated[
+        str, typer.Option(help="To release: the symbol, typed again.")
+    ] = "",
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Pause, resume, restart or release one symbol."""
+    if act not in SYMBOL_ACTS:
+        err.print(f"{act!r} is none of {', '.join(SYMBOL_ACTS)}", markup=False)
+        raise typer.Exit(USAGE)
+    args = {"symbol": symbol} | ({"confirm": confirm} if act == "release" else {})
+    _command(url, f"symbol_{act}", args, as_json=as_json)
 
 
 @ctl.command()

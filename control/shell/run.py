@@ -34,8 +34,8 @@ from actors.runtime import SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
-from config.load import load_preset
 from config.settings import MonitorGroup, Settings
+from config.shelf import Shelf
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
 
@@ -85,8 +85,8 @@ async def run_engine(options: RunOptions) -> int:
     def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
         if options.settings.control.port == 0:
             return Silence(), ()
-        token_file = options.data_dir and options.data_dir / "tokens.json"
-        plane = ControlPlane(Projections(engine), options.settings, token_file)
+        view = Projections(engine)
+        plane = ControlPlane(view, engine.archive, options.settings, options.data_dir)
         planes.append(plane)
         return plane.hub, (plane.group(),)
 
@@ -139,8 +139,14 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
         resources=resource_limits(settings.monitor, options.speed),
         supervision=settings.supervision,
         preset=options.preset,
+        shelf=own_shelf(options),
     )
     return setup, (time.perf_counter_ns() - began_ns) / 1e9
+
+
+def own_shelf(options: RunOptions) -> Shelf:
+    """Find presets among those that ship and those that a person has saved."""
+    return Shelf(options.data_dir and options.data_dir / "presets")
 
 
 def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
@@ -159,7 +165,7 @@ def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
 
 def compile_pipeline(options: RunOptions, described: MarketDescription) -> None:
     """Let one bar through one pipeline, so that compiling is over before the start."""
-    strategy = load_strategy(options.strategy, load_preset(options.preset))
+    strategy = load_strategy(options.strategy, own_shelf(options).load(options.preset))
     context = SymbolContext(described.instruments[0], described.timeframe_ms)
     strategy.pipeline(context).advance(empty_bars(1), 0, 1)
 

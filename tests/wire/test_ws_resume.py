@@ -173,4 +173,5 @@ async def _deaf_client(plane: ServedPlane) -> trio.SocketStream:
 
 
 def test_every_topic_of_the_contract_is_followed_here() -> None:
-    assert set(TOPICS) | {"signals", "health", "risk"} == wire.EVENT_TOPICS | wire.POLLED_TOPICS
+    followed = set(TOPICS) | {"signals", "health", "risk"}
+    assert followed == wire.EVENT_TOPICS | wire.POLLED_TOPICS
