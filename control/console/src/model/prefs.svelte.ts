@@ -37,6 +37,15 @@ class Prefs {
     this.apply();
   }
 
+  /** Whether to ask for the session of an earlier visit: asking in vain is an error. */
+  get wasSignedIn(): boolean {
+    return recall("signedIn") === "yes";
+  }
+
+  noteSignedIn(yes: boolean): void {
+    remember("signedIn", yes ? "yes" : "no");
+  }
+
   setPreset(name: string): void {
     this.preset = name;
     remember("preset", name);

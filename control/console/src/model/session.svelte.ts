@@ -3,6 +3,7 @@
 import { ask, Refusal, words } from "$/wire/http";
 import type { Role } from "$/wire/envelopes";
 import { live } from "./live.svelte";
+import { prefs } from "./prefs.svelte";
 
 interface Who {
   id: string;
@@ -34,7 +35,8 @@ class Session {
       if (this.who === null) this.problem = `The link did not open: ${why}. It works once.`;
       return;
     }
-    await this.recall();
+    if (prefs.wasSignedIn) await this.recall();
+    else this.asked = true;
   }
 
   async enter(secret: { token: string } | { ticket: string }): Promise<boolean> {
@@ -64,6 +66,7 @@ class Session {
 
   private admit(who: Who): void {
     this.who = who;
+    prefs.noteSignedIn(true);
     this.problem = "";
     this.asked = true;
     live.start(() => this.end("Your session ended. Sign in again."));
@@ -71,6 +74,7 @@ class Session {
 
   private end(why: string): void {
     live.stop();
+    prefs.noteSignedIn(false);
     this.who = null;
     this.problem = why;
   }

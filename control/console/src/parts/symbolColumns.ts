@@ -16,15 +16,15 @@ export const PHASES: readonly SymbolPhase[] = [
 ];
 
 export const COLUMNS: readonly (Column<SymbolRow> & { width: string; wide?: boolean })[] = [
-  { key: "symbol", label: "Symbol", width: "188px", sort: (row) => row.symbol },
-  { key: "phase", label: "Phase", width: "138px", sort: (row) => PHASES.indexOf(row.phase) },
-  { key: "price", label: "Price", num: true, width: "96px", sort: (row) => row.lastPrice },
-  { key: "change", label: "24 h", num: true, width: "76px", sort: (row) => row.change24H },
-  { key: "score", label: "Score", num: true, width: "70px", sort: (row) => row.score },
-  { key: "level", label: "Level, ATR", num: true, width: "92px", hint: "Distance to the nearest level in ATR", sort: (row) => (row.nearestLevelAtr === null ? null : Math.abs(row.nearestLevelAtr)) },
-  { key: "age", label: "Feed age", num: true, width: "84px", sort: (row) => row.feedAgeMs },
-  { key: "mail", label: "Mailbox", num: true, width: "78px", hint: "Messages that wait", sort: (row) => row.mailboxDepth },
-  { key: "restarts", label: "Restarts", num: true, width: "82px", sort: (row) => row.restarts },
+  { key: "symbol", label: "Symbol", width: "176px", sort: (row) => row.symbol },
+  { key: "phase", label: "Phase", width: "136px", sort: (row) => PHASES.indexOf(row.phase) },
+  { key: "price", label: "Price", num: true, width: "90px", sort: (row) => row.lastPrice },
+  { key: "change", label: "24 h", num: true, width: "72px", sort: (row) => row.change24H },
+  { key: "score", label: "Score", num: true, width: "66px", sort: (row) => row.score },
+  { key: "level", label: "Level, ATR", num: true, width: "94px", hint: "Distance to the nearest level in ATR", sort: (row) => (row.nearestLevelAtr === null ? null : Math.abs(row.nearestLevelAtr)) },
+  { key: "age", label: "Feed age", num: true, width: "86px", sort: (row) => row.feedAgeMs },
+  { key: "mail", label: "Mailbox", num: true, width: "80px", hint: "Messages that wait", sort: (row) => row.mailboxDepth },
+  { key: "restarts", label: "Restarts", num: true, width: "80px", sort: (row) => row.restarts },
   { key: "decision", label: "Last decision", width: "" },
 ];
 
