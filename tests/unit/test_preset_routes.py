@@ -112,3 +112,9 @@ async def test_a_damaged_own_preset_hides_no_other(tmp_path: Path) -> None:
     )
     assert len(rows) > 10
     assert (await plane.get("/api/presets/mine")).status == 409
+
+
+async def test_a_check_of_nothing_is_refused() -> None:
+    refused = await Plane().post(f"{PATH}/check", None, Role.OPERATOR)
+    assert refused.status == 400
+    assert "a body is needed" in refused.json["message"]
