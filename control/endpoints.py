@@ -97,8 +97,7 @@ class Endpoints:
     def _given(self, route: Route, raw: bytes, principal: Principal | None) -> Any:
         """Read a body as the table says it must be; raises Refused 400 or 429."""
         try:
-            fields = read_body(raw)
-            return typed(fields, route.body, "body") if _is_struct(route) else fields
+            return given(raw, route.body)
         except Refused:
             if route.is_command and principal is not None:
                 self._house.gate.pace(principal)  # it never comes to its own pace
@@ -119,8 +118,14 @@ class Endpoints:
         return await self._commander.perform(name, fields, principal, key)
 
 
-def _is_struct(route: Route) -> bool:
-    return isinstance(route.body, type) and issubclass(route.body, msgspec.Struct)
+def given(raw: bytes, kind: Any) -> Any:
+    """Give a body its struct, or leave it the object it is; raises Refused 400."""
+    fields = read_body(raw)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return typed(fields, kind, "body")
+    if not raw.strip():
+        raise Refused(400, "a body is needed: one JSON object")
+    return fields
 
 
 def _said(body: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import trio
 import trio_websocket as ws
+from wsproto.utilities import LocalProtocolError
 
 CONNECT_SECONDS_MAX = 10.0
 CLOSE_SECONDS_MAX = 1.0
@@ -45,19 +46,27 @@ async def dial(url: str, headers: Headers) -> AsyncIterator[ws.WebSocketConnecti
         stream = trio.SSLStream(
             plain, context, server_hostname=host, https_compatible=True
         )
+    is_done = False
     try:
         async with trio.open_nursery() as nursery:
             socket = await _shake_hands(nursery, stream, parts.netloc, headers)
             try:
                 yield socket
+                is_done = True
             finally:
                 with trio.move_on_after(CLOSE_SECONDS_MAX):
                     await socket.aclose()
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        if len(group.exceptions) == 1:  # the caller's own error, as it was raised
-            raise group.exceptions[0] from None
-        raise
+        # A ping that crosses our goodbye has trio-websocket send a pong too late.
+        crossed, others = group.split(LocalProtocolError)
+        if others is not None:
+            if len(others.exceptions) == 1:  # the caller's own error, as it was raised
+                raise others.exceptions[0] from None
+            raise
+        if not is_done:
+            msg = "the other side said goodbye in the middle of the talk"
+            raise ConnectionAbortedError(msg) from crossed
     finally:
         await trio.aclose_forcefully(stream)
 

@@ -216,7 +216,9 @@ def _is_json_or_empty(scope: Scope) -> bool:
     return len(types) == 1 and essence == b"application/json"
 
 
-async def refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+async def refuse(
+    scope: Scope, send: Send, status: int, reason: str, *more: tuple[bytes, bytes]
+) -> None:
     """Answer with a status before the application has seen anything."""
     prefix = "websocket." if scope["type"] == "websocket" else ""
     body = encode(Reply(False, reason, iso(_clock.now_ms())))
@@ -227,6 +229,7 @@ async def refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
             "headers": [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(body)).encode()),
+                *more,
             ],
         }
     )

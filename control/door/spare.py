@@ -13,6 +13,8 @@ HALTS = frozenset(
     {"stop", "pause", "panic-exit", "kill-switch"},
 )
 FLATTEN = "/api/flatten"
+CLOSE = (b"connection", b"close")
+RETRY = (b"retry-after", b"5")
 FULL = "there are too many connections; in this one you can only halt"
 
 
@@ -36,7 +38,8 @@ class SpareFence:
             transport.is_proven = True
             await self._app(scope, receive, send)
         else:
-            await refuse(scope, send, 503, FULL)
+            # The place must be free again: nobody stays in it to be refused.
+            await refuse(scope, send, 503, FULL, CLOSE, RETRY)
 
     def _is_operator(self, scope: Scope) -> bool:
         secret = bearer(HTTPConnection(scope).headers.get("authorization"))

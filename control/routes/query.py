@@ -97,11 +97,22 @@ def asked(pairs: list[tuple[str, str]], kind: type[Q]) -> Q:
         msg = f"query: {twice} names something twice; say each once"
         raise Refused(400, msg)
     try:
-        return msgspec.convert(given, kind, strict=False)
+        query = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         allowed = ", ".join(kind.__struct_encode_fields__) or "nothing"
         msg = f"query: {error}{_shown(given, str(error))}; allowed: {allowed}"
         raise Refused(400, msg) from error
+    empty = [name for name in given if _taken_for_null(query, name)]
+    if empty:
+        raise Refused(400, f"query: {empty} is null; leave out what is not meant")
+    return query
+
+
+def _taken_for_null(query: msgspec.Struct, name: str) -> bool:
+    """Whether a word was read as nothing: in a query there is no null."""
+    encoded = type(query).__struct_encode_fields__
+    field = type(query).__struct_fields__[encoded.index(name)]
+    return getattr(query, field) is None
 
 
 def _shown(given: dict[str, Any], refusal: str) -> str:

@@ -8,6 +8,7 @@ from actors.domain.messages import Role
 from actors.domain.phases import Phase
 from control.door.gate import GateSettings
 from tests.engines import order, position
+from tests.histories import trade
 from tests.planes import Plane
 
 READS = [
@@ -258,3 +259,127 @@ async def test_health_needs_no_token_and_tells_nothing() -> None:
     plane.engine.is_ready = False
     unready = await plane.get("/health/ready", None)
     assert (unready.status, unready.json) == (503, {"ok": False})
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/performance/metrics?to=null", ["to", "null"]),
+        ("/api/performance/daily?period=year", ["period", "'year'"]),
+        ("/api/positions?limit=501", ["limit", "500", "'501'"]),
+        ("/api/positions?limit=1&limit=2", ["limit", "twice"]),
+        ("/api/positions?colour=red", ["colour", "limit, cursor"]),
+        ("/api/positions?cursor=p-9", ["p-9", "without a cursor"]),
+        ("/api/decisions/BTC/USDT?cursor=p-9", ["p-9", "none of ours"]),
+        ("/api/logs?level=loud", ["level", "'loud'"]),
+        ("/api/charts/candles/BTC/USDT?timeframeMs=90000", ["90000", "60000"]),
+    ],
+)
+async def test_a_wrong_query_names_the_value_and_what_is_allowed(
+    path: str, words: list[str]
+) -> None:
+    answer = await Plane().get(path)
+    assert answer.status == 400
+    assert all(word in answer.json["message"] for word in words), answer.json
+
+
+async def test_a_long_list_comes_page_by_page_and_whole() -> None:
+    plane = Plane()
+    for serial in range(7):
+        plane.engine.hold(position(serial))
+    seen, path = [], "/api/positions?limit=3"
+    while path:
+        page = (await plane.get(path)).json
+        seen += [row["id"] for row in page["items"]]
+        cursor = page["cursor"]
+        path = cursor and f"/api/positions?limit=3&cursor={cursor}"
+    assert seen == [f"p-{serial}" for serial in range(7)]
+
+
+async def test_the_journals_pages_go_back_to_its_beginning() -> None:
+    plane = Plane()
+    seen, path = [], "/api/decisions/BTC/USDT?limit=400"
+    while path:
+        page = (await plane.get(path)).json
+        seen += [row["seq"] for row in page["items"]]
+        cursor = page["cursor"]
+        path = cursor and f"/api/decisions/BTC/USDT?limit=400&cursor={cursor}"
+    assert seen == list(range(1000, 0, -1))
+
+
+async def test_trades_and_audit_leave_as_files_that_command_no_spreadsheet() -> None:
+    plane = Plane()
+    plane.history.ended = [trade(0, "1.5", signal="=cmd()")]
+    await plane.history.record("@admin", "-x", "", "", "")
+    for name, word in (("performance/trades", "'=cmd()"), ("audit", "'@admin")):
+        answer = await plane.get(f"/api/{name}?format=csv")
+        assert answer.headers["content-type"].startswith("text/csv")
+        assert "attachment" in answer.headers["content-disposition"]
+        assert word in answer.body.decode()
+
+
+async def test_lines_of_the_log_are_found_by_number_level_and_words() -> None:
+    plane = Plane()
+
+    async def numbers(query: str) -> list[int]:
+        rows = (await plane.get(f"/api/logs?{query}")).json["items"]
+        return [row["number"] for row in rows]
+
+    assert await numbers("after=2&limit=2") == [4, 5]
+    assert await numbers("search=LINE 3") == [3]
+    assert await numbers("level=warning") == []
+
+
+async def test_one_address_is_429_though_each_of_its_tokens_asks_seldom() -> None:
+    moment = [0.0]
+    settings = GateSettings(address_per_second=10.0, address_burst=3.0)
+    plane = Plane(now=lambda: moment[0], settings=settings)
+    path = "/api/engine/status"
+    asked = [Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.VIEWER]
+    codes = [(await plane.get(path, role)).status for role in asked]
+    assert codes == [200, 200, 200, 429]
+    refused = await plane.get("/docs", None)
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert (await plane.get("/health/live", None)).status == 429
+    assert (await plane.post("/api/engine/reload")).status == 429
+    # Whoever may halt still can.
+    assert (
+        await plane.post("/api/engine/kill-switch", {}, Role.OPERATOR)
+    ).status == 200
+    assert (await plane.post("/api/flatten", {"confirm": "FLATTEN"})).status == 200
+    moment[0] += 0.1
+    assert (await plane.get(path)).status == 200
+
+
+async def test_an_idempotency_key_acts_once_for_every_command() -> None:
+    plane = Plane()
+    plane.engine.hold(position(1))
+    path, body = "/api/positions/p-1/close", {"fraction": 0.5}
+    first = await plane.post(path, body, idempotency_key="k")
+    again = await plane.post(path, body, idempotency_key="k")
+    assert first.headers["x-command-id"] == again.headers["x-command-id"]
+    (done,) = plane.engine.performed
+    assert done.args == {"id": "p-1", "fraction": 0.5, "limit_price": None}
+    other = await plane.post(path, {"fraction": 0.4}, idempotency_key="k")
+    assert other.status == 400
+    assert len(plane.engine.performed) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "right", "wrong"),
+    [
+        ("/api/flatten", "FLATTEN", "flatten"),
+        ("/api/symbols/BTC/USDT/release", "BTC/USDT", "ETH/USDT"),
+    ],
+)
+async def test_a_typed_word_is_the_engines_to_judge_and_must_be_exact(
+    path: str, right: str, wrong: str
+) -> None:
+    plane = Plane()
+    await plane.post("/api/engine/start", START)
+    for body in ({}, {"confirm": wrong}):
+        refused = await plane.post(path, body, Role.OPERATOR)
+        assert refused.status == 400
+        assert repr(right) in refused.json["message"]
+    done = await plane.post(path, {"confirm": right}, Role.OPERATOR)
+    assert done.status == 200

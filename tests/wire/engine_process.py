@@ -215,7 +215,10 @@ def running(
 ) -> Iterator[EngineProcess]:
     """Start an engine on a free port; it listens when the block begins."""
     port = free_port()
-    plenty = {"BREAKOUT_CONTROL_RATE_PER_SECOND": "100000"}
+    plenty = {
+        "BREAKOUT_CONTROL_RATE_PER_SECOND": "100000",
+        "BREAKOUT_CONTROL_ADDRESS_RATE_PER_SECOND": "100000",
+    }
     asked = ("run", "--port", str(port if served else 0), "--data-dir", str(folder))
     said = folder / "said.txt"
     with (
