@@ -57,7 +57,7 @@ def test_a_position_opens_on_the_chart_and_half_of_it_closes(visit: Visit) -> No
     assert console.confirm("CLOSE") == "done"
     ended = console.page.get_by_role("radio", name=re.compile("^Ended"))
     ended.click()
-    orders = console.page.get_by_role("table", name=re.compile("orders", re.I))
+    orders = console.page.get_by_role("table", name=re.compile("orders", re.IGNORECASE))
     expect(orders.get_by_text("close").first).to_be_visible()
     after = row.get_by_role("cell").nth(2)
     if row.count():  # a stop may have been faster than a person
@@ -121,7 +121,9 @@ def test_an_edited_preset_is_refused_then_saved_for_the_next_start(
 def test_a_viewer_sees_no_command(visit: Visit) -> None:
     console = visit()
     console.sign_in(VIEWER)
-    words = re.compile("pause|resume|kill|flatten|start|stop|close half|restart", re.I)
+    words = re.compile(
+        "pause|resume|kill|flatten|start|stop|close half|restart", re.IGNORECASE
+    )
     for page in ("", "symbols", "positions", "risk", "reconcile", "presets"):
         console.go(page)
         console.page.wait_for_load_state("networkidle")
