@@ -70,11 +70,12 @@ class Archive:
         """Every ended position of this account, oldest first."""
         if self._trades_upto < 0:
             opened = await self._reader.run(paging.account_opened())
-            self._trades_upto = opened[0].seq if opened else 0
+            if self._trades_upto < 0:  # another reader may have been faster
+                self._trades_upto = opened[0].seq if opened else 0
         work = paging.ended_positions
         while found := await self._reader.run(work(self._trades_upto)):
             for row, cash in found:
-                if row.seq > self._trades_upto:  # another reader may have been faster
+                if row.seq > self._trades_upto:  # here too
                     self._trades.append(_trade(row, cash))
                     self._trades_upto = row.seq
         return tuple(self._trades)

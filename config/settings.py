@@ -99,7 +99,8 @@ class ControlGroup(Group, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000  # 0: no server
     connections_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
-    per_address_max: Annotated[int, Meta(ge=1, le=10_000)] = 8
+    #: A browser keeps six connections and the stream; several may share one address.
+    per_address_max: Annotated[int, Meta(ge=1, le=10_000)] = 24
     message_bytes_max: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
     stall_seconds_max: Annotated[float, Meta(ge=0.1, le=60)] = 2.0
     read_timeout_seconds: Annotated[int, Meta(ge=1, le=3600)] = 30

@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
 from control.commands import Commander
+from control.console import console_routes
 from control.documents.docs import document_routes
 from control.door.spare import SpareFence
 from control.endpoints import Endpoints
 from control.live.hub import Hub
 from control.live.stream import Stream
 from control.metrics import CONTENT_TYPE, metrics_pieces
-from control.page import page_routes
 from control.routes.route import House
 from control.routes.table import ROUTES
 
@@ -36,7 +36,7 @@ def build_app(house: House, hub: Hub) -> Starlette:
                 "/metrics", partial(metrics_pieces, house.engine, hub), CONTENT_TYPE
             ),
             WebSocketRoute("/ws", stream.endpoint),
-            *(ends.paced(route) for route in (*document_routes(), *page_routes())),
+            *(ends.paced(route) for route in (*document_routes(), *console_routes())),
         ],
         middleware=[Middleware(SpareFence, gate=house.gate)],
         exception_handlers={HTTPException: house.answers.missing},

@@ -13,6 +13,7 @@ SOURCES = sorted(
     path
     for room in ("actors", "config", "control")
     for path in (ROOT / room).rglob("*.py")
+    if "node_modules" not in path.parts
 )
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
@@ -148,7 +149,12 @@ def test_floats_stay_where_the_market_is_seen(path: Path) -> None:
 
 def test_every_module_is_imported_by_another() -> None:
     """A module that only tests import is dead, save the entrances."""
-    entrances = {"control.cli", "actors.domain.strategies.base"}
+    entrances = {
+        "actors.domain.strategies.base",
+        "control.cli",
+        "control.console.build_hook",  # hatchling's
+        "control.console.wiretypes",  # a contributor's
+    }
     by_name = {f"actors.domain.strategies.{name}" for name in SHIPPED}
     imported = set()
     for path in SOURCES:

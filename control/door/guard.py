@@ -56,7 +56,7 @@ class ServerLimits(msgspec.Struct, frozen=True):
     """Everything at the server that has a limit."""
 
     connections_max: int = 64
-    connections_per_address_max: int = 8
+    connections_per_address_max: int = 24
     spare_max: int = 4  # beyond the caps, to halt and for nothing else
     stall_seconds_max: float = 2.0
     read_timeout_seconds: int = 30

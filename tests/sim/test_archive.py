@@ -1,16 +1,20 @@
 """What the journal tells of the past, beside a living engine and after it."""
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import apsw
 import msgspec
-from trio.testing import MockClock
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.archive import Archive
 from actors.domain.views import HistoryView
 from actors.feed import Pace
+from actors.journal import JournalReader
 from config.load import dump_preset
 from tests.sim.script import signal, whynot
 from tests.sim.world import A, B, Stage, World, living
@@ -63,6 +67,39 @@ async def test_trades_are_the_ended_positions_with_the_money_after_each(
         total = sum((trade.pnl_usd for trade in trades), D(0))
         assert trades[-1].equity_after_usd == world.equity + total
         assert await history(stage).trades() == trades
+
+
+class Overtaken:
+    """Reads as the journal's own reader, but its first answer comes when it may."""
+
+    def __init__(self, reader: JournalReader) -> None:
+        self._reader = reader
+        self._asked = 0
+        self.may_answer = trio.Event()
+
+    async def run(self, work: Callable[[apsw.Connection], Any]) -> Any:
+        self._asked += 1
+        first = self._asked == 1
+        found = await self._reader.run(work)
+        if first:
+            await self.may_answer.wait()
+        return found
+
+
+async def test_a_reader_that_another_overtakes_counts_no_trade_twice(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The page of performance asks for six things of the trades at once."""
+    async with living(two_trades(), tmp_path) as stage:
+        await lived(stage)
+        reader = Overtaken(stage.engine.journal.read)
+        past = Archive(cast("JournalReader", reader), stage.engine.journal)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(past.trades)
+            await wait_all_tasks_blocked()
+            assert len(await past.trades()) == 2
+            reader.may_answer.set()
+        assert len(await past.trades()) == 2
 
 
 async def test_an_order_is_told_from_its_intent_to_its_end_by_either_name(

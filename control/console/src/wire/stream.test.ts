@@ -1,0 +1,195 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Envelope } from "./envelopes";
+import { StreamClient, Unwelcome, type Outside } from "./stream";
+
+class Wire {
+  readyState = 1;
+  sent: Record<string, unknown>[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onclose: ((closed: { code: number }) => void) | null = null;
+  closed = false;
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as Record<string, unknown>);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.readyState = 3;
+  }
+
+  drop(code = 1006): void {
+    this.readyState = 3;
+    this.onclose?.({ code });
+  }
+
+  say(...envelopes: Partial<Envelope>[]): void {
+    const whole = envelopes.map((one) => ({ v: 1, seq: 0, ts: 0, topic: "", data: {}, ...one }));
+    this.onmessage?.({ data: JSON.stringify(whole) });
+  }
+
+  said(type: string): Record<string, unknown>[] {
+    return this.sent.filter((message) => message.type === type);
+  }
+}
+
+let wires: Wire[];
+let taken: Envelope[];
+let unwelcome: number;
+let welcome: boolean;
+let reachable: boolean;
+
+function client(): StreamClient {
+  const outside: Outside = {
+    socket: () => {
+      wires.push(new Wire());
+      return wires.at(-1) as unknown as WebSocket;
+    },
+    ticket: async () => {
+      if (!welcome) throw new Unwelcome("no");
+      if (!reachable) throw new Error("no answer");
+      return "once";
+    },
+    now: () => Date.now(),
+    random: () => 0,
+  };
+  return new StreamClient(outside, {
+    envelope: (envelope) => taken.push(envelope),
+    state: () => undefined,
+    unwelcome: () => (unwelcome += 1),
+  });
+}
+
+const wire = (): Wire => wires.at(-1) as Wire;
+
+async function connected(topics: string[]): Promise<StreamClient> {
+  const made = client();
+  made.watch(topics);
+  made.start();
+  await vi.advanceTimersByTimeAsync(0);
+  wire().onopen?.();
+  wire().say({ type: "HELLO" });
+  return made;
+}
+
+const kinds = (): string[] => taken.map((envelope) => `${envelope.type} ${envelope.seq}`);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  wires = [];
+  taken = [];
+  unwelcome = 0;
+  welcome = reachable = true;
+});
+afterEach(() => vi.useRealTimers());
+
+describe("signing in", () => {
+  test("the ticket is the first message and never in the address", async () => {
+    await connected([]);
+    expect(wire().sent[0]).toEqual({ type: "auth", ticket: "once" });
+  });
+
+  test("who is not welcome any more is told so and asks no further", async () => {
+    const made = await connected([]);
+    welcome = false;
+    wire().drop(4401);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(unwelcome).toBe(1);
+    expect(wires).toHaveLength(1);
+    expect(made.state.connection).toBe("idle");
+  });
+});
+
+describe("topics", () => {
+  test("what several pages want is asked for once and left when none does", async () => {
+    const made = await connected(["orders"]);
+    const leave = made.watch(["orders", "risk"]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(wire().said("subscribe").map((message) => message.topics)).toEqual([["orders"], ["risk"]]);
+    leave();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(wire().said("unsubscribe").map((message) => message.topics)).toEqual([["risk"]]);
+  });
+
+  test("a topic that the next page wants too is not left in between", async () => {
+    const made = await connected([]);
+    made.watch(["symbols"])();
+    made.watch(["symbols"]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(wire().said("unsubscribe")).toEqual([]);
+  });
+});
+
+describe("sequence numbers", () => {
+  test("what comes twice is taken once", async () => {
+    await connected(["orders"]);
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 });
+    wire().say({ type: "ORDER_UPDATED", topic: "orders", seq: 6 });
+    wire().say({ type: "ORDER_UPDATED", topic: "orders", seq: 6 });
+    expect(kinds()).toEqual(["HELLO 0", "SNAPSHOT 5", "ORDER_UPDATED 6"]);
+  });
+
+  test("a gap is asked for again and nothing behind it is taken before it is filled", async () => {
+    const made = await connected(["orders"]);
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 });
+    wire().say({ type: "ORDER_UPDATED", topic: "orders", seq: 8 }, { type: "ORDER_UPDATED", topic: "orders", seq: 9 });
+    expect(made.state.gaps).toBe(1);
+    expect(wire().said("subscribe").at(-1)).toEqual({ type: "subscribe", topics: ["orders"], after: { orders: 5 } });
+    wire().say(...[6, 7, 8, 9].map((seq) => ({ type: "ORDER_UPDATED", topic: "orders", seq })));
+    expect(kinds().slice(1)).toEqual(["SNAPSHOT 5", ...[6, 7, 8, 9].map((seq) => `ORDER_UPDATED ${seq}`)]);
+  });
+
+  test("state topics may skip versions", async () => {
+    const made = await connected(["symbols"]);
+    wire().say({ type: "SNAPSHOT", topic: "symbols", seq: 5 });
+    wire().say({ type: "SYMBOL", topic: "symbols", seq: 50 });
+    expect(made.state.gaps).toBe(0);
+    expect(kinds().at(-1)).toBe("SYMBOL 50");
+  });
+});
+
+describe("a lost connection", () => {
+  test("is said at once, and the next one goes on behind what was taken", async () => {
+    const made = await connected(["orders", "risk"]);
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 }, { type: "SNAPSHOT", topic: "risk", seq: 70 });
+    wire().say({ type: "ORDER_UPDATED", topic: "orders", seq: 6 });
+    wire().drop();
+    expect(made.state.connection).toBe("lost");
+    await vi.advanceTimersByTimeAsync(5000);
+    wire().say({ type: "HELLO" });
+    expect(wires).toHaveLength(2);
+    expect(made.state).toMatchObject({ connection: "live", lostMs: null, attempts: 0 });
+    expect(wire().said("subscribe")[0]).toEqual({ type: "subscribe", topics: ["orders", "risk"], after: { orders: 6 } });
+  });
+
+  test("is tried again ever less often, and at once when a person says so", async () => {
+    const made = await connected([]);
+    reachable = false;
+    wire().drop();
+    await vi.advanceTimersByTimeAsync(20_000);
+    const attempts = made.state.attempts;
+    expect(attempts).toBeGreaterThan(3);
+    expect(attempts).toBeLessThan(12);
+    reachable = true;
+    made.hurry();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(wires).toHaveLength(2);
+  });
+
+  test("a socket that is open but silent is given up", async () => {
+    const made = await connected([]);
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(wires[0]?.closed).toBe(true);
+    expect(made.state.connection).not.toBe("idle");
+    expect(wires.length).toBeGreaterThan(1);
+  });
+
+  test("a late word of the old socket is not heard", async () => {
+    await connected(["orders"]);
+    const old = wire();
+    old.drop();
+    old.say({ type: "ORDER_UPDATED", topic: "orders", seq: 9 });
+    expect(kinds()).toEqual(["HELLO 0"]);
+  });
+});

@@ -1,0 +1,249 @@
+// The stream client: signs in, follows topics, sees gaps, and comes back by itself.
+//
+// It keeps one cursor a topic. After a lost connection it subscribes with `after`, so
+// that each event topic goes on behind the last envelope that was taken; when the
+// engine no longer has those it sends a snapshot instead. A gap in an event topic on a
+// live connection is healed the same way. What comes twice is dropped.
+
+import { EVENT_TOPICS, type Envelope } from "./envelopes";
+
+export type Connection = "idle" | "connecting" | "live" | "lost";
+
+export interface StreamState {
+  connection: Connection;
+  heardMs: number; // when anything came last; 0: nothing yet
+  lostMs: number | null; // since when the connection is gone
+  attempts: number;
+  gaps: number;
+  resyncs: number;
+}
+
+/** What the client needs of the world; tests bring their own. */
+export interface Outside {
+  socket(): WebSocket;
+  ticket(): Promise<string>; // throws Unwelcome when nobody is signed in
+  now(): number;
+  random(): number;
+}
+
+export class Unwelcome extends Error {}
+
+export interface Listener {
+  envelope(envelope: Envelope): void;
+  state(state: StreamState): void;
+  unwelcome(): void; // the session ended: sign in again
+}
+
+const PATIENCE_MS_MIN = 500;
+const PATIENCE_MS_MAX = 10_000;
+const PING_MS = 1_500;
+const SILENCE_MS_MAX = 10_000;
+const LEAVE_MS = 400; // a topic that the next page wants too is not left in between
+
+export class StreamClient {
+  readonly state: StreamState = {
+    connection: "idle",
+    heardMs: 0,
+    lostMs: null,
+    attempts: 0,
+    gaps: 0,
+    resyncs: 0,
+  };
+  private socket: WebSocket | null = null;
+  private readonly cursors = new Map<string, number>();
+  private readonly healing = new Set<string>();
+  private readonly wanted = new Map<string, number>(); // topic -> how many want it
+  private readonly followed = new Set<string>();
+  private patienceMs = PATIENCE_MS_MIN;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private settle: ReturnType<typeof setTimeout> | undefined;
+  private pulse: ReturnType<typeof setInterval> | undefined;
+  private generation = 0;
+
+  constructor(
+    private readonly outside: Outside,
+    private readonly listener: Listener,
+  ) {}
+
+  start(): void {
+    if (this.state.connection !== "idle") return;
+    this.pulse = setInterval(() => this.beat(), PING_MS);
+    void this.connect();
+  }
+
+  stop(): void {
+    this.generation += 1;
+    clearTimeout(this.retry);
+    clearTimeout(this.settle);
+    clearInterval(this.pulse);
+    this.socket?.close();
+    this.socket = null;
+    this.cursors.clear();
+    this.followed.clear();
+    this.tell({ connection: "idle", heardMs: 0, lostMs: null, attempts: 0 });
+  }
+
+  /** Try now instead of at the end of the wait. */
+  hurry(): void {
+    if (this.state.connection !== "lost") return;
+    clearTimeout(this.retry);
+    void this.connect();
+  }
+
+  /** Follow topics until the returned function is called. */
+  watch(topics: readonly string[]): () => void {
+    for (const topic of topics) this.wanted.set(topic, (this.wanted.get(topic) ?? 0) + 1);
+    this.settleSoon(0);
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      for (const topic of topics) this.wanted.set(topic, (this.wanted.get(topic) ?? 1) - 1);
+      this.settleSoon(LEAVE_MS);
+    };
+  }
+
+  // --- the connection -------------------------------------------------------------
+
+  private async connect(): Promise<void> {
+    const generation = ++this.generation;
+    this.tell({ connection: this.state.lostMs === null ? "connecting" : "lost" });
+    let ticket: string;
+    try {
+      ticket = await this.outside.ticket();
+    } catch (error) {
+      if (generation !== this.generation) return;
+      if (error instanceof Unwelcome) return this.turnAway();
+      return this.later();
+    }
+    if (generation !== this.generation) return;
+    const socket = this.outside.socket();
+    this.socket = socket;
+    socket.onopen = () => socket.send(JSON.stringify({ type: "auth", ticket }));
+    socket.onmessage = (message) => this.hear(socket, String(message.data));
+    socket.onclose = () => this.lose(socket);
+  }
+
+  /** Whatever the close code, the next ticket tells whether one is still welcome. */
+  private lose(socket: WebSocket): void {
+    if (socket !== this.socket) return;
+    this.socket = null;
+    this.followed.clear();
+    this.healing.clear();
+    this.later();
+  }
+
+  private later(): void {
+    const waitMs = this.patienceMs * (0.5 + this.outside.random() / 2);
+    this.patienceMs = Math.min(this.patienceMs * 2, PATIENCE_MS_MAX);
+    this.tell({
+      connection: "lost",
+      lostMs: this.state.lostMs ?? this.outside.now(),
+      attempts: this.state.attempts + 1,
+    });
+    this.retry = setTimeout(() => void this.connect(), waitMs);
+  }
+
+  private turnAway(): void {
+    this.stop();
+    this.listener.unwelcome();
+  }
+
+  private beat(): void {
+    if (this.socket === null || this.state.connection !== "live") return;
+    if (this.outside.now() - this.state.heardMs > SILENCE_MS_MAX) {
+      const silent = this.socket;
+      this.lose(silent); // a close handshake could wait as long as the silence
+      silent.close();
+      return;
+    }
+    this.say({ type: "ping", id: 0 });
+  }
+
+  // --- what comes -----------------------------------------------------------------
+
+  private hear(socket: WebSocket, text: string): void {
+    if (socket !== this.socket) return;
+    this.state.heardMs = this.outside.now();
+    for (const envelope of JSON.parse(text) as Envelope[]) {
+      if (envelope.type === "HELLO") this.welcome();
+      if (this.isNews(envelope)) this.listener.envelope(envelope);
+    }
+    this.listener.state(this.state);
+  }
+
+  private welcome(): void {
+    this.patienceMs = PATIENCE_MS_MIN;
+    this.tell({ connection: "live", lostMs: null, attempts: 0 });
+    this.settleNow();
+  }
+
+  /** Move the topic's cursor; false for what was had before or must come again. */
+  private isNews({ type, topic, seq }: Envelope): boolean {
+    if (topic === "" || type === "RESYNC") return true;
+    const cursor = this.cursors.get(topic);
+    if (type === "SNAPSHOT") {
+      if (cursor !== undefined && EVENT_TOPICS.has(topic)) this.state.resyncs += 1;
+      this.cursors.set(topic, seq);
+      this.healing.delete(topic);
+      return true;
+    }
+    if (!EVENT_TOPICS.has(topic) || cursor === undefined) {
+      this.cursors.set(topic, seq);
+      return true;
+    }
+    if (seq <= cursor) return false;
+    if (seq > cursor + 1) return this.heal(topic, cursor);
+    this.cursors.set(topic, seq);
+    this.healing.delete(topic);
+    return true;
+  }
+
+  private heal(topic: string, cursor: number): false {
+    if (!this.healing.has(topic)) {
+      this.state.gaps += 1;
+      this.healing.add(topic);
+      this.say({ type: "subscribe", topics: [topic], after: { [topic]: cursor } });
+    }
+    return false;
+  }
+
+  // --- topics ---------------------------------------------------------------------
+
+  private settleSoon(waitMs: number): void {
+    clearTimeout(this.settle);
+    this.settle = setTimeout(() => this.settleNow(), waitMs);
+  }
+
+  private settleNow(): void {
+    if (this.state.connection !== "live") return;
+    const wanted = [...this.wanted].filter(([, count]) => count > 0).map(([topic]) => topic);
+    const fresh = wanted.filter((topic) => !this.followed.has(topic));
+    const over = [...this.followed].filter((topic) => !wanted.includes(topic));
+    if (fresh.length > 0) this.follow(fresh);
+    if (over.length > 0) this.say({ type: "unsubscribe", topics: over });
+    for (const topic of over) {
+      this.followed.delete(topic);
+      this.cursors.delete(topic);
+    }
+  }
+
+  private follow(topics: string[]): void {
+    const after: Record<string, number> = {};
+    for (const topic of topics) {
+      const cursor = this.cursors.get(topic);
+      if (cursor !== undefined && EVENT_TOPICS.has(topic)) after[topic] = cursor;
+      this.followed.add(topic);
+    }
+    this.say({ type: "subscribe", topics, after });
+  }
+
+  private say(message: unknown): void {
+    if (this.socket?.readyState === 1) this.socket.send(JSON.stringify(message));
+  }
+
+  private tell(change: Partial<StreamState>): void {
+    Object.assign(this.state, change);
+    this.listener.state(this.state);
+  }
+}
