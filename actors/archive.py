@@ -4,7 +4,7 @@ Reading has a connection and a thread of its own, so that a long look into the p
 delays neither the writer nor the event loop. A journal in memory has only the writer's.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -36,6 +36,8 @@ from actors.risk.orders.records import Money, OrderRecord
 
 #: An audit row may be lost with a turn of the risk actor that failed just then.
 RECORD_TRIES = 3
+#: A complete signal may end in these.
+REFUSING = frozenset({"limits", "sizing", "execution"})
 
 
 class _KillFact(msgspec.Struct, frozen=True):
@@ -56,6 +58,8 @@ class Archive:
     """Reads the journal back for people."""
 
     def __init__(self, reader: JournalReader, journal: Journal) -> None:
+        #: R that a refused signal, by its correlation, would have made; None: UNKNOWN.
+        self.afterwards: Callable[[str], float | None] = lambda _correlation: None
         self._reader = reader
         self._journal = journal
         # An ended position never changes: each is read once.
@@ -95,7 +99,15 @@ class Archive:
         for work in paging.decided(symbol, before, limit):
             rows += await self._reader.run(work)
         rows.sort(key=lambda row: -row.seq)
-        return tuple(_decision(row, symbol) for row in rows[: max(0, limit)])
+        told = (_decision(row, symbol) for row in rows[: max(0, limit)])
+        return tuple(map(self._followed, told))
+
+    def _followed(self, row: DecisionRow) -> DecisionRow:
+        """Add what became of a signal that was refused."""
+        if row.stage not in REFUSING:
+            return row
+        afterwards = self.afterwards(row.correlation)
+        return msgspec.structs.replace(row, afterwards_r=afterwards)
 
     async def audit(
         self, limit: int, before: int | None = None, search: str = ""
@@ -201,7 +213,7 @@ def _decision(row: Row, symbol: str) -> DecisionRow:
     if row.kind is Kind.INTENT:
         order = row.decode(OrderRecord)
         size = str(order.request.quantity)
-        return DecisionRow(*place, correlation, "execution", order.reason, size, "")
+        return DecisionRow(*place, correlation, "sent", order.reason, size, "")
     finding = row.decode(Decision).finding
     if isinstance(finding, Signal):
         said = (f"{finding.kind} {finding.side}", str(finding.entry), str(finding.stop))

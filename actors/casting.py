@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from actors.aftermath import Aftermath
 from actors.conductor import FEED, Cast, MarketOver
 from actors.cursor import Cursor
 from actors.domain.bars import Instrument, MarketDescription, empty_bars
@@ -43,6 +44,7 @@ class Stage(msgspec.Struct, frozen=True):
     latency: Latency
     symbol_actors: dict[str, SymbolActor]  # the present incarnations, filled here
     funnel: Funnel
+    aftermath: Aftermath
     in_hand: Latch
     root: Callable[[], Supervisor]
 
@@ -119,7 +121,7 @@ class Casting:
             symbols,
             self._market_is_over,
             stage.in_hand,
-            stage.funnel.step_begins,
+            self._step_begins,
         )
 
         def make() -> Feed:
@@ -133,6 +135,10 @@ class Casting:
             )
 
         return ChildSpec(FEED, make)
+
+    def _step_begins(self, close_ms: int) -> None:
+        self._stage.funnel.step_begins(close_ms)
+        self._stage.aftermath.step_begins(close_ms)
 
     def _market_is_over(self) -> None:
         self._stage.root().ref("conductor").tell(MarketOver())

@@ -33,8 +33,9 @@ from actors.runtime import (
 )
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
+from config.library import PresetLibrary
+from config.load import load_preset
 from config.preset import Preset
-from config.shelf import Shelf
 
 log = structlog.get_logger(component="conductor")
 
@@ -85,13 +86,13 @@ class Conductor(Actor[Any]):
         cast: Callable[[Preset], Cast],
         *,
         preset: str,
-        shelf: Shelf,
+        library: PresetLibrary,
         running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
         self._preset = preset  # given on the command line: a name or a path
-        self._shelf = shelf
+        self._library = library
         self._root = root
         self._cast = cast
         self._over = over
@@ -166,13 +167,16 @@ class Conductor(Actor[Any]):
         unknown = set(command.args) - {"preset", "mode"}
         if unknown:
             return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
-        name = str(command.args.get("preset", self._preset))
-        known = self._shelf.names()
-        if name != self._preset and name not in known:
+        name, names = (
+            str(command.args.get("preset", self._preset)),
+            self._library.names(),
+        )
+        if name != self._preset and name not in names:
             # A path from outside would let a client feel its way through our files.
-            return f"no preset {name!r}; known: {', '.join(known)}", None
+            return f"no preset {name!r}; known: {', '.join(names)}", None
         try:
-            preset = self._shelf.load(name)
+            # Read at each start: what was saved meanwhile applies from here on.
+            preset = self._library.load(name) if name in names else load_preset(name)
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None

@@ -28,6 +28,7 @@ from typing import Any
 import structlog
 import trio
 
+from actors.aftermath import Aftermath
 from actors.archive import Archive, open_archive
 from actors.casting import Casting, Stage
 from actors.conductor import Conductor, Lifecycle, Rouse
@@ -105,7 +106,7 @@ class Engine:
         self.crashes = 0
         self.symbol_actors: dict[str, SymbolActor] = {}
         self.symbol_names = tuple(i.symbol for i in self.description.instruments)
-        self.funnel = Funnel(self.risk_state)
+        self.funnel, self.aftermath = Funnel(self.risk_state), Aftermath(self.cursor)
         self._index = {name: index for index, name in enumerate(self.symbol_names)}
         self.data_faults = Counter(f.symbol for f in self.description.faults)
         where = setup.journal_path.parent if setup.journal_path else Path.cwd()
@@ -173,6 +174,8 @@ class Engine:
             root=self.root,
             rouse=self._rouse,
             scanned=partial(newest_scans, self.symbol_actors),
+            refused=self.aftermath.follow,
+            presets=self.setup.library,
         )
 
     def _rouse(self) -> None:
@@ -188,6 +191,7 @@ class Engine:
             self.latency,
             self.symbol_actors,
             self.funnel,
+            self.aftermath,
             self.in_hand,
             self.root,
         )
@@ -195,7 +199,7 @@ class Engine:
             self.root,
             Casting(stage).cast,
             preset=self.setup.preset,
-            shelf=self.setup.shelf,
+            library=self.setup.library,
             running=self.running_children,
             over=self.market_over.set,
         )
@@ -274,6 +278,7 @@ async def open_engine(setup: EngineSetup, attach: Attach) -> AsyncIterator[Engin
     ):
         engine = Engine(setup, journal, clock, exchange)
         engine.archive = archive
+        archive.afterwards = engine.aftermath.r_of
         await engine.open_book()
         engine.publisher, extra = attach(engine)
         journal.append(Kind.SESSION, setup.started(engine.wall.now_ms()))

@@ -49,6 +49,7 @@ from actors.showing.markers import markers
 from actors.showing.money import Money, visible
 from actors.showing.risk import Risk
 from actors.showing.symbols import Symbols
+from config.library import PresetLibrary
 
 
 class Projections:
@@ -91,6 +92,10 @@ class Projections:
         """In what our book and the exchange differ, as of the newest look."""
         return self._engine.risk.policies.rows()
 
+    def library(self) -> PresetLibrary:
+        """The presets that can be started, shipped and own."""
+        return self._engine.setup.library
+
     # --- symbols --------------------------------------------------------------------
 
     def symbols(self) -> tuple[SymbolRow, ...]:
@@ -125,7 +130,8 @@ class Projections:
 
     def markers(self, symbol: str) -> tuple[Marker, ...]:
         """Signals, entries, exits and moved stops at hand, oldest first."""
-        return markers(visible(self._engine), symbol)
+        refused = self._engine.aftermath.refused(symbol)
+        return markers(visible(self._engine), symbol, refused)
 
     # --- the funnel -----------------------------------------------------------------
 

@@ -19,11 +19,10 @@ from actors.journal import SessionStarted
 from actors.market.port import Market
 from actors.runtime.clock import MarketClock
 from actors.watchdog import ResourceLimits
+from config.library import PresetLibrary
 from config.preset import Preset
 from config.settings import SupervisionGroup
-from config.shelf import Shelf
 
-SHIPPED_ONLY = Shelf()
 #: What a run depends on; its versions are in the journal.
 VERSIONED = ("breakout-engine", "trio", "numba", "numpy", "polars", "apsw")
 
@@ -50,9 +49,15 @@ class EngineSetup(msgspec.Struct, frozen=True):
     preset: str  # the one that the session begins with
     history_steps: int = 0  # of a new account: steps that only build history
     fresh: bool = False  # begin a new paper account, put the old one aside
-    shelf: Shelf = SHIPPED_ONLY  # where a start finds its preset
     #: None: the paper account beside the journal, or one in memory.
     exchange: OpenExchange | None = None
+
+    @property
+    def library(self) -> PresetLibrary:
+        """The presets: shipped, and own ones beside the journal."""
+        if self.journal_path is None:
+            return PresetLibrary()
+        return PresetLibrary(self.journal_path.with_name("presets"))
 
     def open_exchange(
         self, market: MarketDescription, clock: MarketClock

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import trio
 
-from actors.domain.messages import Scanned
+from actors.domain.messages import Scanned, Signal
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
@@ -30,6 +30,7 @@ from actors.runtime import (
 )
 from actors.runtime.clock import Clock
 from actors.service import Service
+from config.library import PresetLibrary
 from config.settings import SupervisionGroup
 
 RISK_MAILBOX = MailboxSpec(capacity=65_536)
@@ -50,6 +51,8 @@ class Sources(msgspec.Struct, frozen=True):
     root: Callable[[], Supervisor]
     rouse: Callable[[], None]
     scanned: Callable[[], Scanned]
+    refused: Callable[[Signal], None]
+    presets: PresetLibrary
 
 
 class Treasury:
@@ -136,6 +139,8 @@ class Treasury:
             rouse=sources.rouse,
             reference=sources.reference,
             scanned=sources.scanned,
+            refused=sources.refused,
+            presets=sources.presets,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

@@ -2,6 +2,7 @@
 
 ConfigError
 +-- PresetError         a preset is malformed, or no market could make it fire
+|   +-- StaleVersionError   it was changed by somebody else meanwhile
 +-- SettingsError       a setting is missing, unknown or out of its bounds
 +-- SecretError         a secret is missing, empty or too short
 """
@@ -13,6 +14,10 @@ class ConfigError(ValueError):
 
 class PresetError(ConfigError):
     """A preset is malformed, or no market could ever make it fire."""
+
+
+class StaleVersionError(PresetError):
+    """The version that was edited is not the newest any more."""
 
 
 class SettingsError(ConfigError):

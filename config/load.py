@@ -16,7 +16,18 @@ from config.preset import Preset
 
 _SHIPPED = resources.files("config") / "presets"
 _BYTES_MAX = 1_048_576
+#: What a preset may be called; nothing else may become part of a path.
+NAME_PATTERN = re.compile(r"[a-z0-9_]{3,40}")
+#: How an error names a field of the object that its path leads to.
+_NAMED_FIELD = re.compile(r"(?:Object [a-z ]*field )?`(?P<field>[a-z0-9_]+)`")
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a preset; `path` names the field, empty: none."""
+
+    path: str
+    message: str
 
 
 def preset_names() -> tuple[str, ...]:
@@ -32,15 +43,19 @@ def load_preset(name_or_path: str) -> Preset:
     `parse_preset` refuses.
     """
     if name_or_path.endswith(".json"):
-        return parse_preset(_read(Path(name_or_path)), name_or_path)
+        return parse_preset(read_preset(Path(name_or_path)), name_or_path)
     if name_or_path not in preset_names():
         msg = (
             f"there is no preset {name_or_path!r}; choose one of "
             f"{', '.join(preset_names())}, or give the path of a .json file"
         )
         raise PresetError(msg)
-    entry = _SHIPPED / f"{name_or_path}.json"
-    return parse_preset(entry.read_bytes(), name_or_path)
+    return parse_preset(shipped_text(name_or_path), name_or_path)
+
+
+def shipped_text(name: str) -> bytes:
+    """Give the text of a shipped preset."""
+    return (_SHIPPED / f"{name}.json").read_bytes()
 
 
 def parse_preset(raw: bytes, source: str) -> Preset:
@@ -52,7 +67,8 @@ def parse_preset(raw: bytes, source: str) -> Preset:
     try:
         preset = msgspec.json.decode(raw, type=Preset)
     except msgspec.ValidationError as error:
-        msg = f"preset {source}: {_located(error, msgspec.json.decode(raw))}"
+        _, text = _located(error, msgspec.json.decode(raw))
+        msg = f"preset {source}: {text}"
         raise PresetError(msg) from error
     except msgspec.DecodeError as error:
         msg = f"preset {source} is not JSON: {error}; correct it there"
@@ -63,26 +79,25 @@ def parse_preset(raw: bytes, source: str) -> Preset:
     return preset
 
 
-def find_problems(raw: bytes) -> tuple[tuple[str, str], ...]:
-    """List what is wrong with a preset as (path, message); empty: it can be used.
-
-    A path is where a person would look: `risk.risk_per_trade`; empty: the whole.
-    """
+def problems_of(raw: bytes) -> tuple[Problem, ...]:
+    """Say all that is wrong with a preset, each with its path; nothing: it is sound."""
+    if len(raw) > _BYTES_MAX:
+        text = f"it has {len(raw)} bytes, the limit is {_BYTES_MAX}; a preset is small"
+        return (Problem("", text),)
     try:
         preset = msgspec.json.decode(raw, type=Preset)
     except msgspec.ValidationError as error:
-        return (_split(_located(error, msgspec.json.decode(raw))),)
+        return (Problem(*_located(error, msgspec.json.decode(raw))),)
     except msgspec.DecodeError as error:
-        return (("", f"this is not JSON: {error}; correct it there"),)
-    return tuple(map(_split, (*contradictions(preset), *why_never(preset))))
+        return (Problem("", f"not JSON: {error}; correct it there"),)
+    found = (*contradictions(preset), *why_never(preset))
+    return tuple(Problem(_subject(text), text) for text in found)
 
 
-def _split(finding: str) -> tuple[str, str]:
-    """Find the field that a finding begins with."""
-    match = re.match(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+|\[\d+\])*(?=[ :(])", finding)
-    path = match.group() if match else ""
-    known = path.partition(".")[0].partition("[")[0] in Preset.__struct_fields__
-    return (path if known else ""), finding
+def _subject(text: str) -> str:
+    """Find the field that a finding begins with; empty: the preset as a whole."""
+    name, _, _ = text.partition(" ")
+    return name if name.partition(".")[0] in Preset.__struct_fields__ else ""
 
 
 def dump_preset(preset: Preset) -> bytes:
@@ -90,7 +105,8 @@ def dump_preset(preset: Preset) -> bytes:
     return msgspec.json.format(_encoder.encode(preset), indent=2) + b"\n"
 
 
-def _read(path: Path) -> bytes:
+def read_preset(path: Path) -> bytes:
+    """Read a preset's file; PresetError: it cannot be, or is no preset's size."""
     try:
         with path.open("rb") as file:
             raw = file.read(_BYTES_MAX + 1)
@@ -103,21 +119,23 @@ def _read(path: Path) -> bytes:
     return raw
 
 
-def _located(error: msgspec.ValidationError, whole: Any) -> str:
-    """Say where, which value, which limit and what to do."""
+def _located(error: msgspec.ValidationError, whole: Any) -> tuple[str, str]:
+    """Say where; then where, which value, which limit and what to do."""
     text = str(error)
     match = re.search(r"^(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?$", text)
     assert match is not None, "the pattern matches any line"
     problem, path = match.group(1), match.group(2) or ""
-    field = re.search(r"unknown field `(.*)`", problem)
-    if field:
-        return f"{problem} at {path or 'the top'}; check its spelling, or remove it"
+    named = _NAMED_FIELD.match(problem)
+    whose = path if named is None else f"{path}.{named['field']}".removeprefix(".")
+    if "unknown field" in problem:
+        text = f"{problem} at {path or 'the top'}; check its spelling, or remove it"
+        return whose, text
     found = _at(whole, path)
     shown = "" if isinstance(found, dict | list) else f" (it is {found!r})"
     remedy = "correct it"
     if problem.startswith("Invalid enum value"):
         remedy = f"choose one of {', '.join(_choices(path))}"
-    return f"{path or 'the top'}{shown}: {problem}; {remedy}"
+    return whose, f"{path or 'the top'}{shown}: {problem}; {remedy}"
 
 
 def _at(whole: Any, path: str) -> Any:

@@ -17,7 +17,6 @@ from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import ControlGroup, Settings
-from config.shelf import Shelf
 from control.answers import Answers
 from control.app import build_app
 from control.door.fence import fenced
@@ -59,7 +58,6 @@ class ControlPlane:
             history=history,
             gate=self._gate,
             answers=Answers(clock),
-            shelf=Shelf(data_dir and data_dir / "presets"),
             keys=Keys(self.tokens, self._token_file),
         )
         self.serving: Serving | None = None

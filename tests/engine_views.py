@@ -25,6 +25,7 @@ from actors.domain.shown.symbols import (
     SymbolRow,
 )
 from actors.domain.views import ActorRow, EngineNumbers
+from config.library import PresetLibrary
 
 MINUTE_MS = 60_000
 NEWEST_MS = 1_700_000_040_000
@@ -65,6 +66,10 @@ class ShownEngine:
     rows: dict[str, SymbolRow]
     lines: list[LogRow]
     killed: KillPhase = KillPhase.ARMED
+    presets = PresetLibrary()
+
+    def library(self) -> PresetLibrary:
+        return self.presets
 
     def levels(self, symbol: str) -> tuple[LevelView, ...]:
         level = LevelView(1, 101.5, "donchian", 1, 0.8, 3, 10, 20, "fresh")

@@ -27,6 +27,7 @@ from actors.risk.account.book import replay
 from actors.risk.account.desk import Ports
 from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
+from actors.risk.acts.positions import FLATTEN
 from actors.risk.commands import CONFIRMATION
 from actors.risk.orders.dispatch import Dispatcher, Halt
 from actors.risk.orders.records import AccountOpened
@@ -56,6 +57,7 @@ STEP_SECONDS = 2.0
 PRESET = changed(breakout_v1(), "risk.max_concurrent_positions", 2)
 HALTING = frozenset({"kill_switch", "emergency_stop"})
 ROUSE_SECONDS = 30.0
+TYPED = {"reset": {"confirm": CONFIRMATION}, "flatten": {"confirm": FLATTEN}}
 
 
 class Death(BaseException):
@@ -297,12 +299,12 @@ class Process:
             self.inbox.append(BeginFailed(f"start failed: {unsettled}"))
         await self.settle()
 
-    async def command(self, name: str) -> None:
+    async def command(self, name: str, **args: Any) -> None:
         """Give one command, as the control plane and the conductor do."""
         if name == "start":
             await self.start()
             return
-        typed = {"confirm": CONFIRMATION} if name == "reset" else {}
+        typed = TYPED.get(name, {}) | args
         order = Command(f"k-{name}", name, typed, "test", Role.ADMIN)
         if name in HALTING:
             self.halt.reason = f"{name} by test"

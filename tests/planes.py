@@ -8,7 +8,7 @@ import msgspec
 from starlette.types import ASGIApp, Message
 
 from actors.domain.messages import Role
-from config.shelf import Shelf
+from config.library import PresetLibrary
 from control.answers import Answers
 from control.app import build_app
 from control.door.auth import Tokens
@@ -48,6 +48,7 @@ class Plane:
     ) -> None:
         self.clock = TestClock()
         self.engine = InMemoryEngine(self.clock, symbols)
+        self.engine.presets = PresetLibrary(data_dir and data_dir / "presets")
         self.hub = Hub(self.engine, self.clock)
         self.engine.publisher = self.hub
         self.tokens = Tokens(now_ms=self.clock.now_ms)
@@ -66,7 +67,6 @@ class Plane:
             history=self.history,
             gate=self.gate,
             answers=Answers(self.clock),
-            shelf=Shelf(data_dir and data_dir / "presets"),
             keys=Keys(self.tokens, None),
         )
         self.inner = build_app(self.house, self.hub)

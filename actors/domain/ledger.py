@@ -91,7 +91,6 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     close_wanted: str = ""  # why it is being closed, until it is
     gaps: Gaps = Gaps()
-    equity: Decimal = ZERO  # the account's at the first fill; zero: UNKNOWN
 
     @property
     def net(self) -> Decimal:
@@ -233,16 +232,37 @@ def move(position: Position, phase: TradePhase) -> Position:
     return msgspec.structs.replace(position, phase=phase)
 
 
-def _risk_percent(position: Position) -> Decimal | None:
-    """The risk in percent of the equity at the entry; None: UNKNOWN."""
-    if not position.equity:  # adopted, or journalled before it was kept
-        return None
-    return nearest_to(position.risk_usd / position.equity * 100, PERCENT_GRAIN)
+def view(
+    position: Position,
+    mode: str,
+    *,
+    stop_confirmed: bool,
+    equity: Decimal | None = None,
+) -> PositionView:
+    """Show a position to the world; `equity` was the account's when it was sized."""
+    percent = None
+    if equity:
+        percent = nearest_to(position.risk_usd / equity * 100, PERCENT_GRAIN)
+    return msgspec.structs.replace(
+        _outline(position, mode, stop_confirmed=stop_confirmed),
+        signal=position.kind,
+        initial_stop=position.initial_stop,
+        entered=position.entered,
+        exit=position.exit if position.exit_value else None,
+        mark=position.mark,
+        r_now=position.r_of(position.pnl_usd + position.unrealized_usd),
+        risk_percent=percent,
+        mae_r=position.mae_r,
+        mfe_r=position.mfe_r,
+        fees_usd=position.fees,
+        level=position.level,
+        targets_hit=position.targets_hit,
+        close_wanted=position.close_wanted,
+        unprotected_seconds=position.gaps.until_ms(position.updated_ms) / 1000,
+    )
 
 
-def view(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView:
-    """Show a position to the world."""
-    result = position.pnl_usd + position.unrealized_usd
+def _outline(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView:
     return PositionView(
         id=position.id,
         symbol=position.symbol,
@@ -263,18 +283,4 @@ def view(position: Position, mode: str, *, stop_confirmed: bool) -> PositionView
         risk_usd=position.risk_usd,
         stop_confirmed=stop_confirmed,
         reason=position.reason,
-        signal=position.kind,
-        initial_stop=position.initial_stop,
-        entered=position.entered,
-        exit=position.exit if position.exit_value else None,
-        mark=position.mark,
-        r_now=position.r_of(result),
-        risk_percent=_risk_percent(position),
-        mae_r=position.mae_r,
-        mfe_r=position.mfe_r,
-        fees_usd=position.fees,
-        level=position.level,
-        targets_hit=position.targets_hit,
-        close_wanted=position.close_wanted,
-        unprotected_seconds=position.gaps.until_ms(position.updated_ms) / 1000,
     )

@@ -4,7 +4,7 @@ Reads are projections of the last published state: they never ask an actor. Comm
 go through the risk actor's mailbox with a deadline.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -39,6 +39,9 @@ from actors.domain.shown.symbols import (
     SymbolRow,
 )
 from actors.domain.truth import DifferenceKind, Policy
+
+if TYPE_CHECKING:
+    from config.library import PresetLibrary
 
 
 class Status(msgspec.Struct, frozen=True, rename="camel"):
@@ -229,6 +232,9 @@ class EngineView(Protocol):
 
     def differences(self) -> tuple[DifferenceRow, ...]:
         """In what our book and the exchange differ."""
+
+    def library(self) -> "PresetLibrary":
+        """The presets that can be started, shipped and own."""
 
     def tree(self) -> str:
         """The tree of actors: name, state, restarts, queue, messages, age, error."""

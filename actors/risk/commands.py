@@ -23,7 +23,6 @@ from actors.risk.orders.orders import OrderBook
 from actors.risk.truth.policies import Policies
 from actors.risk.truth.requests import Done, Refusal, SymbolTended
 from config.errors import ConfigError
-from config.load import load_preset, preset_names
 
 #: What a person types to release the kill switch.
 CONFIRMATION = "RESET"
@@ -175,11 +174,12 @@ class Commands:
             raise Refusal(msg)
 
     async def reload(self, _command: Command) -> str:
-        """Read every shipped preset again; they are applied at the next start."""
-        names = preset_names()
+        """Read every preset again; they are applied at the next start."""
+        library = self._desk.ports.presets
+        names = library.names()
         try:
             for name in names:
-                load_preset(name)
+                library.load(name)
         except ConfigError as error:
             raise Refusal(str(error)) from error
         return f"{len(names)} presets are sound; the next start reads its own anew"

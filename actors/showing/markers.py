@@ -15,13 +15,18 @@ from actors.risk.orders.records import OrderRecord
 MARKERS_MAX = 500
 
 
-def markers(seen: Visible, symbol: str) -> tuple[Marker, ...]:
+def markers(
+    seen: Visible, symbol: str, refused: Iterable[Signal]
+) -> tuple[Marker, ...]:
     """Everything that happened at a price of a symbol, oldest first."""
+    sized = [one for one in seen.signals.values() if one.symbol == symbol]
+    known = {one.correlation for one in sized}
+    signals = [*sized, *(one for one in refused if one.correlation not in known)]
     positions = [*seen.closed, *seen.positions.values()]
     names = {p.correlation: p.id for p in positions}
     orders = [*seen.ended, *seen.orders.values()]
     found = [
-        *_signals(seen.signals.values(), symbol, names),
+        *_signals(signals, names),
         *_orders(orders, symbol, names),
         *_positions(positions, symbol),
     ]
@@ -29,15 +34,10 @@ def markers(seen: Visible, symbol: str) -> tuple[Marker, ...]:
     return tuple(found[-MARKERS_MAX:])
 
 
-def _signals(
-    signals: Iterable[Signal], symbol: str, names: dict[str, str]
-) -> Iterator[Marker]:
+def _signals(signals: Iterable[Signal], names: dict[str, str]) -> Iterator[Marker]:
     for one in signals:
-        if one.symbol == symbol:
-            name = names.get(one.correlation)
-            yield Marker(
-                *(one.ts_ms, "signal", one.side, one.entry, None, one.kind, name)
-            )
+        name = names.get(one.correlation)
+        yield Marker(*(one.ts_ms, "signal", one.side, one.entry, None, one.kind, name))
 
 
 def _orders(

@@ -92,11 +92,18 @@ class Money:
                 stop_confirmed=stop_confirmed(
                     p, seen.orders, instruments[p.symbol].lot_size
                 ),
+                equity=seen.equities.get(p.correlation),
             )
             for p in seen.positions.values()
         )
         closed = tuple(
-            ledger.view(p, mode, stop_confirmed=False) for p in reversed(seen.closed)
+            ledger.view(
+                p,
+                mode,
+                stop_confirmed=False,
+                equity=seen.equities.get(p.correlation),
+            )
+            for p in reversed(seen.closed)
         )
         return opened + closed
 

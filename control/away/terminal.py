@@ -1,4 +1,4 @@
-"""The live view of `breakout ctl watch`: state, positions, transitions, symbols."""
+"""The live view of `breakout ctl watch`: state, risk, alarms, positions, symbols."""
 
 from typing import Any
 
@@ -12,10 +12,16 @@ from rich.text import Text
 from control.away.client import Client
 from control.away.mirror import Mirror
 
-TOPICS = ("engine", "transitions", "positions", "symbols", "alerts")
+TOPICS = (
+    *("engine", "transitions", "positions", "symbols", "alerts", "risk", "health"),
+)
 REDRAW_SECONDS = 0.25
-TRANSITIONS_SHOWN = 8
+TRANSITIONS_SHOWN = 6
+LIMITS_SHOWN = 4
 SYMBOLS_SHOWN = 15
+ALARMS_SHOWN = 4
+_COLOURS = {"ok": "green", "warn": "yellow", "bad": "bold red", "unknown": "magenta"}
+_SEVERITIES = {"critical": "bold red", "error": "red", "warning": "yellow"}
 _GRAVE = frozenset({"ERROR", "EMERGENCY", "STOPPED"})
 
 
@@ -37,8 +43,12 @@ async def watch(client: Client, console: Console) -> None:
 
 
 async def _redraw(live: Live, client: Client, mirror: Mirror) -> None:
+    connected = trio.current_time()
     while True:
-        lost = "" if client.is_connected else " - connection lost, trying again"
+        now = trio.current_time()
+        connected = now if client.is_connected else connected
+        age = round(now - connected)
+        lost = f" - connection lost {age} s ago, trying again" if age else ""
         live.update(screen(mirror, f"{client.url}{lost}"), refresh=True)
         await trio.sleep(REDRAW_SECONDS)
 
@@ -47,6 +57,8 @@ def screen(mirror: Mirror, title: str) -> RenderableType:
     """Draw what is true as of the newest envelope."""
     return Group(
         Panel(_head(mirror), title=title),
+        _limits(mirror),
+        _alarms(mirror),
         _positions(mirror),
         _steps(mirror),
         _symbols(mirror),
@@ -65,10 +77,41 @@ def _head(mirror: Mirror) -> Text:
         f"   free slots {engine.get('slots', '-')}",
         f"   day {_number(engine.get('dailyR'))} R",
     )
-    if mirror.alerts:
-        newest = mirror.alerts[-1]
-        facts.append(f"\n{newest['severity']}: {newest['message']}", "yellow")
+    lights = mirror.health.get("lights", ())
+    for place, light in enumerate(lights):
+        facts.append("   " if place else "\n")
+        facts.append(f"● {light['name']}", _COLOURS.get(light["state"], "magenta"))
     return facts
+
+
+def _limits(mirror: Mirror) -> Table:
+    """Show the limits that are used most, and what they stand at."""
+    table = Table(title="limits, most used first", expand=True)
+    for name in ("limit", "used", "of", "unit", ""):
+        table.add_column(name)
+    rows = sorted(mirror.risk.get("limits", ()), key=_share, reverse=True)
+    for row in rows[:LIMITS_SHOWN]:
+        style = "red" if row["blocks"] else ""
+        used = "UNKNOWN" if row["used"] is None else f"{row['used']:g}"
+        cells = (row["name"], used, f"{row['limit']:g}", row["unit"], row["detail"])
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _share(row: dict[str, Any]) -> float:
+    """Return how much of a limit is used; UNKNOWN refuses, so it is all."""
+    if row["used"] is None:
+        return 1.0
+    return float(row["used"]) / row["limit"] if row["limit"] else 0.0
+
+
+def _alarms(mirror: Mirror) -> RenderableType:
+    text = Text()
+    for alarm in list(mirror.alerts)[: -ALARMS_SHOWN - 1 : -1]:
+        style = _SEVERITIES.get(alarm.get("severity", ""), "")
+        what = alarm.get("message") or f"kill switch {alarm.get('phase')}"
+        text.append(f"{alarm.get('severity', 'critical')}  {what}\n", style)
+    return Panel(text or Text("none"), title="alarms, newest first")
 
 
 def _positions(mirror: Mirror) -> Table:

@@ -18,7 +18,7 @@ from typing import Final
 
 import trio
 
-PIECE_BYTES: Final = 16_384
+PIECE_BYTES: Final = 65_536
 """A write is timed by the piece: a long answer may be slow, never stand still."""
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)

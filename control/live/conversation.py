@@ -16,7 +16,7 @@ from actors.domain.messages import CommandAnswer
 from control import wire
 from control.door.auth import Principal
 from control.errors import Closed, Refused
-from control.live.hub import Client
+from control.live.client import Client
 from control.wire import live
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ class Conversation:
             envelopes = self._stream.hub.take(self._client)
             if trio.current_time() >= beat:
                 self._check_sign_in()
-                envelopes.append(self._heartbeat())
+                envelopes = [*envelopes, self._heartbeat()]
                 beat = trio.current_time() + HEARTBEAT_SECONDS
             if envelopes:
-                await self._send(wire.frame(envelopes))
+                await self._send(self._stream.hub.frame(envelopes))
             if self._stream.hub.is_closing:
                 raise Closed(RESTART, "the engine stops")
             if self._client.is_too_slow():

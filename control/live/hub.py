@@ -10,8 +10,6 @@ Rejected: a bounded queue per client. It copies every fact as often as there are
 clients, inside `publish`, which is the engine's time.
 """
 
-import math
-from collections import deque
 from collections.abc import Callable
 from heapq import merge
 
@@ -22,18 +20,16 @@ from actors.domain.messages import Published
 from actors.domain.views import EngineView
 from actors.runtime.clock import Clock
 from control import wire
+from control.live.client import Client
 from control.live.topics import EventTopic, Stamped, StateTopic, snapshot
 
 CLIENTS_MAX = 32
 EVENTS_PER_FRAME_MAX = 256
-ANSWERS_MAX = 64
 STATE_SECONDS = 0.1
 JOIN_SECONDS = 0.05
 STALL_SECONDS_MAX = 2.0
 STALL_CHECK_SECONDS = 0.5
 WAKE_CHUNK = 8
-RESYNCS_MAX = 3
-RESYNC_PERIOD_SECONDS = 60.0
 
 
 class HubStatistics(msgspec.Struct, frozen=True):
@@ -44,38 +40,6 @@ class HubStatistics(msgspec.Struct, frozen=True):
     frames: int
     resyncs: int
     stuck: int
-
-
-class Client:
-    """What one client asked for and how far it has read; the hub owns the facts."""
-
-    def __init__(self, abort: Callable[[], None]) -> None:
-        self.versions: dict[str, int] = {}
-        self.cursors: dict[str, int] = {}
-        self.answers: list[bytes] = []
-        self.wake = trio.Event()
-        self.abort = abort
-        self.sending_since: float | None = None
-        self.resynced: deque[float] = deque(maxlen=RESYNCS_MAX)
-
-    def answer(self, envelope: bytes) -> None:
-        """Queue what belongs to this client alone: an answer, a snapshot."""
-        if len(self.answers) >= ANSWERS_MAX:
-            self.abort()  # it asks faster than it reads
-            return
-        self.answers.append(envelope)
-        self.wake.set()
-
-    def topics(self) -> set[str]:
-        """Name what it asked for."""
-        return {*self.cursors, *self.versions}
-
-    def is_too_slow(self) -> bool:
-        """Whether it was resynced RESYNCS_MAX times in RESYNC_PERIOD_SECONDS."""
-        times = self.resynced
-        return len(times) == RESYNCS_MAX and (
-            trio.current_time() - times[0] < RESYNC_PERIOD_SECONDS
-        )
 
 
 class Hub:
@@ -93,6 +57,7 @@ class Hub:
         self._clients: set[Client] = set()
         self._stir = trio.Event()
         self._serial = 0
+        self._framed: tuple[list[bytes], str] = ([], "[]")
         self._frames = 0
         self._resyncs = 0
         self._stuck = 0
@@ -183,11 +148,23 @@ class Hub:
         taken += client.answers
         client.answers = []
         taken += self._pending_events(client)
-        for name, version in client.versions.items():
-            taken += self._states[name].since(version)
-            client.versions[name] = self._states[name].version
+        if client.has_state_turn:
+            client.has_state_turn = False
+            for name, version in client.versions.items():
+                newer = self._states[name].since(version)
+                # Alone it is every client's: `frame` knows it again.
+                taken = taken + newer if taken else newer
+                client.versions[name] = self._states[name].version
         self._frames += bool(taken)
         return taken
+
+    def frame(self, envelopes: list[bytes]) -> str:
+        """Join envelopes into a frame; what all clients get alike is joined once."""
+        known, text = self._framed
+        if known is not envelopes:
+            text = wire.frame(envelopes)
+            self._framed = (envelopes, text)
+        return text
 
     # --- the hub's own task ------------------------------------------------------
 
@@ -195,29 +172,39 @@ class Hub:
         """Flush for ever: events at once and joined, state at 10 Hz at most."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_stuck)
-            await self._flush()
+            nursery.start_soon(self._flush_states)
+            await self._flush_events()
 
-    async def _flush(self) -> None:
-        polled = -math.inf
+    async def _flush_events(self) -> None:
+        """Wake in chunks, so that a broadcast never holds the engine's loop."""
         while True:
-            due = polled + STATE_SECONDS if self._states else math.inf
-            with trio.move_on_at(due):
-                await self._stir.wait()
+            await self._stir.wait()
             self._stir = trio.Event()
-            if self._states and trio.current_time() >= due:
-                polled = trio.current_time()
-                for topic in self._states.values():
-                    topic.poll(self._engine, self._clock.now_ms())
-            await self._wake_clients()
+            for position, client in enumerate(tuple(self._clients), 1):
+                if self._has_events(client):
+                    client.wake.set()
+                if position % WAKE_CHUNK == 0:
+                    await trio.lowlevel.checkpoint()
             await trio.sleep(JOIN_SECONDS)
 
-    async def _wake_clients(self) -> None:
-        """Wake in chunks, so that a broadcast never holds the engine's loop."""
-        for position, client in enumerate(tuple(self._clients), 1):
-            if self._has_news(client):
-                client.wake.set()
-            if position % WAKE_CHUNK == 0:
+    async def _flush_states(self) -> None:
+        """Read the state topics, then give each client its turn within the period.
+
+        All rows of hundreds of symbols are 100 KB for each client: sent to all at once
+        they held the loop for 10 ms and more. One after another they do not.
+        """
+        while True:
+            begun = trio.current_time()
+            for topic in tuple(self._states.values()):
+                topic.poll(self._engine, self._clock.now_ms())
                 await trio.lowlevel.checkpoint()
+            waiting = [client for client in self._clients if self._has_state(client)]
+            for position, client in enumerate(waiting):
+                client.has_state_turn = True
+                client.wake.set()
+                turn = STATE_SECONDS * (position + 1) / len(waiting)
+                await trio.sleep_until(begun + turn)
+            await trio.sleep_until(begun + STATE_SECONDS)
 
     async def _watch_stuck(self) -> None:
         """Abort who has not taken one frame for too long: no close could reach it."""
@@ -233,11 +220,14 @@ class Hub:
 
     # --- inside ------------------------------------------------------------------
 
-    def _has_news(self, client: Client) -> bool:
+    def _has_events(self, client: Client) -> bool:
         return any(
             self._events[name].newest > cursor
             for name, cursor in client.cursors.items()
-        ) or any(
+        )
+
+    def _has_state(self, client: Client) -> bool:
+        return any(
             self._states[name].version > version
             for name, version in client.versions.items()
         )

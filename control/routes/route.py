@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from actors.domain.messages import Role
 from actors.domain.views import EngineView, HistoryView
-from config.shelf import Shelf
 from control.answers import Answers
 from control.door.auth import Principal
 from control.door.gate import Gate
@@ -30,7 +29,6 @@ class House(msgspec.Struct, frozen=True):
     history: HistoryView
     gate: Gate
     answers: Answers
-    shelf: Shelf
     keys: Keys
 
     async def record(

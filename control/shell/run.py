@@ -34,8 +34,10 @@ from actors.runtime import SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
+from config.library import PresetLibrary
+from config.load import load_preset
+from config.preset import Preset
 from config.settings import MonitorGroup, Settings
-from config.shelf import Shelf
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
 
@@ -139,14 +141,15 @@ def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
         resources=resource_limits(settings.monitor, options.speed),
         supervision=settings.supervision,
         preset=options.preset,
-        shelf=own_shelf(options),
     )
     return setup, (time.perf_counter_ns() - began_ns) / 1e9
 
 
-def own_shelf(options: RunOptions) -> Shelf:
-    """Find presets among those that ship and those that a person has saved."""
-    return Shelf(options.data_dir and options.data_dir / "presets")
+def wanted_preset(options: RunOptions) -> Preset:
+    """Load the preset that was asked for: shipped, saved by a person, or a file."""
+    library = PresetLibrary(options.data_dir and options.data_dir / "presets")
+    known = options.preset in library.names()
+    return library.load(options.preset) if known else load_preset(options.preset)
 
 
 def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
@@ -165,7 +168,7 @@ def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
 
 def compile_pipeline(options: RunOptions, described: MarketDescription) -> None:
     """Let one bar through one pipeline, so that compiling is over before the start."""
-    strategy = load_strategy(options.strategy, own_shelf(options).load(options.preset))
+    strategy = load_strategy(options.strategy, wanted_preset(options))
     context = SymbolContext(described.instruments[0], described.timeframe_ms)
     strategy.pipeline(context).advance(empty_bars(1), 0, 1)
 

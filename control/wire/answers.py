@@ -103,13 +103,14 @@ class Diagnostics(Answer, frozen=True):
 
 
 class PresetRow(Answer, frozen=True):
-    """One preset at a glance; version 0 is the shipped one."""
+    """One preset at a glance; version 1 of a shipped one is as it ships."""
 
     name: str
     description: str
     version: int
     origin: str  # shipped, own
     running_now: bool
+    problem: str | None  # why it cannot be used; null: it can
 
 
 class PresetShown(Answer, frozen=True):

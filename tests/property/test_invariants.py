@@ -7,7 +7,6 @@ import os
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 import trio.testing
@@ -20,139 +19,25 @@ from actors.runtime import crash
 from tests.healing import heal
 from tests.invariants import check
 from tests.model_order import Fate
-from tests.money_process import SYMBOLS, Crash
+from tests.money_actions import (
+    Arm,
+    Cancel,
+    Close,
+    Disturb,
+    Enter,
+    Hand,
+    Move,
+    Order,
+    PauseSymbol,
+    Repeat,
+    Restart,
+    Vanish,
+    Wait,
+)
+from tests.money_process import SYMBOLS
 from tests.money_world import World
 
 EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "200"))
-
-
-class Action(msgspec.Struct, frozen=True):
-    """One thing that happens."""
-
-    async def act(self, world: World) -> None:
-        raise NotImplementedError
-
-
-class Enter(Action, frozen=True):
-    """A symbol finds a trade; the orders that follow have these fates."""
-
-    symbol: str
-    side: Side
-    ladder: bool
-    fates: tuple[Fate, ...]
-
-    async def act(self, world: World) -> None:
-        world.exchange.fates.extend(self.fates)
-        if world.process.running:
-            await world.signal(self.symbol, self.side, ladder=self.ladder)
-        await world.wait(0.5)
-
-
-class Move(Action, frozen=True):
-    """A price moves; stops and targets that it reaches fill."""
-
-    symbol: str
-    percent: int
-    fate: Fate
-
-    async def act(self, world: World) -> None:
-        mark = world.exchange.marks[self.symbol] * (100 + self.percent) / 100
-        mark = min(max(mark, Decimal(20)), Decimal(500)).quantize(Decimal("0.0001"))
-        world.exchange.price(self.symbol, mark, self.fate)
-        await world.process.settle()
-        world.bar(self.symbol)
-
-
-class Wait(Action, frozen=True):
-    """Time passes."""
-
-    seconds: int
-
-    async def act(self, world: World) -> None:
-        await world.wait(self.seconds)
-
-
-class Disturb(Action, frozen=True):
-    """The next cancels and fetches go like this."""
-
-    cancels: tuple[str, ...]
-    fetches: tuple[str, ...]
-
-    async def act(self, world: World) -> None:
-        world.exchange.cancel_fates.extend(self.cancels)
-        world.exchange.fetch_faults.extend(self.fetches)
-
-
-class Vanish(Action, frozen=True):
-    """An order that rests is gone, and nobody is told."""
-
-    which: int
-
-    async def act(self, world: World) -> None:
-        resting = [o for o in world.exchange.orders.values() if o.live]
-        if resting:
-            gone = resting[self.which // 2 % len(resting)]
-            world.exchange.vanish(gone, forgotten=self.which % 2 == 1)
-
-
-class Hand(Action, frozen=True):
-    """The account's owner trades, or rests an order, past the engine."""
-
-    symbol: str
-    what: str  # close, buy, order
-
-    async def act(self, world: World) -> None:
-        held = world.exchange.held.get(self.symbol)
-        if self.what == "order":
-            world.exchange.order_by_hand(self.symbol)
-        elif self.what == "buy":
-            world.exchange.trade_by_hand(self.symbol, Side.LONG, Decimal("1.5"))
-        elif held:
-            side = Side.SHORT if held > 0 else Side.LONG
-            world.exchange.trade_by_hand(self.symbol, side, abs(held))
-
-
-class Repeat(Action, frozen=True):
-    """The exchange tells something old once more."""
-
-    which: int
-
-    async def act(self, world: World) -> None:
-        world.exchange.tell_again(self.which)
-
-
-class Order(Action, frozen=True):
-    """A person gives a command."""
-
-    name: str
-
-    async def act(self, world: World) -> None:
-        await world.process.command(self.name)
-
-
-class Restart(Action, frozen=True):
-    """The process dies now; the exchange lives on for a while."""
-
-    down_seconds: int
-
-    async def act(self, world: World) -> None:
-        world.process.die()
-        await trio.sleep(self.down_seconds)
-
-
-class Arm(Action, frozen=True):
-    """The process, or the risk actor in it, will die at a point of its work."""
-
-    point: CrashPoint
-    passing: int
-    process: bool
-
-    async def act(self, world: World) -> None:
-        def end() -> None:
-            raise Crash
-
-        act = world.end_process if self.process else end
-        crash.arm(self.point, act, passing=self.passing)
 
 
 fates = st.builds(
@@ -212,6 +97,12 @@ TROUBLE: tuple[st.SearchStrategy[Any], ...] = (
     st.builds(Order, st.sampled_from(("panic_exit", "time_stop", "retry"))),
     st.builds(Order, st.sampled_from(("pause", "resume", "resume"))),
     st.builds(Order, st.sampled_from(("kill_switch", "reset", "stop", "start"))),
+    st.builds(
+        Close, st.integers(0, 2), st.integers(1, 4), st.sampled_from((0, 0, 1, 4))
+    ),
+    st.builds(Cancel, st.integers(0, 9)),
+    st.builds(Order, st.sampled_from(("flatten", "resume"))),
+    st.builds(PauseSymbol, symbols, st.sampled_from(("symbol_pause", "symbol_resume"))),
     st.builds(Restart, st.sampled_from((0, 1, 30))),
     st.builds(Arm, st.sampled_from(CrashPoint), st.integers(1, 3), st.just(True)),
     st.builds(Arm, st.sampled_from(IN_ACTOR), st.integers(1, 3), st.just(False)),

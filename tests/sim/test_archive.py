@@ -5,11 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from trio.testing import MockClock
 
 from actors.archive import Archive
 from actors.domain.views import HistoryView
 from actors.feed import Pace
+from config.load import dump_preset
 from tests.sim.script import signal, whynot
 from tests.sim.world import A, B, Stage, World, living
 
@@ -85,7 +87,7 @@ async def test_a_symbols_decisions_page_backwards_and_stay_its_own(
     async with living(two_trades(), tmp_path) as stage:
         await lived(stage)
         found = await history(stage).decisions(A, 10)
-        assert [row.stage for row in found] == ["exit", "execution", "signal", "signal"]
+        assert [row.stage for row in found] == ["exit", "sent", "signal", "signal"]
         assert found[-1].reason == "too_quiet"
         assert {row.symbol for row in found} == {A}
         first = await history(stage).decisions(A, 2)
@@ -149,3 +151,21 @@ async def test_a_file_is_read_beside_its_owner_and_again_after_a_restart(
     again = living(longer, tmp_path, journal=True, account=True, start=False)
     async with again as stage:
         assert await history(stage).trades() == told[0]
+
+
+async def test_an_own_preset_is_saved_and_applies_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    world = World(bars=60)
+    async with living(world, tmp_path, journal=True, account=True) as stage:
+        library = stage.view.library()
+        mine = msgspec.structs.replace(world.preset, name="my_own")
+        library.save("my_own", dump_preset(mine), None)
+        assert stage.view.status().preset == "scripted"
+        assert (await stage.command("stop")).ok
+        answer = await stage.command("start", preset="my_own")
+        assert answer.ok, answer.message
+        assert stage.view.status().preset == "my_own"
+        assert (await stage.command("stop")).ok
+        unknown = await stage.command("start", preset="../my_own")
+        assert "no preset '../my_own'; known: " in unknown.message

@@ -8,7 +8,8 @@ import trio
 
 from actors.domain.messages import Published
 from actors.domain.phases import Phase
-from control.live.hub import CLIENTS_MAX, Client, Hub
+from control.live.client import Client
+from control.live.hub import CLIENTS_MAX, Hub
 from control.live.topics import RING_LENGTH
 from tests.engines import InMemoryEngine, TestClock, position
 
@@ -29,6 +30,7 @@ class World:
         return client
 
     def take(self, client: Client) -> list[dict[str, Any]]:
+        client.has_state_turn = True
         return [msgspec.json.decode(item) for item in self.hub.take(client)]
 
 
@@ -272,3 +274,64 @@ async def test_publishing_anything_to_any_topic_never_raises_on_either_side(
     for body in (None, {"a": float("nan")}, object(), [1], "text"):
         world.hub.publish(Published(topic, "KIND", 0, body))
         world.take(client)
+
+
+async def test_state_waits_for_the_clients_turn_and_events_do_not() -> None:
+    world = World()
+    client = world.client()
+    for topic in ("symbols", "alerts"):
+        world.hub.subscribe(client, topic)
+    world.take(client)
+    world.engine.move("BTC/USDT", 7.0)
+    world.engine.alarm("now")
+    for topic in world.hub._states.values():
+        topic.poll(world.engine, 1)
+    taken = [msgspec.json.decode(item) for item in world.hub.take(client)]
+    assert kinds(taken) == ["ALERT"]
+    assert kinds(world.take(client)) == ["SYMBOL"]
+
+
+async def test_what_all_clients_get_alike_is_joined_once() -> None:
+    world = World()
+    clients = [world.client() for _ in range(3)]
+    for client in clients:
+        world.hub.subscribe(client, "symbols")
+        world.take(client)
+    world.engine.move("BTC/USDT", 7.0)
+    world.hub._states["symbols"].poll(world.engine, 1)
+    texts = []
+    for client in clients:
+        client.has_state_turn = True
+        texts.append(world.hub.frame(world.hub.take(client)))
+    assert len({id(text) for text in texts}) == 1
+
+
+async def test_a_state_topic_carries_what_else_belongs_to_it() -> None:
+    world = World()
+    client = world.client()
+    for topic in ("engine", "risk", "health", "symbol:BTC/USDT"):
+        world.hub.subscribe(client, topic)
+    engine, risk, health, symbol = (item["data"] for item in world.take(client))
+    assert engine["state"]["state"] == "IDLE"
+    names = {row["name"] for row in engine["latest"]["COMMANDS"]["commands"]}
+    assert {"start", "flatten", "symbol_pause"} <= names
+    assert risk["state"]["kill"]["phase"] == "ARMED"
+    assert health["state"]["lights"][0]["name"] == "feed"
+    assert symbol["state"]["symbol"] == "BTC/USDT"
+    assert symbol["latest"]["SYMBOL_DETAIL"]["timeframeMs"] == 60_000
+
+
+async def test_what_is_dear_to_read_is_read_once_a_second() -> None:
+    world = World()
+    client = world.client()
+    world.hub.subscribe(client, "symbol:BTC/USDT")
+    world.take(client)
+    topic = world.hub._states["symbol:BTC/USDT"]
+    begun = world.clock.moment_ms
+    seen = []
+    for tenth in range(1, 21):
+        world.engine.move("BTC/USDT", float(tenth))
+        topic.poll(world.engine, begun + tenth * 100)
+        seen += kinds(world.take(client))
+    assert seen.count("SYMBOL") == 20
+    assert seen.count("SYMBOL_DETAIL") == 2

@@ -23,26 +23,26 @@ async def test_a_saved_preset_is_the_next_version_and_is_audited(
     tmp_path: Path,
 ) -> None:
     plane = Plane(data_dir=tmp_path)
-    body = {"preset": await edited(plane, description="mine"), "version": 0}
+    body = {"preset": await edited(plane, description="mine"), "version": 1}
     saved = await plane.call("PUT", PATH, body, role=Role.ADMIN)
-    assert (saved.status, saved.json["version"]) == (200, 1)
+    assert (saved.status, saved.json["version"]) == (200, 2)
     shown = (await plane.get(PATH)).json
-    assert (shown["version"], shown["origin"]) == (1, "own")
-    assert shown["versions"] == [0, 1]
+    assert (shown["version"], shown["origin"]) == (2, "own")
+    assert shown["versions"] == [1, 2]
     assert shown["preset"]["description"] == "mine"
     row = plane.history.recorded[-1]
     assert (row.who, row.what) == ("admin as admin", f"preset save {NAME}")
-    assert (row.before, row.after) == ("version 0", "version 1")
+    assert (row.before, row.after) == ("version 1", "version 2")
     assert row.result.startswith("done")
 
 
 async def test_a_stale_edit_is_409_and_says_what_is_newest(tmp_path: Path) -> None:
     plane = Plane(data_dir=tmp_path)
-    body = {"preset": await edited(plane), "version": 0}
+    body = {"preset": await edited(plane), "version": 1}
     assert (await plane.call("PUT", PATH, body, role=Role.ADMIN)).status == 200
     refused = await plane.call("PUT", PATH, body, role=Role.ADMIN)
     assert refused.status == 409
-    assert "the newest is 1" in refused.json["message"]
+    assert "at version 2, not 1" in refused.json["message"]
     assert refused.json["version"] is None
     assert plane.history.recorded[-1].result.startswith("refused")
 
@@ -54,7 +54,7 @@ async def test_the_preset_that_runs_is_refused_and_saved_when_it_stands(
     await plane.post("/api/engine/start", {"preset": NAME})
     listed = (await plane.get("/api/presets")).json["items"]
     assert [row["name"] for row in listed if row["runningNow"]] == [NAME]
-    body = {"preset": await edited(plane), "version": 0}
+    body = {"preset": await edited(plane), "version": 1}
     refused = await plane.call("PUT", PATH, body, role=Role.ADMIN)
     assert refused.status == 409
     assert "stop it first" in refused.json["message"]
@@ -87,7 +87,7 @@ async def test_a_preset_that_could_never_fire_is_400_with_each_problem(
     plane = Plane(data_dir=tmp_path)
     preset = await edited(plane)
     preset["levels_rules"]["min_touches"] = 500
-    body = {"preset": preset, "version": 0}
+    body = {"preset": preset, "version": 1}
     refused = await plane.call("PUT", PATH, body, role=Role.ADMIN)
     assert refused.status == 400
     assert refused.json["success"] is False
@@ -104,12 +104,10 @@ async def test_an_unknown_preset_is_404_and_no_path_into_our_files() -> None:
 async def test_a_damaged_own_preset_hides_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "presets"
     folder.mkdir()
-    (folder / "mine.1.json").write_text("{")
+    (folder / "mine.json").write_text("{")
     plane = Plane(data_dir=tmp_path)
     rows = (await plane.get("/api/presets")).json["items"]
-    assert (
-        "cannot be used" in next(r for r in rows if r["name"] == "mine")["description"]
-    )
+    assert [row["name"] for row in rows if row["problem"]] == ["mine"]
     assert len(rows) > 10
     assert (await plane.get("/api/presets/mine")).status == 409
 

@@ -64,7 +64,7 @@ class DecisionRow(msgspec.Struct, frozen=True, rename="camel"):
     time_ms: int
     symbol: str
     correlation: str
-    stage: str  # scan, levels, signal, limits, sizing, execution, exit
+    stage: str  # scan, levels, signal, limits, sizing, sent, execution, exit
     reason: str
     value: str
     threshold: str

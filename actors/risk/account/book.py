@@ -56,6 +56,7 @@ class Book(msgspec.Struct, kw_only=True):
     orders: dict[str, OrderRecord] = {}  # live, by client order id
     ended: dict[str, OrderRecord] = {}  # by client order id, newest last
     signals: dict[str, Signal] = {}  # by correlation, newest last
+    equities: dict[str, Decimal] = {}  # the account's at each of them
     halted: dict[str, str] = {}  # symbol -> why a person must decide
     kill: KillSwitch | None = None
     paused: bool = False
@@ -168,7 +169,9 @@ class Book(msgspec.Struct, kw_only=True):
 
     def _signal(self, fact: SignalSized) -> None:
         self.signals[fact.signal.correlation] = fact.signal
+        self.equities[fact.signal.correlation] = fact.equity
         _trim(self.signals, SIGNALS_KEPT)
+        _trim(self.equities, SIGNALS_KEPT)
 
     def _halted(self, fact: SymbolHalted) -> None:
         if fact.reason is None:

@@ -41,6 +41,7 @@ from actors.risk.orders.dispatch import Dispatcher, Halt
 from actors.risk.orders.records import AccountChange, Money, SymbolHalted
 from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
+from config.library import PresetLibrary
 from config.preset import Preset
 
 log = structlog.get_logger(component="risk")
@@ -71,6 +72,9 @@ class Ports(msgspec.Struct, frozen=True):
     #: A simulated market's time is the exchange's, and its data is of now.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     feed: Callable[[str], Judgement | None] = lambda _symbol: None
+    presets: PresetLibrary = PresetLibrary()
+    #: Told of each signal that becomes no trade.
+    refused: Callable[[Signal], None] = lambda _signal: None
     #: What the newest scans found.
     scanned: Callable[[], Scanned] = lambda: Scanned(0, ())
 

@@ -72,6 +72,7 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     orders: dict[str, OrderRecord]
     ended: tuple[OrderRecord, ...]
     signals: dict[str, Signal]  # that were sized, by correlation, newest last
+    equities: dict[str, Decimal]  # the account's at each of them
     cash: Decimal
     day: Day
     kill: KillSwitch | None
@@ -133,6 +134,7 @@ class RiskState:
             orders=dict(book.orders),
             ended=tuple(book.ended.values()),
             signals=dict(book.signals),
+            equities=dict(book.equities),
             cash=book.cash,
             day=book.day,
             kill=book.kill,

@@ -128,7 +128,6 @@ class Positions:
             opened_ms=fill.ts_ms,
             updated_ms=fill.ts_ms,
             atr=signal.atr,
-            equity=self._desk.state.equity,
         )
 
     def _owing(self, record: OrderRecord, fill: Fill) -> Position:

@@ -281,6 +281,7 @@ class Protection:
                 self._desk.book.orders,
                 self._desk.state.instruments[position.symbol].lot_size,
             ),
+            equity=self._desk.book.equities.get(position.correlation),
         )
 
 

@@ -50,7 +50,7 @@ class Entries:
         desk.publish("signals", "SIGNAL", signal)
         refusal = self._refusal(signal, rank)
         if refusal is not None:
-            desk.refuse(signal.symbol, refusal)
+            self._refuse(signal, refusal)
             return None
         state.sizing = signal.symbol
         desk.lead(f"{signal.kind} signal", signal.symbol)
@@ -58,6 +58,11 @@ class Entries:
         state.sizing = None
         desk.lead("sized" if planned else "not sized", signal.symbol)
         return planned
+
+    def _refuse(self, signal: Signal, why: WhyNot, outcome: str = "refused") -> None:
+        """End a signal without a trade; what becomes of it is followed."""
+        self._desk.refuse(signal.symbol, why, outcome)
+        self._desk.ports.refused(signal)
 
     def _refusal(self, signal: Signal, rank: int) -> WhyNot | None:
         """Name the first rule that refuses a signal before it is sized."""
@@ -116,10 +121,8 @@ class Entries:
         sized = sizing.size(signal, desk.preset, instrument, room)
         if isinstance(sized, sizing.TooSmall):
             value, threshold = str(sized.value), str(sized.threshold)
-            desk.refuse(
-                signal.symbol,
-                WhyNot(signal.correlation, "sizing", sized.reason, value, threshold),
-            )
+            why = WhyNot(signal.correlation, "sizing", sized.reason, value, threshold)
+            self._refuse(signal, why)
             return None
         if sized.notional > room.correlated_warn:
             over = sized.notional - room.correlated_warn
@@ -159,7 +162,7 @@ class Entries:
             risk_usd=sized.risk_usd,
             notional=sized.notional,
         )
-        desk.account(SignalSized(signal), signal.symbol)
+        desk.account(SignalSized(signal, state.equity), signal.symbol)
         day, notional = desk.book.day, sized.notional
         desk.set_day(limits.opened(day, signal.symbol, notional, desk.now_ms))
         return record
@@ -185,5 +188,9 @@ class Entries:
             record.outcome if refused else str(record.filled),
             str(record.request.quantity),
         )
-        desk.refuse(record.request.symbol, whynot, outcome="failed")
+        signal = desk.book.signals.get(record.correlation)
+        if signal is None:  # so long ago that it is not at hand any more
+            desk.refuse(record.request.symbol, whynot, outcome="failed")
+        else:
+            self._refuse(signal, whynot, outcome="failed")
         desk.lead("entry ended without a fill", record.request.symbol)

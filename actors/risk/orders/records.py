@@ -132,6 +132,7 @@ class SignalSized(AccountFact, frozen=True):
     """A signal whose entry was planned: a late fill must find its stop."""
 
     signal: Signal
+    equity: Decimal = ZERO  # the account's then; zero: UNKNOWN
 
 
 class SymbolHalted(AccountFact, frozen=True):
