@@ -7,16 +7,12 @@ comes, stops in order and says what it did.
 import gc
 import math
 import os
-import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import trio
-from rich.console import Console
 
 from actors.domain import ids
 from actors.domain.bars import MarketDescription, empty_bars
@@ -43,12 +39,11 @@ from config.settings import MonitorGroup, Settings
 from control.outside import FanOut, Outside
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
+from control.shell.signals import interruptible, say
 
 DONE, REFUSED = 0, 3
 HOUR_MS = 3_600_000
 WAIT_SECONDS_MAX = 1.0
-
-say = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { at, bounds, changes, meant, resolved, withLeaf, written, type Schemas, type Tree } from "./preset";
+import { at, bounds, byLeaf, changes, meant, resolved, withLeaf, written, type Schemas, type Tree } from "./preset";
 
 const SAVED: Tree = { name: "a", risk: { per_trade: 0.015, cap: null }, steps: [1, 2] };
 
@@ -53,6 +53,18 @@ test("the schema behind references and beside a null is found, with its bounds",
   const cap = resolved(risk.properties?.cap, all);
   expect(cap.nullable).toBe(true);
   expect(bounds(cap.schema)).toBe("above 0, at most 1");
+});
+
+test("a problem stands at its field, also where only its words name it", () => {
+  const told = byLeaf(
+    [
+      { path: "risk", message: "risk: `per_trade` is 2; it must be at most 1" },
+      { path: "risk.cap", message: "too high" },
+      { path: "", message: "it can never fire" },
+    ],
+    SAVED,
+  );
+  expect([...told.keys()]).toEqual(["risk.per_trade", "risk.cap", ""]);
 });
 
 test("values are written for people", () => {

@@ -42,6 +42,20 @@ export function withLeaf(tree: Tree, path: string, value: Json): Tree {
   return { ...tree, [name]: withLeaf(isTree(under) ? under : {}, rest.join("."), value) };
 }
 
+/**
+ * Problems by the leaf that each is about. Where a problem names only the group, the
+ * field stands in its words: "risk: `risk_per_trade` is 2; ...".
+ */
+export function byLeaf(problems: readonly { path: string; message: string }[], tree: Tree): Map<string, string> {
+  return new Map(
+    problems.map(({ path, message }) => {
+      const field = message.match(/`(\w+)`/)?.[1] ?? "";
+      const deeper = path === "" ? field : `${path}.${field}`;
+      return [field !== "" && at(tree, deeper) !== undefined ? deeper : path, message];
+    }),
+  );
+}
+
 export function written(value: Json | undefined): string {
   if (value === undefined) return "not there";
   if (value === null) return "off";
