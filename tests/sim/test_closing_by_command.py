@@ -135,6 +135,27 @@ async def test_a_limit_close_can_be_cancelled_and_a_stop_cannot(
         assert "no live order 'i-none'" in none.message
 
 
+async def test_an_entry_in_flight_is_taken_back(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World({(B, 6): signal()}, bars=60)
+    world.bars[B] = world.bars[B][[*range(7), *range(15, 60)]]  # B halts in flight
+    async with living(world, tmp_path) as stage:
+        await stage.bar(6)
+        (entry,) = stage.state.entries()
+        answer = await stage.command("cancel_order", id=entry.intent)
+        assert answer.ok, answer.message
+        row = await audited(stage)
+        assert (row["before"], row["after"]) == ("open", "cancelling")
+        await stage.until(lambda: not stage.state.entries())
+        await stage.bar(20)
+        assert not stage.state.book.positions
+        failed = [
+            r for r in await stage.bodies(Kind.DECISION) if r["outcome"] == "failed"
+        ]
+        assert len(failed) == 1
+
+
 async def test_a_market_close_of_all_takes_a_resting_limit_close_away(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
