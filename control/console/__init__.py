@@ -62,11 +62,11 @@ class BuiltFile(msgspec.Struct, frozen=True):
 
 def console_routes(built: Traversable | None = None) -> list[Route]:
     """Return the routes of the console, or of the plain page where it is missing."""
-    folder = built if built is not None else files(__name__).joinpath("dist")
-    shell = folder.joinpath("index.html")
-    if not shell.is_file():
-        return page_routes(_why_not(folder))
-    page = _built(shell, FRESH)
+    folder = built if built is not None else _dist()
+    reason = why_missing(folder)
+    if reason is not None:
+        return page_routes(reason)
+    page = _built(folder.joinpath("index.html"), FRESH)
     routes = [_route(path, page) for path in ("/", *(f"/{name}" for name in PAGES))]
     routes += [_route(f"/{name}/{{rest:path}}", page) for name in PAGES]
     return routes + [_route(path, file) for path, file in _files(folder).items()]
@@ -97,7 +97,14 @@ def _route(path: str, file: BuiltFile) -> Route:
     return Route(path, serve)
 
 
-def _why_not(folder: Traversable) -> str:
-    """Return what the build said about why there is no console."""
+def why_missing(built: Traversable | None = None) -> str | None:
+    """Return what the build said about why there is no console; None: there is one."""
+    folder = built if built is not None else _dist()
+    if folder.joinpath("index.html").is_file():
+        return None
     told = folder.joinpath("why-not.txt")
     return told.read_text("utf-8").strip() if told.is_file() else NEVER_BUILT
+
+
+def _dist() -> Traversable:
+    return files(__name__).joinpath("dist")

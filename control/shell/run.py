@@ -36,6 +36,7 @@ from config.load import load_preset
 from config.preset import Preset
 from config.secrets import Secret
 from config.settings import MonitorGroup, Settings
+from control.console import why_missing
 from control.outside import FanOut, Outside
 from control.plane import ControlPlane
 from control.shell.progress import show_progress
@@ -212,6 +213,8 @@ async def say_where(planes: list[ControlPlane]) -> None:
             say.print(f"admin token, shown once: {plane.made_token}", style="bold")
         say.print(f"watch:   {plane.address}")
         say.print(f"sign in: {plane.sign_in_link()}  (works once)")
+        if (reason := why_missing()) is not None:
+            say.print(f"console: a plain page only, because {reason}")
 
 
 def _command(name: str, args: dict[str, object]) -> Command:

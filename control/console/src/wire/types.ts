@@ -702,6 +702,7 @@ export interface PresetRow {
   version: number;
   origin: string;
   runningNow: boolean;
+  problem: string | null;
 }
 
 export interface PresetRowItems {
