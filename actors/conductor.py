@@ -233,8 +233,12 @@ class Conductor(Actor[Any]):
             )
             return before, before, "", refused
         await self._root().restart_child(child.name)
+        after = child.state.value
+        if child.state is not ChildState.RUNNING:
+            refused = f"{command.name}: {symbol} is {after}: {child.last_error}"
+            return before, after, "", refused
         did = "is released from quarantine" if release else "is started again"
-        return before, child.state.value, f"{symbol} {did}, with a clean record", ""
+        return before, after, f"{symbol} {did}, with a clean record", ""
 
     # --- stop ---------------------------------------------------------------------
 

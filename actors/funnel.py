@@ -35,7 +35,8 @@ class Funnel:
         self._hour = -1  # number of the hour that is being counted; -1: none yet
         self._before: Counter[str] = Counter()  # all that was counted before it
         self._lives: dict[str, SymbolActor] = {}
-        self._ended: Counter[str] = Counter()  # of former lives
+        #: What former lives counted, less the pasts that all lives were fed.
+        self._beside: Counter[str] = Counter()
         self._examples: dict[str, DropRow] = {}  # by reason, as pipelines name them
 
     def step_begins(self, close_ms: int) -> None:
@@ -51,7 +52,8 @@ class Funnel:
         """Count a symbol's new life from here on; what the former counted stays."""
         former = self._lives.get(symbol)
         if former is not None:
-            self._ended.update(_lived(former))
+            self._beside.update(former.funnel())
+        self._beside.subtract(actor.relived)
         self._lives[symbol] = actor
 
     def hours(self) -> tuple[FunnelHour, ...]:
@@ -73,9 +75,10 @@ class Funnel:
 
     def _count(self) -> Counter[str]:
         """Sum up what all lives have counted so far."""
-        total = Counter(self._ended)
+        total = Counter(self._beside)
         for symbol, actor in self._lives.items():
-            total.update(_lived(actor))
+            for name, count in actor.funnel().items():
+                total[name] += count
             self._keep_example(symbol, actor)
         return self._joined(total)
 
@@ -138,13 +141,6 @@ class Funnel:
             return DropRow(stage, reason, count, "", "", "", 0)
         example = (known.symbol, known.value, known.threshold, known.time_ms)
         return DropRow(stage, reason, count, *example)
-
-
-def _lived(actor: SymbolActor) -> dict[str, int]:
-    """What a life has counted itself, without the past that it was fed."""
-    relived = actor.relived
-    counts = actor.funnel().items()
-    return {name: count - relived.get(name, 0) for name, count in counts}
 
 
 def _told(value: float) -> str:

@@ -19,6 +19,7 @@ from control.commands import (
     typed,
 )
 from control.door.auth import Principal
+from control.door.gate import Gate
 from control.errors import Refused
 from control.routes.orders import ANY
 from control.routes.query import Query, asked
@@ -30,6 +31,7 @@ class Endpoints:
 
     def __init__(self, house: House, commander: Commander) -> None:
         self._house = house
+        self._gate: Gate = house.gate
         self._answers: Answers = house.answers
         self._commander = commander
 
@@ -45,7 +47,7 @@ class Endpoints:
         """Answer 200 or 503 to anybody, without a word more."""
 
         async def endpoint(request: Request) -> Response:
-            self._house.gate.pace_address(request)
+            self._gate.pace_address(request)
             if is_well():
                 return self._answers.json({"ok": True})
             return self._answers.json({"ok": False}, 503)
@@ -56,7 +58,7 @@ class Endpoints:
         """Serve what is open to anybody, so often for each address."""
 
         async def endpoint(request: Request) -> Response:
-            self._house.gate.pace_address(request)
+            self._gate.pace_address(request)
             answer: Response = await route.endpoint(request)
             return answer
 
@@ -76,11 +78,11 @@ class Endpoints:
         """Admit, read what is asked, act, answer."""
         principal = None
         if route.role is not None:
-            principal = self._house.gate.admit(
+            principal = self._gate.admit(
                 request, route.role, paced=not route.is_command
             )
         else:
-            self._house.gate.pace_address(request)
+            self._gate.pace_address(request)
         raw = await request.body()
         query = asked(request.query_params.multi_items(), route.query or Query)
         body = None if route.body is None else self._given(route, raw, principal)
@@ -100,7 +102,7 @@ class Endpoints:
             return given(raw, route.body)
         except Refused:
             if route.is_command and principal is not None:
-                self._house.gate.pace(principal)  # it never comes to its own pace
+                self._gate.pace(principal)  # it never comes to its own pace
             raise
 
     async def _order(
@@ -113,7 +115,7 @@ class Endpoints:
             name, fields = call.body.command, call.body.args
         assert name is not None, "only a command is ordered"
         if name not in HALTING:
-            self._house.gate.pace_address(call.request)
+            self._gate.pace_address(call.request)
         key = call.request.headers.get("idempotency-key")
         return await self._commander.perform(name, fields, principal, key)
 

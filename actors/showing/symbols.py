@@ -1,10 +1,12 @@
 """Rows of symbols: what the runtime and each actor know of it, joined.
 
 All rows are read many times a second, so what only a new bar changes is kept until
-there is one.
+there is one, and what is dear to read is read once a second at most.
 """
 
 from typing import Any, NamedTuple
+
+import trio
 
 from actors.domain.limits import correlated_group
 from actors.domain.phases import SymbolPhase
@@ -16,6 +18,18 @@ from actors.showing.candles import candle, change_in_a_day
 from actors.showing.money import visible
 from actors.symbol import SymbolActor
 
+#: What is dear to read is read again so soon, however fast the bars come.
+DEAR_SECONDS = 1.0
+
+
+class Dear(NamedTuple):
+    """What takes a look at many numbers, and when it was looked at."""
+
+    bar: tuple[Any, int] | None
+    read_at: float
+    nearest_level_atr: float | None
+    change_24h: float | None
+
 
 class Seen(NamedTuple):
     """What one bar of a symbol says."""
@@ -24,8 +38,7 @@ class Seen(NamedTuple):
     bar: tuple[Any, int] | None
     last_price: float | None
     score: float | None
-    nearest_level_atr: float | None
-    change_24h: float | None
+    dear: Dear
 
 
 class Symbols:
@@ -66,7 +79,7 @@ class Symbols:
             actor_state="stopped" if child is None else child.state.value,
             last_price=None if seen is None else seen.last_price,
             score=None if seen is None else seen.score,
-            nearest_level_atr=None if seen is None else seen.nearest_level_atr,
+            nearest_level_atr=None if seen is None else seen.dear.nearest_level_atr,
             feed_age_ms=self._feed_age_ms(actor),
             mailbox_depth=0 if child is None else child.depth,
             restarts=0 if child is None else child.restarts,
@@ -75,28 +88,30 @@ class Symbols:
             last_decision=None if actor is None else actor.last_decision,
             data_faults=engine.data_faults[symbol],
             paused_by=paused_by,
-            change_24h=None if seen is None else seen.change_24h,
+            change_24h=None if seen is None else seen.dear.change_24h,
         )
 
     def _look(self, symbol: str, actor: SymbolActor) -> Seen:
         """Read the pipeline and the bars, once for each bar."""
         seen, bar = self._seen.get(symbol), actor.newest
-        if seen is not None and seen.actor is actor and seen.bar is bar:
+        if seen is None or seen.actor is not actor:
+            dear = self._dear(symbol, actor)
+        elif seen.bar is bar and seen.dear.bar is bar:
             return seen
-        change = None
-        if bar is not None:
-            index, cursor = self.index[symbol], self._engine.cursor
-            change = change_in_a_day(cursor, index, *bar)
-        seen = Seen(
-            actor,
-            bar,
-            actor.last_price,
-            actor.score(),
-            actor.nearest_level_atr(),
-            change,
-        )
+        elif trio.current_time() - seen.dear.read_at >= DEAR_SECONDS:
+            dear = self._dear(symbol, actor)
+        else:
+            dear = seen.dear
+        seen = Seen(actor, bar, actor.last_price, actor.score(), dear)
         self._seen[symbol] = seen
         return seen
+
+    def _dear(self, symbol: str, actor: SymbolActor) -> Dear:
+        bar, change = actor.newest, None
+        if bar is not None:
+            change = change_in_a_day(self._engine.cursor, self.index[symbol], *bar)
+        nearest = actor.nearest_level_atr()
+        return Dear(bar, trio.current_time(), nearest, change)
 
     def _feed_age_ms(self, actor: SymbolActor | None) -> int | None:
         """Market time since the symbol's newest bar closed; None before the first."""

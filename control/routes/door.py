@@ -41,8 +41,7 @@ async def enter(house: House, call: Call) -> Response:
         httponly=True,
         samesite="strict",
     )
-    who = principal.signature
-    await house.history.record(who, "sign in", "", "session", "done")
+    await house.audit(principal.signature, "sign in", "", "session", "done")
     return response
 
 

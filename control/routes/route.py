@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.domain.errors import JournalError
 from actors.domain.messages import Role
 from actors.domain.views import EngineView, HistoryView
 from control.answers import Answers
@@ -35,8 +36,22 @@ class House(msgspec.Struct, frozen=True):
         self, call: "Call", what: str, before: str, after: str, result: str
     ) -> None:
         """Audit an act that no actor carries out: who, what, before, after, end."""
-        who = "nobody" if call.principal is None else call.principal.signature
-        await self.history.record(who, what, before, after, result)
+        assert call.principal is not None, "only who has signed in acts"
+        await self.audit(call.principal.signature, what, before, after, result)
+
+    async def audit(
+        self, who: str, what: str, before: str, after: str, result: str
+    ) -> None:
+        """Write an audit row; that it could not be written is an incident.
+
+        The act is done by then and its maker must hear so: a token whose secret was
+        never shown would be worse than a row that is missing, and nobody may be kept
+        from signing in by a journal in trouble.
+        """
+        try:
+            await self.history.record(who, what, before, after, result)
+        except JournalError as error:
+            self.answers.incident(error, f"audit of {what!r} by {who}")
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -55,8 +70,8 @@ Act = Callable[[House, Call], Any | Awaitable[Any]]
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
-    What a route needs no word for: 401, 403 and 429 come with a role, 400, 408, 413
-    and 415 with a body, 400 with a query, and 500 with everything.
+    What a route needs no word for: 401 and 429 come with a role, 408, 413 and 415 with
+    a body, 404 with a place in the path, and 400, 403, 500 and 503 with everything.
     """
 
     method: str
@@ -87,15 +102,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def statuses(self) -> tuple[int, ...]:
         """Every status that it may answer with, 200 first."""
-        found = {400, 403, 500, *self.refuses}  # a foreign Host or Origin, a fault
+        # A foreign Host or Origin, a fault, no place left.
+        found = {400, 403, 500, 503, *self.refuses}
         if self.role is not None:
             found |= {401, 429}
         if self.body is not None or self.method in {"POST", "PUT", "DELETE"}:
             found |= {408, 413, 415}
         if "{" in self.path:
             found |= {404}
-        if self.is_command:
-            found |= {503}
         return (200, *sorted(found))
 
 

@@ -72,6 +72,17 @@ async def test_a_ladder_is_taken_leg_by_leg_and_the_rest_goes_on(
         assert await afterwards(stage) == pytest.approx(expected)
 
 
+async def test_a_short_idea_gains_where_the_price_falls(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = refusing([98.0, 96.0])
+    world.script[B, 6] = signal(side=-1, stop=105.0, target=90.0)
+    async with living(world, tmp_path) as stage:
+        await stage.bar(10)
+        await stage.engine.journal.commit()
+        assert await afterwards(stage) == pytest.approx(0.8)
+
+
 async def test_what_is_not_followed_any_more_is_unknown(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +90,9 @@ async def test_what_is_not_followed_any_more_is_unknown(
     world = refusing([101.0])
     world.script[C, 8] = signal()
     async with living(world, tmp_path) as stage:
+        await stage.bar(7)
+        await stage.engine.journal.commit()
+        assert await afterwards(stage, B) is not None
         await stage.bar(12)
         await stage.engine.journal.commit()
         assert await afterwards(stage, B) is None

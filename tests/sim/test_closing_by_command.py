@@ -135,6 +135,27 @@ async def test_a_limit_close_can_be_cancelled_and_a_stop_cannot(
         assert "no live order 'i-none'" in none.message
 
 
+async def test_an_entry_in_flight_is_taken_back(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World({(B, 6): signal()}, bars=60)
+    world.bars[B] = world.bars[B][[*range(7), *range(15, 60)]]  # B halts in flight
+    async with living(world, tmp_path) as stage:
+        await stage.bar(6)
+        (entry,) = stage.state.entries()
+        answer = await stage.command("cancel_order", id=entry.intent)
+        assert answer.ok, answer.message
+        row = await audited(stage)
+        assert (row["before"], row["after"]) == ("open", "cancelling")
+        await stage.until(lambda: not stage.state.entries())
+        await stage.bar(20)
+        assert not stage.state.book.positions
+        failed = [
+            r for r in await stage.bodies(Kind.DECISION) if r["outcome"] == "failed"
+        ]
+        assert len(failed) == 1
+
+
 async def test_a_market_close_of_all_takes_a_resting_limit_close_away(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -150,6 +171,10 @@ async def test_a_market_close_of_all_takes_a_resting_limit_close_away(
         assert not more.ok
         assert "is being closed by" in more.message
         assert (await stage.command("close_position", id=before.id)).ok
+        (limit,) = [
+            o for o in stage.state.book.orders.values() if o.purpose == "limit_close"
+        ]
+        assert limit.cancel_wanted
         await stage.until(lambda: not stage.state.book.positions)
         await stage.bar(12)
         assert not stage.state.book.orders
@@ -192,6 +217,8 @@ async def test_a_rest_too_small_to_trade_is_closed_with_the_part_and_said(
         assert answer.ok
         assert "would be too little to be traded" in answer.message
         await stage.until(lambda: not stage.state.book.positions)
+        assert stage.state.book.closed[-1].reason == "manual_close"
+        assert not stage.state.book.dust
 
 
 async def test_a_refused_part_is_told_and_the_position_stays_protected(

@@ -13,7 +13,7 @@ from actors.domain.shown.money import LimitRow, RiskView
 from actors.market.synthetic import Demo
 from actors.showing.candles import change_in_a_day
 from tests.sim.script import signal, whynot
-from tests.sim.world import MINUTE_MS, START_MS, A, B, Stage, World, living, preset
+from tests.sim.world import MINUTE_MS, START_MS, A, B, C, Stage, World, living, preset
 
 CALM = [100.0] * 5
 RISE = [*CALM, 100, 101, 102, 103, 104]
@@ -27,8 +27,12 @@ def rows(view: RiskView) -> dict[tuple[str, str], LimitRow]:
 async def test_candles_are_the_closed_bars_and_join_to_coarser_ones(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    async with living(World(closes={A: RISE}), tmp_path) as stage:
+    world = World(closes={A: RISE})
+    world.bars[B] = world.bars[B][[*range(5), *range(6, 40)]]
+    async with living(world, tmp_path) as stage:
         await stage.bar(11)
+        gap = stage.view.candles(B, 10, 5 * MINUTE_MS)[1]
+        assert (gap.time_ms, gap.volume) == (START_MS + 5 * MINUTE_MS, 4e5)
         shown = stage.view.candles(A, 4)
         closed = stage.engine.cursor.last_close_ms
         assert [c.time_ms for c in shown] == [
@@ -150,7 +154,7 @@ async def test_the_kill_switch_says_what_keeps_it_from_flat(
 async def test_the_funnel_by_hour_adds_up_and_ends_after_a_week(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    script = {(A, 4): whynot(), (B, 70): whynot(), (A, 71): signal()}
+    script = {(C, 59): whynot(), (B, 70): whynot(), (A, 71): signal()}
     async with living(World(script, bars=130), tmp_path) as stage:
         await stage.over()
         first, second, third = stage.view.funnel_hours()

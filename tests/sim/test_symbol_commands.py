@@ -159,6 +159,21 @@ async def test_a_quarantined_symbol_is_released_with_a_fresh_budget(
         assert stage.state.counts["quarantined"] == 1
 
 
+async def test_a_restart_that_fails_says_so(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World(), tmp_path) as stage:
+        await stage.bar(4)
+
+        def fails(_symbol: str) -> None:
+            raise ZeroDivisionError
+
+        stage.world.cast = fails
+        answer = await stage.command("symbol_restart", symbol=A)
+        assert not answer.ok
+        assert f"{A} is backoff: ZeroDivisionError" in answer.message
+
+
 async def test_a_release_lifts_a_halt_where_nothing_differs(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

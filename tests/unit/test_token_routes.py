@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from actors.domain.errors import JournalError
 from actors.domain.messages import Role
 from tests.planes import ORIGIN, SECRETS, Plane
 
@@ -102,3 +103,17 @@ async def test_signing_in_and_out_is_audited_without_a_secret() -> None:
     ]
     assert SECRETS[Role.OPERATOR] not in str(plane.history.recorded)
     assert cookie.partition("=")[2] not in str(plane.history.recorded)
+
+
+async def test_what_is_done_is_told_also_when_the_journal_cannot_say_so() -> None:
+    """A secret that was made and never shown, or a closed door, would be worse."""
+    plane = Plane()
+    plane.history.fault = JournalError("the disk is full")
+    made = await plane.post(PATH, PHONE)
+    assert made.status == 200
+    assert await status_of(plane, made.json["token"]) == 200
+    body = {"token": SECRETS[Role.OPERATOR]}
+    assert (await plane.post("/api/session", body, None, **OWN)).status == 200
+    failed = await plane.get("/api/performance/trades")
+    assert failed.status == 500
+    assert b"disk" not in failed.body

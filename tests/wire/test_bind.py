@@ -11,6 +11,7 @@ import trio
 from starlette.responses import PlainTextResponse
 
 from control.door.guard import neighbourhood
+from control.door.protocol import configuration
 from control.door.server import Serving, serve
 from control.errors import CannotServe, ControlError, UnsafeBind
 from tests.wire.world import (
@@ -141,6 +142,13 @@ async def test_tls_speaks_http_1_and_a_plain_peer_is_turned_away(
             await trio.aclose_forcefully(client)
             await world.serving.emptied()
         assert world.faults == []
+
+
+@needs_openssl
+def test_nothing_older_than_tls_1_2_is_spoken(certificate: tuple[str, str]) -> None:
+    context = configuration(LIMITS, certificate).create_ssl_context()
+    assert context is not None
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 @needs_openssl
