@@ -1,0 +1,72 @@
+"""A WebSocket server on a loopback port that does what a test tells it to."""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Event, Request
+from wsproto.extensions import Extension
+
+
+class Peer:
+    """One accepted connection, spoken to through wsproto or byte by byte."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.wire = WSConnection(ConnectionType.SERVER)
+        self.request: Request | None = None
+
+    async def accept(
+        self,
+        *,
+        extensions: list[Extension] | None = None,
+        subprotocol: str | None = None,
+    ) -> Request:
+        request = await self.next()
+        assert isinstance(request, Request)
+        self.request = request
+        await self.send(AcceptConnection(subprotocol, extensions or []))
+        return request
+
+    async def next(self) -> Event | None:
+        """The next event; None: the client hung up."""
+        while True:
+            for event in self.wire.events():
+                return event
+            try:
+                received = await self.stream.receive_some(65_536)
+            except trio.BrokenResourceError:
+                return None
+            if not received:
+                return None
+            self.wire.receive_data(received)
+
+    async def send(self, event: Event) -> None:
+        await self.stream.send_all(self.wire.send(event))
+
+
+Script = Callable[[Peer], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(
+    script: Script, context: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Run `script` for each connection; give the address to dial."""
+
+    async def handle(stream: trio.abc.Stream) -> None:
+        if context is not None:
+            stream = trio.SSLStream(
+                stream, context, server_side=True, https_compatible=True
+            )
+        await script(Peer(stream))
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listeners[0].socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, handle, listeners)
+        scheme, host = ("ws", "127.0.0.1") if context is None else ("wss", "localhost")
+        yield f"{scheme}://{host}:{port}/stream?x=1"
+        nursery.cancel_scope.cancel()
