@@ -1,9 +1,11 @@
 """Dialling: TCP, TLS and the opening handshake, all within one deadline."""
 
+import os
 import ssl
 
 import trio
 
+from actors.sockets.direct import DirectStream
 from actors.sockets.errors import ConnectionLost, HandshakeFailed
 from actors.sockets.handshake import Answer, Request, answered, written
 from actors.sockets.terms import Terms
@@ -22,7 +24,8 @@ async def dialled(
     stream: trio.abc.Stream | None = None
     try:
         with trio.fail_after(terms.handshake_seconds):
-            stream = await trio.open_tcp_stream(target.host, target.port)
+            plain = await trio.open_tcp_stream(target.host, target.port)
+            stream = DirectStream(plain) if os.name == "posix" else plain
             if target.secure:
                 stream = trio.SSLStream(
                     stream,

@@ -1,12 +1,21 @@
 """A WebSocket server on a loopback port that does what a test tells it to."""
 
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Event, Request
+from wsproto.events import (
+    AcceptConnection,
+    CloseConnection,
+    Event,
+    Ping,
+    Request,
+    TextMessage,
+)
 from wsproto.extensions import Extension
 
 
@@ -17,6 +26,7 @@ class Peer:
         self.stream = stream
         self.wire = WSConnection(ConnectionType.SERVER)
         self.request: Request | None = None
+        self._turn = trio.StrictFIFOLock()
 
     async def accept(
         self,
@@ -44,7 +54,29 @@ class Peer:
             self.wire.receive_data(received)
 
     async def send(self, event: Event) -> None:
-        await self.stream.send_all(self.wire.send(event))
+        await self.raw(self.wire.send(event))
+
+    async def raw(self, wire: bytes) -> None:
+        async with self._turn:
+            await self.stream.send_all(wire)
+
+
+async def answered(peer: Peer) -> dict[str, Any] | None:
+    """Read a request of Binance's kind and say that it is done; None: hung up."""
+    text = ""
+    while True:
+        event = await peer.next()
+        if event is None or isinstance(event, CloseConnection):
+            return None
+        if isinstance(event, Ping):
+            await peer.send(event.response())
+        elif isinstance(event, TextMessage):
+            text += event.data
+            if event.message_finished:
+                break
+    request: dict[str, Any] = json.loads(text)
+    await peer.send(TextMessage(json.dumps({"result": None, "id": request["id"]})))
+    return request
 
 
 Script = Callable[[Peer], Awaitable[None]]

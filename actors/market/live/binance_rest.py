@@ -11,7 +11,7 @@ from actors.market.instruments import MAKER_FEE_BPS, TAKER_FEE_BPS
 from actors.market.live.dialect import Ask, Listed
 from actors.market.live.wire import Candle, DepthUpdate, Level, Trade, lax
 
-DEPTH_LEVELS = 1_000
+DEPTH_LEVELS = 500
 
 
 class AggTrade(
@@ -93,9 +93,9 @@ class BinanceRest:
         self._futures = api.startswith("/fapi")
 
     def ask_depth(self, native: str) -> Ask | None:
-        """A thousand levels a side: 50 weight on spot, 20 on futures."""
+        """Five hundred levels a side: 25 weight on spot, 10 on futures."""
         query = {"symbol": native, "limit": str(DEPTH_LEVELS)}
-        return Ask(f"{self._api}/depth", query, 20 if self._futures else 50)
+        return Ask(f"{self._api}/depth", query, 10 if self._futures else 25)
 
     def read_depth(self, body: bytes) -> DepthUpdate:
         """Read a snapshot."""

@@ -28,7 +28,9 @@ from actors.market.live.wire import (
 )
 from actors.sockets import Terms
 
-PREFIX = b'{"topic":"'
+#: Stands first, or behind `"type":"snapshot",` in spot candles.
+TOPIC = b'"topic":"'
+TOPIC_END_MAX = 48
 
 
 class PublicTrade(
@@ -219,9 +221,11 @@ class Bybit:
 
     def head(self, payload: bytes) -> bytes:
         """The topic stands at the beginning."""
-        if payload[:10] != PREFIX:
+        at = payload.find(TOPIC, 0, TOPIC_END_MAX)
+        if at < 0:
             return b""
-        return payload[10 : payload.find(b'"', 10)]
+        start = at + len(TOPIC)
+        return payload[start : payload.find(b'"', start)]
 
     def named(self, payload: bytes) -> str | None:
         """Read the topic, wherever it stands."""

@@ -25,3 +25,7 @@ class Pace:
             ready = start + min(amount, self._burst) / self._per_second
             await trio.sleep_until(ready) if ready > now else None
             self._filled_at = start + amount / self._per_second
+
+    def rest(self, seconds: float) -> None:
+        """Let nobody through for so long; the bucket is empty then."""
+        self._filled_at = max(self._filled_at, trio.current_time() + seconds)

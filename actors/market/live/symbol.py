@@ -59,6 +59,13 @@ class SymbolStream:
         if self.tape.missing:
             self._tape_gap(now)
 
+    def late_trades(self, trades: Sequence[Trade]) -> None:
+        """Take trades that were fetched; they vouch for no freshness."""
+        tap = self._taps.trade
+        for trade in trades:
+            if self.tape.take(trade) and tap is not None:
+                tap(self.native, trade)
+
     def _tape_gap(self, now: Now) -> None:
         self._note_gap(now)
         if self._taps.missing is not None:
