@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.clockguard import ClockVerdict
+from actors.domain.freshness import Judgement
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
@@ -48,6 +50,8 @@ class Sources(msgspec.Struct, frozen=True):
     reference: Callable[[str], Decimal | None]  # a price that no pipeline made
     root: Callable[[], Supervisor]
     rouse: Callable[[], None]
+    clock_verdict: Callable[[], ClockVerdict]
+    feed: Callable[[str], Judgement | None]  # how old a symbol's data is
 
 
 class Treasury:
@@ -133,6 +137,8 @@ class Treasury:
             look=self._look,
             rouse=sources.rouse,
             reference=sources.reference,
+            clock_verdict=sources.clock_verdict,
+            feed=sources.feed,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

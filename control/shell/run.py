@@ -27,7 +27,6 @@ from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
-from actors.market.port import open_market
 from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
 from actors.runtime import SupervisorSpec
@@ -37,10 +36,10 @@ from actors.watchdog import ResourceLimits
 from config.load import load_preset
 from config.settings import MonitorGroup, Settings
 from control.plane import ControlPlane
+from control.shell.opened import Opened, opened_market
 from control.shell.progress import show_progress
 
 DONE, REFUSED = 0, 3
-HOUR_MS = 3_600_000
 WAIT_SECONDS_MAX = 1.0
 
 say = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -74,7 +73,17 @@ class Silence:
 
 async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
-    setup, load_seconds = prepare(options)
+    say.print("loading market and strategy (the first time takes half a minute)")
+    began_ns = time.perf_counter_ns()
+    async with opened_market(options.settings, options.symbols, say) as opened:
+        setup = prepare(options, opened)
+        load_seconds = (time.perf_counter_ns() - began_ns) / 1e9
+        return await _run(options, opened, setup, load_seconds)
+
+
+async def _run(
+    options: RunOptions, opened: Opened, setup: EngineSetup, load_seconds: float
+) -> int:
     configure_logging(
         LogFormat(options.settings.logging.format),
         options.settings.logging.level,
@@ -84,11 +93,11 @@ async def run_engine(options: RunOptions) -> int:
 
     def attach(engine: Engine) -> tuple[Publisher, tuple[SupervisorSpec, ...]]:
         if options.settings.control.port == 0:
-            return Silence(), ()
+            return Silence(), opened.services
         token_file = options.data_dir and options.data_dir / "tokens.json"
         plane = ControlPlane(Projections(engine), options.settings, token_file)
         planes.append(plane)
-        return plane.hub, (plane.group(),)
+        return plane.hub, (plane.group(), *opened.services)
 
     async with interruptible() as trading, open_engine(setup, attach) as engine:
         costs = Costs(load_seconds)
@@ -105,54 +114,47 @@ async def run_engine(options: RunOptions) -> int:
     return code
 
 
-def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
-    """Open the market and compile the strategy: all that comes before the clock."""
-    say.print("loading market and strategy (the first time takes half a minute)")
-    began_ns = time.perf_counter_ns()
+def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
+    """Compile the strategy for the market: all that comes before the clock."""
     settings = options.settings
-    market = open_market(
-        settings.market.spec, symbols=options.symbols, seed=settings.engine.seed
-    )
-    described = market.describe()
+    described = opened.market.describe()
     compile_pipeline(options, described)
-    history_steps = 0
-    if settings.market.spec == "demo":
-        span_ms = int(settings.market.warmup_hours * HOUR_MS)
-        history_steps = span_ms // described.timeframe_ms
     journal_path = None
     if options.data_dir is not None:
         options.data_dir.mkdir(parents=True, exist_ok=True)
         journal_path = options.data_dir / "journal.sqlite"
     engine_id = settings.engine.engine_id
-    setup = EngineSetup(
+    return EngineSetup(
         engine_id=engine_id,
         session=ids.session_id(engine_id, WallClock().now_ms()),
-        market=market,
+        market=opened.market,
         strategy=partial(load_strategy, options.strategy),
-        pace=pace_of(options, described),
+        pace=pace_of(options, opened),
         seed=settings.engine.seed,
         equity_usd=settings.engine.equity_usd,
         paper=paper_settings(settings),
         journal_path=journal_path,
-        history_steps=history_steps,
+        history_steps=opened.history_steps,
         fresh=options.fresh,
         resources=resource_limits(settings.monitor, options.speed),
         supervision=settings.supervision,
         preset=options.preset,
+        clock_verdict=opened.clock_verdict,
     )
-    return setup, (time.perf_counter_ns() - began_ns) / 1e9
 
 
-def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
+def pace_of(options: RunOptions, opened: Opened) -> Pace:
     """Say how fast to walk, how far, and how long to wait for one symbol.
 
     Flat out, a replay waits for a symbol that starts again, so that it repeats itself
     exactly. In time with a clock the others go first: a bad symbol may cost them a
-    quarter of a bar at the most.
+    quarter of a bar at the most. A real market sets the pace itself.
     """
+    if opened.is_real:
+        return Pace(math.inf, WAIT_SECONDS_MAX, options.duration_ms)
     if math.isinf(options.speed):
         return Pace(options.speed, duration_ms=options.duration_ms)
-    bar_seconds = described.timeframe_ms / 1000 / options.speed
+    bar_seconds = opened.market.describe().timeframe_ms / 1000 / options.speed
     wait_seconds = min(WAIT_SECONDS_MAX, bar_seconds / 4)
     return Pace(options.speed, wait_seconds, options.duration_ms)
 
