@@ -10,7 +10,6 @@ ends in late bars and not in a hole.
 
 from collections.abc import Callable
 
-import structlog
 import trio
 
 from actors.domain.errors import ExchangeError
@@ -18,8 +17,6 @@ from actors.market.live.dialect import Listed
 from actors.market.live.repair import Fetch
 from actors.market.live.streams import Streams
 from actors.market.live.wire import Candle
-
-log = structlog.get_logger(component="minutes")
 
 MINUTE_MS = 60_000
 #: So long after a minute its missing closes are asked for by REST.
@@ -76,7 +73,7 @@ class Minutes:
             await self._collect(close_ms)
             found = self._closed.pop(self.next_ts, {})
             if not found:
-                log.warning("minute_unknown", open_ts=self.next_ts)
+                self._streams.hub.tell("minute_unknown", open_ts=self.next_ts)
                 await trio.sleep(RETRY_SECONDS)
                 continue
             self.missed += len(self._listed) - len(found)
