@@ -113,7 +113,8 @@ class Venue:
         if not self.answering:
             await stream.aclose()
             return
-        await wire.peer.accept()
+        if await wire.peer.accept() is None:
+            return
         self.wires.add(wire)
         try:
             while (request := await self._heard(wire)) is not None:

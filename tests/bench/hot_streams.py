@@ -1,8 +1,10 @@
 """The hot path end to end over a loopback socket; the sender is a process of its own.
 
 Prints JSON: messages per CPU second in a flood, CPU microseconds per message at 2,000
-a second, and the time from dialling to the first message of all of 300 symbols.
-`--each` measures each kind of message on its own as well.
+a second, and the time from dialling until 300 symbols are subscribed and data comes.
+`--each` measures each kind of message on its own as well. `wakeup_us` is what one empty
+wake-up of trio costs in the same minute: on a busy machine, whose caches are cold at
+each wake-up, it is tens of times what it is on an idle one, and bounds the paced figure.
 """
 
 import json
@@ -103,6 +105,15 @@ async def until_all(streams: Streams, count: int) -> dict[str, object]:
     }
 
 
+async def wakeup_us() -> float:
+    """CPU time of one wake-up that does nothing, 2,000 times a second."""
+    wakeups, cpu, until = 0, time.process_time(), time.perf_counter() + 2
+    while time.perf_counter() < until:
+        await trio.sleep(1 / PACED_PER_SECOND)
+        wakeups += 1
+    return round((time.process_time() - cpu) / wakeups * 1e6, 1)
+
+
 def main() -> None:
     found: dict[str, object] = {}
     modes = ["mixed", "trades"]
@@ -113,6 +124,7 @@ def main() -> None:
     found["paced"] = trio.run(
         measured, "mixed", SYMBOLS, PACED_PER_SECOND * 10, PACED_PER_SECOND
     )
+    found["wakeup_us"] = trio.run(wakeup_us)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({**found, "rss_mib": peak // 1024}, indent=1))
 

@@ -161,6 +161,14 @@ def test_an_old_rest_answer_does_not_turn_a_whole_book_back() -> None:
     assert held(keeper) == before
 
 
+def test_a_lost_connection_of_a_quiet_symbol_is_mended_by_a_snapshot() -> None:
+    """Nothing has happened since: the answer is as old as what is known."""
+    keeper = in_order(chain(5))
+    keeper.lose()
+    assert keeper.restart(snapshot(14)) is BookState.BROKEN
+    assert keeper.restart(snapshot(15)) is BookState.WHOLE
+
+
 def test_a_crossed_book_is_thrown_away() -> None:
     keeper = in_order([])
     assert keeper.take(update(11, 11, 10, [(101.5, 1.0)]), 1) is BookState.EMPTY
@@ -214,13 +222,15 @@ def test_a_book_is_what_a_dictionary_would_be() -> None:
 
 def test_a_side_has_a_bound_and_lets_the_worst_go() -> None:
     book = Book()
-    book.reset(snapshot(1))
+    deep: list[Level] = [(100.0, 1.0), (50.0, 1.0)]
+    book.reset(DepthUpdate(None, 1, None, deep, [(101.0, 1.0)], 0, is_snapshot=True))
+    assert book.bids.worth(60.0) == 100.0
     many = [(100.0 - n / 1000, 1.0) for n in range(3 * LEVELS_MAX)]
     for at in range(0, len(many), 500):
         book.change(update(None, None, None, many[at : at + 500]))
     assert len(book.bids.keys) == len(book.bids.sizes) <= LEVELS_MAX
     assert book.bids.best() == 100.0
-    assert book.bids.worth(0.0) is None, "it does not know so far any more"
+    assert book.bids.worth(60.0) is None, "it does not know so far any more"
 
 
 def test_depth_beyond_the_snapshot_is_unknown() -> None:
@@ -256,3 +266,19 @@ def test_the_checksum_is_of_the_best_levels_as_written() -> None:
     found = book.checksum()
     assert found is not None
     assert found % (1 << 32) == zlib.crc32(b"3366.1:7:3366.8:9:3366:6")
+
+
+@pytest.mark.parametrize(
+    ("checksum", "state"), [(None, BookState.WHOLE), (1, BookState.EMPTY)]
+)
+def test_a_book_with_another_checksum_is_thrown_away(
+    checksum: int | None, state: BookState
+) -> None:
+    keeper = Keeper(SequenceRule(judge_okx, by_rest=False, shared=False))
+    whole = DepthUpdate(
+        None, None, None, [(2.0, 1.0)], [(3.0, 1.0)], 0, is_snapshot=True
+    )
+    whole.texts = ([["2", "1"]], [["3", "1"]])
+    right = zlib.crc32(b"2:1:3:1")
+    whole.checksum = checksum or (right - (1 << 32) if right >= 1 << 31 else right)
+    assert keeper.take(whole, 1) is state

@@ -33,8 +33,11 @@ class Peer:
         *,
         extensions: list[Extension] | None = None,
         subprotocol: str | None = None,
-    ) -> Request:
+    ) -> Request | None:
+        """Shake hands; None: the client hung up before."""
         request = await self.next()
+        if request is None:
+            return None
         assert isinstance(request, Request)
         self.request = request
         await self.send(AcceptConnection(subprotocol, extensions or []))

@@ -80,6 +80,7 @@ async def test_headers_and_subprotocol_are_asked_and_answered() -> None:
 
     async def script(peer: Peer) -> None:
         request = await peer.accept(subprotocol="v2")
+        assert request is not None
         seen.append((request.target, dict(request.extra_headers), request.subprotocols))
         await peer.next()
 

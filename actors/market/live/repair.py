@@ -96,7 +96,7 @@ class Repairs:
         self.books_fetched += 1
         state = keeper.restart(self._hub.dialect.rest.read_depth(body))
         symbol.repaired(self._hub.now())
-        return None if state is BookState.WHOLE else PATIENCE_SECONDS
+        return None if state is BookState.WHOLE else RETRY_SECONDS
 
     async def _mend_tape(self, symbol: SymbolStream) -> float | None:
         """Fetch from the first missing id on; what is not there by then is lost."""

@@ -100,12 +100,10 @@ class Keeper:
 
     def _is_old(self, snapshot: DepthUpdate) -> bool:
         """Whether a REST answer is older than what was applied in the meantime."""
-        return (
-            self.state is BookState.WHOLE
-            and self._last is not None
-            and snapshot.last_id is not None
-            and snapshot.last_id <= self._last
-        )
+        last, newest = self._last, snapshot.last_id
+        if last is None or newest is None:
+            return False
+        return newest < last or (newest == last and self.state is BookState.WHOLE)
 
     def lose(self) -> None:
         """The connection is gone: what comes next will not follow on this."""
