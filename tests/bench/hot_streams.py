@@ -2,9 +2,10 @@
 
 Prints JSON: messages per CPU second in a flood, CPU microseconds per message at 2,000
 a second, and the time from dialling until 300 symbols are subscribed and data comes.
-`--each` measures each kind of message on its own as well. `wakeup_us` is what one empty
-wake-up of trio costs in the same minute: on a busy machine, whose caches are cold at
-each wake-up, it is tens of times what it is on an idle one, and bounds the paced figure.
+`--each` measures each kind of message on its own as well. `wakeup_us` is what one
+empty wake-up of trio costs in the same minute: on a busy machine, whose caches are cold
+at each wake-up, it is tens of times what it is on an idle one, and bounds the paced
+figure.
 """
 
 import json

@@ -138,11 +138,11 @@ class Lane:
                     # One damaged message costs itself; a book notices what it misses.
                     hub.tell("damaged_message", error=str(error), text=payload[:200])
             if taken:
-                before, at = self._data_at, self._note_data(taken)
+                before, at = self._data_at, self._brought(taken)
                 if at - before < BREATH_SECONDS and len(batch) < FULL_BATCH:
                     await trio.sleep(BREATH_SECONDS)
 
-    def _note_data(self, taken: int) -> float:
+    def _brought(self, taken: int) -> float:
         self.messages += taken
         self._data_at = now = trio.current_time()
         if not self.ready and not self._unanswered:
@@ -165,7 +165,7 @@ class Lane:
         if head and len(self._routes) <= len(self._named):
             self._routes[head] = take
         take(now, payload)
-        self._note_data(1)
+        self._brought(1)
 
     def _control(self, answer: Answer) -> None:
         if answer.control is Control.TAKEN:
@@ -243,7 +243,7 @@ class Lane:
         """Cut a connection that lives and brings nothing."""
         limit_seconds = self._hub.budgets.stale_ms_max / 1e3
         while True:
-            await trio.sleep(min(1.0, limit_seconds / 4))
+            await trio.sleep(min(1.0, max(0.05, limit_seconds / 4)))
             now = trio.current_time()
             silent = now - self._data_at
             if silent >= limit_seconds:
