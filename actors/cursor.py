@@ -1,6 +1,6 @@
 """Where in the market the engine is: step by step, over restarts of the feed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from actors.domain.bars import Bars
 from actors.domain.errors import ExchangeError
 from actors.domain.money import decimal_from_float
-from actors.market.port import Block, History, Market, Step, steps
+from actors.market.port import Block, History, Market, RealTimeMarket, Step, steps
 
 #: History kept for restarted symbols: the 24 h windows and the kernel's ring of bars.
 HISTORY_MS = 36 * 3_600_000
@@ -37,6 +37,7 @@ class Cursor:
         self.progress = Progress.AHEAD
         self.played: dict[str, Any] = {}  # symbol -> the bar it was played last
         self._blocks = market.blocks()
+        self._market = market
         self._steps: Iterator[Step] = iter(())
         self._peeked: Step | None = None
 
@@ -47,6 +48,13 @@ class Cursor:
         if self._peeked is not None and self.end_ms is not None:
             return self._peeked if self._peeked.close_ts <= self.end_ms else None
         return self._peeked
+
+    def when_more(self, wake: Callable[[], None]) -> bool:
+        """Have `wake` called once there is another step; False: this was the end."""
+        market = self._market
+        if self._peeked is not None or not isinstance(market, RealTimeMarket):
+            return False  # over, or beyond where anybody walks
+        return market.when_more(wake)
 
     def next_step(self) -> Step | None:
         """Return the next step of the market, or None at its end."""

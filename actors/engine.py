@@ -12,6 +12,7 @@ engine            one_for_one
 +-- machine
 |   +-- monitor   measures CPU, memory, disk, descriptors and loop lag
 +-- market        one_for_one, 10 restarts in 300 s
+|   +-- streams   of a market in real time
 |   +-- feed
 +-- (the control plane, given from outside; 5 restarts in 60 s)
 """
@@ -40,6 +41,7 @@ from actors.exchange.port import SimulatedExchange
 from actors.funnel import Funnel
 from actors.journal import Journal, Kind, SessionEnded, open_journal
 from actors.latency import Latency
+from actors.realtime import judging, streams_of
 from actors.risk.account.account import open_book
 from actors.risk.account.book import empty_book
 from actors.risk.account.state import RiskState
@@ -130,11 +132,8 @@ class Engine:
         """Draw the tree."""
         limits = self.setup.supervision
         self.treasury.sources = self._sources()
-        lead = SupervisorSpec(
-            "lead",
-            (ChildSpec("conductor", self._make_conductor),),
-            group_budget=Budget(3, 60.0),
-        )
+        conductor = ChildSpec("conductor", self._make_conductor)
+        lead = SupervisorSpec("lead", (conductor,), group_budget=Budget(3, 60.0))
         symbols = SupervisorSpec(
             "symbols",
             group_budget=Budget(4 * len(self.symbol_names) + 100, 60.0),
@@ -146,13 +145,11 @@ class Engine:
         )
         market = SupervisorSpec(
             "market",
+            streams_of(self.setup.market),
             group_budget=Budget(limits.feed_restarts_max, limits.feed_period_seconds),
         )
-        machine = SupervisorSpec(
-            "machine",
-            (service("monitor", self._watch_machine),),
-            group_budget=Budget(5, 60.0),
-        )
+        monitor = service("monitor", self._watch_machine)
+        machine = SupervisorSpec("machine", (monitor,), group_budget=Budget(5, 60.0))
         return SupervisorSpec(
             "engine",
             (self.treasury.group(limits), lead, machine, symbols, market, *extra),
@@ -176,6 +173,8 @@ class Engine:
             scanned=partial(newest_scans, self.symbol_actors),
             refused=self.aftermath.follow,
             presets=self.setup.library,
+            clock_verdict=self.setup.clock_verdict,
+            feed=judging(self.setup.market, self.clock),
         )
 
     def _rouse(self) -> None:

@@ -101,7 +101,8 @@ class Feed(Actor[Walk]):
         """
         step = self._cursor.peek()
         if step is None:
-            await self._finish()
+            if not self._cursor.when_more(self._walk_on):
+                await self._finish()
             return
         pause_seconds = self._pause_seconds(step)
         if pause_seconds > 0:
@@ -113,6 +114,9 @@ class Feed(Actor[Walk]):
         await self._close(step)
         self._latency.observe((time.perf_counter_ns() - began_ns) / 1e9)
         self._cursor.next_step()
+        self.context.ref.tell(Walk())
+
+    def _walk_on(self) -> None:
         self.context.ref.tell(Walk())
 
     def _pause_seconds(self, step: Step) -> float:

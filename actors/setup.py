@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.clockguard import ClockVerdict
 from actors.domain.bars import MarketDescription
 from actors.domain.findings import Strategy
 from actors.exchange.book import PaperSettings
@@ -51,6 +52,8 @@ class EngineSetup(msgspec.Struct, frozen=True):
     fresh: bool = False  # begin a new paper account, put the old one aside
     #: None: the paper account beside the journal, or one in memory.
     exchange: OpenExchange | None = None
+    #: What this machine's clock is worth against the exchange's.
+    clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
 
     @property
     def library(self) -> PresetLibrary:

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.clockguard import ClockVerdict
+from actors.domain.freshness import Judgement
 from actors.domain.messages import Scanned, Signal
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
@@ -53,6 +55,8 @@ class Sources(msgspec.Struct, frozen=True):
     scanned: Callable[[], Scanned]
     refused: Callable[[Signal], None]
     presets: PresetLibrary
+    clock_verdict: Callable[[], ClockVerdict]
+    feed: Callable[[str], Judgement | None]  # how old a symbol's data is
 
 
 class Treasury:
@@ -141,6 +145,8 @@ class Treasury:
             scanned=sources.scanned,
             refused=sources.refused,
             presets=sources.presets,
+            clock_verdict=sources.clock_verdict,
+            feed=sources.feed,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

@@ -53,7 +53,7 @@ class MarketGroup(Group, frozen=True, kw_only=True):
     symbols: Annotated[str, Meta(max_length=65_536)] = ""
     #: Market seconds in a second, or max.
     speed: Annotated[str, Meta(pattern=r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?)$")] = "60"
-    #: Past that the demo lives through before its first start.
+    #: Past that the demo lives through, or an exchange is asked for, at first.
     warmup_hours: Annotated[float, Meta(ge=0, le=240)] = 26.0
 
 
@@ -91,6 +91,14 @@ class FeedGroup(Group, frozen=True, kw_only=True):
     stale_ms_max: Milliseconds = 15_000
     reconnect_ms_max: Milliseconds = 20_000
     late_close_ms_max: Milliseconds = 3_000  # a candle that closes later is marked
+
+
+class StreamGroup(Group, frozen=True, kw_only=True):
+    """How an exchange is listened to; empty addresses: the exchange's own."""
+
+    stream_url: Annotated[str, Meta(max_length=2048, pattern=r"^(wss?://.+)?$")] = ""
+    rest_url: Annotated[str, Meta(max_length=2048, pattern=r"^(https?://.+)?$")] = ""
+    depth: bool = True  # keep order books, for depth and imbalance
 
 
 class ControlGroup(Group, frozen=True, kw_only=True):
@@ -160,6 +168,7 @@ class Settings(Group, frozen=True, kw_only=True):
     paper: PaperGroup = PaperGroup()
     clock: ClockGroup = ClockGroup()
     feed: FeedGroup = FeedGroup()
+    streams: StreamGroup = StreamGroup()
     control: ControlGroup = ControlGroup()
     supervision: SupervisionGroup = SupervisionGroup()
     monitor: MonitorGroup = MonitorGroup()

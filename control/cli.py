@@ -47,7 +47,7 @@ def option(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text)
 
 
-Market = Annotated[str, option("demo or replay:PATH.")]
+Market = Annotated[str, option("demo, replay:PATH or exchange:ID.")]
 Symbols = Annotated[str, option("How many symbols, or which: A,B,C.")]
 PresetName = Annotated[str, option("Name or .json file.")]
 StrategyName = Annotated[str, option("breakout, donchian, ema_rsi or FILE.py.")]

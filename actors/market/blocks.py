@@ -5,13 +5,14 @@ so a fast market never runs ahead of a slow engine, and the memory of a run is t
 a block whatever the length of the market.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
 
 from actors.domain.bars import Bars, MarketDescription
+from actors.domain.freshness import Judgement
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -33,6 +34,23 @@ class Market(Protocol):
 
     def blocks(self) -> Iterator[Block]:
         """Hand out the market from its start, one bounded block after the other."""
+
+
+@runtime_checkable
+class RealTimeMarket(Market, Protocol):
+    """A market that happens now: its blocks run out, and later there are more."""
+
+    def when_more(self, wake: Callable[[], None]) -> bool:
+        """Have `wake` called once when there is another block.
+
+        False: there will never be one. A later call takes the place of an earlier one.
+        """
+
+    def judge(self, symbol: str, engine_ms: int) -> Judgement:
+        """Judge a symbol's feed, for an engine that has lived up to `engine_ms`."""
+
+    async def run(self) -> None:
+        """Be the market, until cancelled."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):

@@ -3,12 +3,20 @@
 from pathlib import Path
 
 from actors.domain.errors import MarketDataError
-from actors.market.blocks import Block, Market, Step, steps
+from actors.market.blocks import Block, Market, RealTimeMarket, Step, steps
 from actors.market.history import History
 from actors.market.replay import Replay
 from actors.market.synthetic import Demo
 
-__all__ = ["Block", "History", "Market", "Step", "open_market", "steps"]
+__all__ = [
+    "Block",
+    "History",
+    "Market",
+    "RealTimeMarket",
+    "Step",
+    "open_market",
+    "steps",
+]
 
 
 def open_market(

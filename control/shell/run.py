@@ -24,7 +24,6 @@ from actors.engine import Attach, Engine, open_engine
 from actors.exchange.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
-from actors.market.port import open_market
 from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
 from actors.runtime import SupervisorSpec
@@ -39,11 +38,11 @@ from config.settings import MonitorGroup, Settings
 from control.console import why_missing
 from control.outside import FanOut, Outside
 from control.plane import ControlPlane
+from control.shell.opened import Opened, opened_market
 from control.shell.progress import show_progress
 from control.shell.signals import interruptible, say
 
 DONE, REFUSED = 0, 3
-HOUR_MS = 3_600_000
 WAIT_SECONDS_MAX = 1.0
 
 
@@ -66,7 +65,17 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
-    setup, load_seconds = prepare(options)
+    say.print("loading market and strategy (the first time takes half a minute)")
+    began_ns = time.perf_counter_ns()
+    async with opened_market(options.settings, options.symbols, say) as opened:
+        setup = prepare(options, opened)
+        load_seconds = (time.perf_counter_ns() - began_ns) / 1e9
+        return await _run(options, opened, setup, load_seconds)
+
+
+async def _run(
+    options: RunOptions, opened: Opened, setup: EngineSetup, load_seconds: float
+) -> int:
     configure_logging(
         LogFormat(options.settings.logging.format),
         options.settings.logging.level,
@@ -78,7 +87,7 @@ async def run_engine(options: RunOptions) -> int:
     async with (
         interruptible() as trading,
         outside.last_word(),
-        open_engine(setup, attachment(options, outside, planes)) as engine,
+        open_engine(setup, attachment(options, opened, outside, planes)) as engine,
     ):
         costs = Costs(load_seconds)
         await say_where(planes)
@@ -97,7 +106,7 @@ async def run_engine(options: RunOptions) -> int:
 
 
 def attachment(
-    options: RunOptions, outside: Outside, planes: list[ControlPlane]
+    options: RunOptions, opened: Opened, outside: Outside, planes: list[ControlPlane]
 ) -> Attach:
     """Plug in what the engine's facts go to; `planes` gets the control plane."""
 
@@ -114,47 +123,38 @@ def attachment(
             )
             planes.append(plane)
             takers, groups = (plane.hub, *takers), (*groups, plane.group())
-        return FanOut(*takers), groups
+        return FanOut(*takers), (*groups, *opened.services)
 
     return attach
 
 
-def prepare(options: RunOptions) -> tuple[EngineSetup, float]:
-    """Open the market and compile the strategy: all that comes before the clock."""
-    say.print("loading market and strategy (the first time takes half a minute)")
-    began_ns = time.perf_counter_ns()
+def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
+    """Compile the strategy for the market: all that comes before the clock."""
     settings = options.settings
-    market = open_market(
-        settings.market.spec, symbols=options.symbols, seed=settings.engine.seed
-    )
-    described = market.describe()
+    described = opened.market.describe()
     compile_pipeline(options, described)
-    history_steps = 0
-    if settings.market.spec == "demo":
-        span_ms = int(settings.market.warmup_hours * HOUR_MS)
-        history_steps = span_ms // described.timeframe_ms
     journal_path = None
     if options.data_dir is not None:
         options.data_dir.mkdir(parents=True, exist_ok=True)
         journal_path = options.data_dir / "journal.sqlite"
     engine_id = settings.engine.engine_id
-    setup = EngineSetup(
+    return EngineSetup(
         engine_id=engine_id,
         session=ids.session_id(engine_id, WallClock().now_ms()),
-        market=market,
+        market=opened.market,
         strategy=partial(load_strategy, options.strategy),
-        pace=pace_of(options, described),
+        pace=pace_of(options, opened),
         seed=settings.engine.seed,
         equity_usd=settings.engine.equity_usd,
         paper=paper_settings(settings),
         journal_path=journal_path,
-        history_steps=history_steps,
+        history_steps=opened.history_steps,
         fresh=options.fresh,
         resources=resource_limits(settings.monitor, options.speed),
         supervision=settings.supervision,
         preset=options.preset,
+        clock_verdict=opened.clock_verdict,
     )
-    return setup, (time.perf_counter_ns() - began_ns) / 1e9
 
 
 def wanted_preset(options: RunOptions) -> Preset:
@@ -164,16 +164,18 @@ def wanted_preset(options: RunOptions) -> Preset:
     return library.load(options.preset) if known else load_preset(options.preset)
 
 
-def pace_of(options: RunOptions, described: MarketDescription) -> Pace:
+def pace_of(options: RunOptions, opened: Opened) -> Pace:
     """Say how fast to walk, how far, and how long to wait for one symbol.
 
     Flat out, a replay waits for a symbol that starts again, so that it repeats itself
     exactly. In time with a clock the others go first: a bad symbol may cost them a
-    quarter of a bar at the most.
+    quarter of a bar at the most. A real market sets the pace itself.
     """
+    if opened.is_real:
+        return Pace(math.inf, WAIT_SECONDS_MAX, options.duration_ms)
     if math.isinf(options.speed):
         return Pace(options.speed, duration_ms=options.duration_ms)
-    bar_seconds = described.timeframe_ms / 1000 / options.speed
+    bar_seconds = opened.market.describe().timeframe_ms / 1000 / options.speed
     wait_seconds = min(WAIT_SECONDS_MAX, bar_seconds / 4)
     return Pace(options.speed, wait_seconds, options.duration_ms)
 

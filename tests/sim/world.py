@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import trio
 
+from actors.clockguard import ClockVerdict
 from actors.domain.bars import Bars, Instrument, MarketDescription, empty_bars
 from actors.domain.findings import (
     FINDING,
@@ -170,6 +171,7 @@ class World:
         self.equity = Decimal(100_000)
         self.seed = 1
         self.venue: type[Venue] = Venue
+        self.clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
 
     def meet(self, symbol: str, number: int) -> None:
         """Raise where the script wants a failure."""
@@ -354,6 +356,7 @@ async def living(
         supervision=world.supervision,
         preset=str(path),
         exchange=open_venue,
+        clock_verdict=world.clock_verdict,
     )
     async with open_engine(setup, attach) as engine:
         stage = Stage(world, engine, facts.kept)

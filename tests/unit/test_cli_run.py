@@ -29,7 +29,7 @@ UNSERVED = ("--port", "0")
     [
         (["--market", "moon"], "moon"),
         (["--market", "replay:no-such-file.parquet"], "no-such-file.parquet"),
-        (["--market", "exchange:binance"], "exchange"),
+        (["--market", "exchange:nowhere"], "nowhere"),
         (["--preset", "no_such"], "no_such"),
         (["--strategy", "no_such"], "no_such"),
         (["--strategy", "no-such-file.py"], "no-such-file.py"),

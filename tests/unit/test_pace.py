@@ -7,10 +7,11 @@ import pytest
 from actors.cursor import Cursor
 from actors.market.port import History, open_market
 from config.settings import Settings
+from control.shell.opened import Opened
 from control.shell.run import RunOptions, pace_of
 
 MARKET = open_market("demo", symbols=1, seed=1)  # one-minute bars
-DEMO = MARKET.describe()
+DEMO = Opened(market=MARKET)
 
 
 def options(speed: float, duration_ms: int | None = None) -> RunOptions:
@@ -37,6 +38,12 @@ def test_one_symbol_costs_the_others_a_quarter_of_a_bar_at_most(
     speed: float, seconds: float
 ) -> None:
     assert pace_of(options(speed), DEMO).step_seconds_max == seconds
+
+
+def test_a_real_market_sets_the_pace_itself() -> None:
+    real = Opened(market=MARKET, is_real=True)
+    assert pace_of(options(60.0), real).speed == math.inf
+    assert pace_of(options(60.0), real).step_seconds_max == 1.0
 
 
 def test_a_duration_counts_from_the_first_bar_that_is_traded() -> None:

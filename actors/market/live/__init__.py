@@ -1,0 +1,1 @@
+"""Hot public streams: trades, quotes, candles and books of an exchange, lossless."""

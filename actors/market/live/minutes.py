@@ -1,0 +1,135 @@
+"""Makes steps of closed candles: one minute of all symbols at a time, in order.
+
+The exchange's own closes are waited for. What has not come a second and a half after
+the minute is asked for by REST; what is not there when the late-close budget is used
+up is left out of that minute and counted: the others do not wait for it, and a bar
+never arrives behind a younger one. A minute of which nothing is known at all (the
+network is gone) is not given up: it is asked for until it is known, so that an outage
+ends in late bars and not in a hole.
+"""
+
+from collections.abc import Callable
+
+import trio
+
+from actors.domain.errors import ExchangeError
+from actors.market.live.dialect import Listed
+from actors.market.live.repair import Fetch
+from actors.market.live.streams import Streams
+from actors.market.live.wire import Candle
+
+MINUTE_MS = 60_000
+#: So long after a minute its missing closes are asked for by REST.
+ASK_AFTER_MS = 1_500
+RETRY_SECONDS = 2.0
+#: So long a minute that is over anyway is repaired.
+REPAIR_SECONDS = 30.0
+#: Closes of so many minutes are kept, should they come before their turn.
+MINUTES_MAX = 16
+
+#: Open time and the candles by symbol's index -> nothing.
+Emit = Callable[[int, dict[int, Candle]], None]
+
+
+class Minutes:
+    """Collects closes by minute and hands each minute on once."""
+
+    def __init__(
+        self, streams: Streams, listed: tuple[Listed, ...], fetch: Fetch, emit: Emit
+    ) -> None:
+        self.fetched = 0  # closes that REST gave
+        self.missed = 0  # closes that were not there in time
+        self.too_late = 0  # closes of minutes that were handed on already
+        self.next_ts = 0  # open time of the minute at hand
+        self._streams = streams
+        self._listed = listed
+        self._fetch = fetch
+        self._emit = emit
+        self._index = {one.native: at for at, one in enumerate(listed)}
+        self._closed: dict[int, dict[int, Candle]] = {}
+        self._more = trio.Event()
+        streams.taps.closed = self._hear
+
+    def _hear(self, native: str, candle: Candle) -> None:
+        hub = self._streams.hub
+        close_ms = candle.open_ts + MINUTE_MS
+        hub.symbols[native].pulse.closed(hub.now(), close_ms)
+        self._keep(self._index[native], candle)
+
+    def _keep(self, index: int, candle: Candle) -> None:
+        if candle.open_ts < self.next_ts:
+            self.too_late += 1
+            return
+        self._closed.setdefault(candle.open_ts, {})[index] = candle
+        while len(self._closed) > MINUTES_MAX:
+            del self._closed[max(self._closed)]  # the nearest are needed first
+        self._more.set()
+
+    async def run(self) -> None:
+        """Hand minutes on until cancelled, from `next_ts` on."""
+        while True:
+            close_ms = self.next_ts + MINUTE_MS
+            await self._until(close_ms)
+            await self._collect(close_ms)
+            found = self._closed.pop(self.next_ts, {})
+            if not found:
+                self._streams.hub.tell("minute_unknown", open_ts=self.next_ts)
+                await trio.sleep(RETRY_SECONDS)
+                continue
+            self.missed += len(self._listed) - len(found)
+            opened, self.next_ts = self.next_ts, close_ms
+            self._emit(opened, found)
+
+    async def _until(self, exchange_ms: int) -> None:
+        """Wait for a moment of the exchange's clock, which may be set meanwhile."""
+        hub = self._streams.hub
+        while (left := exchange_ms - hub.now().exchange_ms) > 0:  # noqa: ASYNC110
+            await trio.sleep(min(1.0, left / 1e3))
+
+    async def _collect(self, close_ms: int) -> None:
+        """Wait for the closes, then ask for the missing, within the budget."""
+        hub = self._streams.hub
+        now_ms = hub.now().exchange_ms
+        limit_ms = hub.budgets.late_close_ms_max
+        patience_ms = max(0, close_ms + min(ASK_AFTER_MS, limit_ms // 2) - now_ms)
+        with trio.move_on_after(patience_ms / 1e3):
+            await self._all()
+            return
+        # An old minute is not late any more: it is repaired, at leisure.
+        left_ms = close_ms + limit_ms - hub.now().exchange_ms
+        seconds = left_ms / 1e3 if left_ms > 0 else REPAIR_SECONDS
+        with trio.move_on_after(seconds):
+            await self._ask_missing()
+
+    def _missing(self) -> list[int]:
+        found = self._closed.get(self.next_ts, {})
+        return [at for at in range(len(self._listed)) if at not in found]
+
+    async def _all(self) -> None:
+        while self._missing():
+            self._more = trio.Event()
+            await self._more.wait()
+
+    async def _ask_missing(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for index in self._missing():
+                nursery.start_soon(self._ask_one, index)
+
+    async def _ask_one(self, index: int) -> None:
+        rest = self._streams.hub.dialect.rest
+        native, opened = self._listed[index].native, self.next_ts
+        # After an outage all the minutes that are over are asked for at once.
+        over = (self._streams.hub.now().exchange_ms - opened) // MINUTE_MS
+        count = max(1, min(over, MINUTES_MAX))
+        stop = opened + count * MINUTE_MS
+        ask = rest.ask_candles(native, opened, stop - 1, count)
+        try:
+            candles = rest.read_candles(await self._fetch(ask))
+        except ExchangeError as error:
+            self._streams.hub.tell("close_not_fetched", symbol=native, error=str(error))
+            return
+        for candle in candles:
+            known = index in self._closed.get(candle.open_ts, {})
+            if opened <= candle.open_ts < stop and not known:
+                self.fetched += 1
+                self._keep(index, candle)
