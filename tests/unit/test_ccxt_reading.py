@@ -70,6 +70,17 @@ def test_every_trade_is_given_once_and_in_order(world: World) -> None:
     assert world.events[0] == Trade(BTC, "1", 2.0, 2.0, 10, taker_sold=True)
 
 
+def test_trades_of_one_millisecond_are_given_once(world: World) -> None:
+    cache = ArrayCache(1000)
+    for number in range(3):
+        trade = {"symbol": BTC, "id": str(number), "timestamp": 5, "price": 1.0}
+        cache.append({**trade, "amount": 1.0, "side": None})
+        world.exchange.trades[BTC] = cache
+        world.reader.resolved(cache, "trade")
+    assert world.ids() == ["0", "1", "2"]
+    assert world.events[0].taker_sold is None
+
+
 def test_a_cache_made_anew_joins_where_the_old_one_ended(world: World) -> None:
     world.trades(1, 2, 3)
     world.trades(2, 3, 4, 5)

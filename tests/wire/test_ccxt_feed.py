@@ -19,6 +19,7 @@ from actors.exchange.ccxtrio import (
 from actors.exchange.ccxtrio import feed as feed_module
 from actors.exchange.ccxtrio.feed import Feed, ways
 from tests.wire.ccxt_world import SYMBOLS, Stream, market, streaming, trade, until
+from tests.wire.socket_peer import Peer
 
 from ccxt.base import errors  # isort: skip - after the adapter
 
@@ -103,6 +104,27 @@ async def test_a_lost_connection_is_a_hole_and_the_batch_subscribes_anew() -> No
         nursery.cancel_scope.cancel()
 
 
+async def test_a_refused_dial_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "PAUSE_SECONDS_MIN", 0.01)
+    heard = Stream()
+    dials: list[Peer] = []
+
+    async def refuse_first(peer: Peer) -> None:
+        dials.append(peer)
+        if len(dials) == 1:
+            await peer.stream.aclose()
+        else:
+            await heard.script(peer)
+
+    async with streaming(refuse_first) as (exchange, _), trio.open_nursery() as nursery:
+        feed = Feed(exchange, ["BTC/USDT"], {Kind.TRADES})
+        nursery.start_soon(feed.run)
+        await heard.until_heard(1)
+        await heard.say(trade(1))
+        assert isinstance(await anext(feed), Trade)
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_symbol_that_is_unknown_fails_the_feed() -> None:
     async with streaming() as (exchange, _):
         feed = Feed(exchange, ["NO/SUCH"], {Kind.TRADES})
@@ -167,6 +189,13 @@ async def test_history_comes_page_by_page_without_the_forming_candle() -> None:
     assert fetched.problem == ""
     assert len(candles.asked) == 5
     assert all(candle.closed for candle in fetched.candles)
+
+
+async def test_the_candle_that_still_forms_is_left_out() -> None:
+    candles = Candles(known=1000, page=1000)
+    (fetched,) = await history(candles, 100, now_ms=999 * MINUTE + 30_000)
+    assert fetched.candles[-1].open_ts == 998 * MINUTE
+    assert len(fetched.candles) == 100
 
 
 async def test_history_tells_how_far_it_is() -> None:

@@ -142,8 +142,7 @@ class Reader:
         for row in reversed(fresh):
             if last is not None and row[0] > last[0]:
                 self._give(_candle(symbol, last, closed=True))
-            # The cache changes its rows in place: what was given must not change.
-            last = list(row)
+            last = row
         assert last is not None
         self._last_candle[symbol] = last
         self._give(_candle(symbol, last, closed=False))
