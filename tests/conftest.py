@@ -1,5 +1,6 @@
-"""What every test shares: which tests are left out of a quick run."""
+"""What every test shares: what a quick run leaves out, and what is forbidden."""
 
+import asyncio  # noqa: TID251 - to forbid it
 import logging
 import os
 from collections.abc import Iterator
@@ -25,3 +26,16 @@ def quiet_log() -> Iterator[None]:
     structlog.configure(wrapper_class=wrapper)
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def no_asyncio_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make it an error to make a loop of asyncio."""
+
+    def refuse(*_: object) -> None:
+        msg = "somebody asked for a loop of asyncio; the engine runs on trio alone"
+        raise AssertionError(msg)
+
+    for name in ("new_event_loop", "get_event_loop"):
+        monkeypatch.setattr(asyncio.DefaultEventLoopPolicy, name, refuse)
+    monkeypatch.setattr(asyncio.BaseEventLoop, "__init__", refuse)
