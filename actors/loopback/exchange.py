@@ -20,6 +20,7 @@ from actors.loopback.floor.grid import BUY, SELL
 from actors.loopback.floor.pit import Pit, Venue
 from actors.loopback.floor.recorded import Deal, Shown
 from actors.loopback.floor.script import Beat, Minute
+from actors.loopback.limits import Limiter
 from actors.loopback.settings import SimSettings
 
 class Exchange:
@@ -51,6 +52,7 @@ class Exchange:
         self._next: Event | None = next(self._events, None)
         self.clock = MarketTime(pace, speed, now_ms)
         self._open_accounts(settings)
+        self.limiters = {venue: Limiter(venue, settings.limits) for venue in Venue}
         self.minutely: list[Callable[[int], None]] = []
 
     def _open_accounts(self, settings: SimSettings) -> None:

@@ -29,7 +29,7 @@ from actors.loopback.floor.pit import Pit, Venue
 ENDED_MAX = 50_000  # ended orders that can still be asked for
 FILLS_MAX = 200_000
 
-#: Told of what happens to an order: the order, NEW TRADE CANCELED EXPIRED, the fill.
+#: Told of what happens to an order: the order, NEW TRIGGERED TRADE CANCELED EXPIRED, the fill.
 Tell = Callable[[Order, str, Fill | None], None]
 
 
@@ -114,7 +114,7 @@ class Desk:
             if high >= order.stop_ticks if rising else low <= order.stop_ticks:
                 self.waiting[pit.id].remove(order)
                 order.working = True
-                self._tell(order, "NEW", None)
+                self._tell(order, "TRIGGERED", None)
                 self._work(order)
 
     def filled(self, order: Order, trade: Trade, maker: bool) -> None:  # noqa: FBT001 - a callback of the pit

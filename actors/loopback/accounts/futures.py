@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from actors.domain.money import ONE, ZERO, bps_of
-from actors.loopback.accounts.order import Order, Wish
+from actors.loopback.accounts.order import Conditional, Order, Wish
 from actors.loopback.accounts.refusals import Refused, no_margin, not_reducing
 from actors.loopback.floor.maker import Trade
 from actors.loopback.floor.pit import Pit
 
 LEVERAGE_DEFAULT, LEVERAGE_MAX = 20, 125
 MAINTENANCE = Decimal("0.005")  # of the notional; one bracket for every symbol
+FUNDING_RATE = Decimal("0.0001")  # of the notional, longs to shorts
+EIGHT_HOURS_MS = 28_800_000
 BOTH = "BOTH"
 
 
@@ -87,7 +89,7 @@ class FuturesLedger:
         held = self.position(pit, position_side).lots
         return abs(held) if held * side < 0 else 0
 
-    def reduces(self, order: Order | Wish) -> bool:
+    def reduces(self, order: Order | Wish | Conditional) -> bool:
         """Say whether an order may only take off."""
         closing = {"LONG": -1, "SHORT": 1}.get(order.position_side)
         return order.reduce_only or order.close_position or order.side == closing

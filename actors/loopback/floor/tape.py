@@ -15,7 +15,6 @@ MINUTE_MS = 60_000
 KEPT_MINUTES = 1_560
 KEPT_TRADES = 1_000
 INTERVALS_MS = {
-    "1s": 1_000,
     "1m": MINUTE_MS,
     "3m": 3 * MINUTE_MS,
     "5m": 5 * MINUTE_MS,
