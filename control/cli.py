@@ -17,6 +17,7 @@ from config.preset import Preset
 from control.errors import ControlError
 from control.shell.audit import audit
 from control.shell.ctl import ctl
+from control.shell.exchange_sim import exchange_sim
 from control.shell.options import run_options
 from control.shell.run import run_engine
 
@@ -31,6 +32,7 @@ presets = typer.Typer(help="Look at presets.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(ctl, name="ctl")
 app.add_typer(presets, name="presets")
+app.command("exchange-sim")(exchange_sim)
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

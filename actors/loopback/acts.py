@@ -25,7 +25,6 @@ from actors.loopback.exchange import Exchange
 from actors.loopback.floor.book import Take
 from actors.loopback.floor.pit import Pit, Venue
 
-
 INCOME_MAX = 100_000
 
 
@@ -205,4 +204,3 @@ class Acts:
                 "tradeId": "",
             }
         )
-

@@ -47,9 +47,13 @@ class MarketTime:
 
     def point(self) -> tuple[float, int]:
         """Give one moment on both clocks: monotonic seconds, market ms."""
-        return (self._at, self._ms) if self.pace is Pace.STEADY else (
-            time.monotonic(),
-            self._ms,
+        return (
+            (self._at, self._ms)
+            if self.pace is Pace.STEADY
+            else (
+                time.monotonic(),
+                self._ms,
+            )
         )
 
     def move(self, now_ms: int) -> None:

@@ -58,14 +58,15 @@ class Control:
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request."""
-        act = {
+        acts: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
             ("GET", "/sim/status"): self._status,
             ("GET", "/sim/clock"): self._clock,
             ("GET", "/sim/truth"): self._witness.tell,
             ("GET", "/sim/faults"): self._exchange.menu.show,
             ("POST", "/sim/faults"): lambda: self._switch(request),
             ("POST", "/sim/do"): lambda: self._do(request),
-        }.get((request.method, request.path))
+        }
+        act = acts.get((request.method, request.path))
         try:
             if (request.method, request.path) == ("POST", "/sim/advance"):
                 return Reply(body=msgspec.json.encode(await self._advance(request)))

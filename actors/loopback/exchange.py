@@ -22,12 +22,14 @@ from actors.loopback.floor.recorded import Deal, Shown
 from actors.loopback.floor.script import Beat, Minute
 from actors.loopback.limits import Limiter
 from actors.loopback.settings import SimSettings
+from actors.runtime.clock import Clock
+
 
 class Exchange:
     """Both venues under one roof, with one account on each."""
 
-    def __init__(self, settings: SimSettings, wall_ms: int) -> None:
-        """Open the market; `wall_ms` is the machine's time. Raises MarketDataError."""
+    def __init__(self, settings: SimSettings, wall: Clock) -> None:
+        """Open the market; `wall` is the machine's time. Raises MarketDataError."""
         self.settings = settings
         self.menu = Menu(settings.seed)
         for name, fault in settings.faults.items():
@@ -35,7 +37,7 @@ class Exchange:
         pace, speed = pace_of(settings.speed)
         self.play: Play = open_play(settings, speed if pace is Pace.STEADY else None)
         begins = self.play.start_ms
-        now_ms = wall_ms if settings.start == "now" else begins
+        now_ms = wall.now_ms() if settings.start == "now" else begins
         #: What is added to the market's own times.
         self.shift_ms = (now_ms - now_ms % 60_000) - (begins - begins % 60_000)
         self.begun_ms = now_ms
@@ -50,10 +52,13 @@ class Exchange:
         self._moment: int | None = None  # during an event of the market
         self._events = self.play.events()
         self._next: Event | None = next(self._events, None)
-        self.clock = MarketTime(pace, speed, now_ms)
         self._open_accounts(settings)
         self.limiters = {venue: Limiter(venue, settings.limits) for venue in Venue}
         self.minutely: list[Callable[[int], None]] = []
+        self.live_until(now_ms)  # the part of its first minute that is over
+        if pace is Pace.STEADY and settings.start == "now":
+            now_ms = wall.now_ms()
+        self.clock = MarketTime(pace, speed, now_ms)
 
     def _open_accounts(self, settings: SimSettings) -> None:
         #: Told of every change of an order; the user streams put themselves here.
@@ -68,7 +73,7 @@ class Exchange:
             Venue.USDM: Desk(Venue.USDM, self.futures, self.now_ms, told),
         }
         self.stops = Stops(
-            self.desks[Venue.USDM], self.now_ms, lambda one: self.tell_conditional(one)
+            self.desks[Venue.USDM], self.now_ms, self._conditional_changed
         )
         self.stops.stuck = lambda one: bool(self.menu.hit("stop_stuck", one.pit.id))
 
@@ -171,6 +176,9 @@ class Exchange:
         if self.spot.changed:
             self.tell_account(Venue.SPOT, "ORDER")
             self.spot.changed.clear()
+
+    def _conditional_changed(self, one: Conditional) -> None:
+        self.tell_conditional(one)
 
     def _order_changed(self, order: Order, what: str, fill: Fill | None) -> None:
         self.tell_order(order, what, fill)

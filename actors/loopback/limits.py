@@ -72,8 +72,11 @@ class Limiter:
     def charge(self, now_ms: int, weight: int, orders: int) -> TooMany | None:
         """Count a request; tell when it is one too many."""
         if now_ms < self._banned_until_ms:
-            return self._refuse(418, "Way too much request weight used; IP banned.",
-                                -(-(self._banned_until_ms - now_ms) // 1_000))
+            return self._refuse(
+                418,
+                "Way too much request weight used; IP banned.",
+                -(-(self._banned_until_ms - now_ms) // 1_000),
+            )
         window = self._weight.at(now_ms)
         window.used += weight
         self.weight_most = max(self.weight_most, window.used)
@@ -83,7 +86,9 @@ class Limiter:
         for name, counted in self._orders.items():
             counted.at(now_ms).used += orders
             if orders and counted.used > counted.limit:
-                told = f"Too many new orders; current limit is {counted.limit} per {name}."
+                told = (
+                    f"Too many new orders; current limit is {counted.limit} per {name}."
+                )
                 return self._refuse(429, told, counted.left_seconds(now_ms), -1015)
         return None
 
@@ -115,7 +120,8 @@ class Limiter:
             self._bans += 1
             self._strikes = 0
             self._banned_until_ms = now_ms + seconds * 1_000
-            told = f"Way too much request weight used; IP banned until {self._banned_until_ms}."
+            until_ms = self._banned_until_ms
+            told = f"Way too much request weight used; IP banned until {until_ms}."
             return self._refuse(418, told, seconds)
         told = (
             f"Too many requests; current limit of IP(127.0.0.1) is {window.limit}"

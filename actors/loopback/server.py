@@ -50,7 +50,7 @@ async def serve_exchange(
     Raises NotLoopback, MarketDataError, ValueError (the speed), OSError (the port).
     """
     check_loopback(settings.host)
-    exchange = Exchange(settings, WallClock().now_ms())
+    exchange = Exchange(settings, WallClock())
     listeners = await trio.open_tcp_listeners(
         settings.port, host=settings.host, backlog=BACKLOG
     )

@@ -12,10 +12,10 @@ from actors.loopback.accounts.order import API, Conditional, Fill, Order
 from actors.loopback.acts import Acts
 from actors.loopback.exchange import Exchange
 from actors.loopback.floor.pit import Pit, Venue
-from actors.loopback.rest.conditional import algo_row
-from actors.loopback.rest.futures import order_row, trade_row
-from actors.loopback.rest.spot import order_row as spot_order_row
-from actors.loopback.rest.spot import trade_row as spot_trade_row
+from actors.loopback.trading.conditional import algo_row
+from actors.loopback.trading.futures import order_row, trade_row
+from actors.loopback.trading.spot import order_row as spot_order_row
+from actors.loopback.trading.spot import trade_row as spot_trade_row
 
 BARE_MAX = 10_000
 INTENTS_MAX = 200_000
@@ -26,14 +26,14 @@ class Witness:
 
     def __init__(self, exchange: Exchange, acts: Acts) -> None:
         self._exchange, self._acts = exchange, acts
-        self.intents: Counter[str] = Counter()
+        self.intents: dict[Venue, Counter[str]] = {venue: Counter() for venue in Venue}
         self.bare: deque[tuple[str, int, int]] = deque(maxlen=BARE_MAX)
         self._bare_from: dict[Pit, int] = {}
 
     def order(self, order: Order, what: str, fill: Fill | None) -> None:
         """See an order change."""
         if what == "NEW" and order.source == API and not order.born_as:
-            self._intend(order.client_id)
+            self._intend(order.pit.venue, order.client_id)
         if fill is not None and order.pit.venue is Venue.USDM:
             self._acts.count(order, fill)
         self.watch(order.pit)
@@ -41,7 +41,7 @@ class Witness:
     def conditional(self, one: Conditional) -> None:
         """See a conditional order change."""
         if one.waits and one.source == API:
-            self._intend(one.client_id)
+            self._intend(Venue.USDM, one.client_id)
         self.watch(one.pit)
 
     def watch(self, pit: Pit) -> None:
@@ -70,22 +70,17 @@ class Witness:
                 return True
         return False
 
-    def _intend(self, client_id: str) -> None:
-        if len(self.intents) < INTENTS_MAX or client_id in self.intents:
-            self.intents[client_id] += 1
+    def _intend(self, venue: Venue, client_id: str) -> None:
+        intents = self.intents[venue]
+        if len(intents) < INTENTS_MAX or client_id in intents:
+            intents[client_id] += 1
 
     def tell(self) -> dict[str, Any]:
         """Tell everything."""
         exchange, now_ms = self._exchange, self._exchange.now_ms()
         lasting = [(pit.id, since, now_ms) for pit, since in self._bare_from.items()]
-        venues = {
-            Venue.SPOT: (spot_order_row, spot_trade_row),
-            Venue.USDM: (order_row, trade_row),
-        }
-        told: dict[str, Any] = {
+        return {
             "nowMs": now_ms,
-            "intents": dict(sorted(self.intents.items())),
-            "doubled": sorted(k for k, count in self.intents.items() if count > 1),
             "forgotten": sum(d.forgotten for d in exchange.desks.values()),
             "conditional": [
                 algo_row(one) | {"source": one.source, "why": one.why}
@@ -96,21 +91,30 @@ class Witness:
                 for symbol, since, until in (*self.bare, *lasting)
             ],
             "countdownsFired": self._acts.fired_countdowns,
+            "spot": self._venue(Venue.SPOT) | self._coins(),
+            "usdm": self._venue(Venue.USDM) | self._positions(),
         }
-        for venue, (row, fill_row) in venues.items():
-            desk = exchange.desks[venue]
-            told[str(venue)] = {
-                "orders": [
-                    row(order) | {"source": order.source}
-                    for order in desk.orders.values()
-                ],
-                "fills": [
-                    fill_row(order, fill) | {"clientOrderId": order.client_id}
-                    for order, fill in desk.fills
-                ],
-            }
-        told["usdm"]["wallet"] = f"{exchange.futures.wallet:f}"
-        told["usdm"]["positions"] = [
+
+    def _venue(self, venue: Venue) -> dict[str, Any]:
+        spot = venue is Venue.SPOT
+        row = spot_order_row if spot else order_row
+        fill_row = spot_trade_row if spot else trade_row
+        desk, intents = self._exchange.desks[venue], self.intents[venue]
+        return {
+            "intents": dict(sorted(intents.items())),
+            "doubled": sorted(name for name, n in intents.items() if n > 1),
+            "orders": [
+                row(order) | {"source": order.source} for order in desk.orders.values()
+            ],
+            "fills": [
+                fill_row(order, fill) | {"clientOrderId": order.client_id}
+                for order, fill in desk.fills
+            ],
+        }
+
+    def _positions(self) -> dict[str, Any]:
+        ledger = self._exchange.futures
+        positions = [
             {
                 "symbol": one.pit.id,
                 "positionSide": one.side,
@@ -118,8 +122,13 @@ class Witness:
                 "entryPrice": f"{one.entry:f}",
                 "realised": f"{one.realised:f}",
             }
-            for one in exchange.futures.positions.values()
+            for one in ledger.positions.values()
         ]
-        told["spot"]["free"] = {a: f"{n:f}" for a, n in exchange.spot.free.items()}
-        told["spot"]["locked"] = {a: f"{n:f}" for a, n in exchange.spot.locked.items()}
-        return told
+        return {"wallet": f"{ledger.wallet:f}", "positions": positions}
+
+    def _coins(self) -> dict[str, Any]:
+        spot = self._exchange.spot
+        return {
+            "free": {asset: f"{amount:f}" for asset, amount in spot.free.items()},
+            "locked": {asset: f"{amount:f}" for asset, amount in spot.locked.items()},
+        }

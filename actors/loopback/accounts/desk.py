@@ -29,7 +29,8 @@ from actors.loopback.floor.pit import Pit, Venue
 ENDED_MAX = 50_000  # ended orders that can still be asked for
 FILLS_MAX = 200_000
 
-#: Told of what happens to an order: the order, NEW TRIGGERED TRADE CANCELED EXPIRED, the fill.
+#: Told of what happens to an order: NEW, TRIGGERED, TRADE, CANCELED or EXPIRED.
+#: The fill is there with TRADE only.
 Tell = Callable[[Order, str, Fill | None], None]
 
 

@@ -24,81 +24,77 @@ TICKS_MAX = 10**9
 def listed(pit: Pit) -> list[dict[str, Any]]:
     """List the filters of a symbol as exchangeInfo does."""
     grid, rules = pit.grid, pit.instrument
-    spot = pit.venue is Venue.SPOT
     sizes = {"minQty": _text(rules.quantity_min), "stepSize": _text(grid.step)}
-    notional = _text(rules.notional_min)
-    rows: list[dict[str, Any]] = [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": _text(grid.tick),
-            "maxPrice": _text(grid.price(TICKS_MAX)),
-            "tickSize": _text(grid.tick),
-        },
-        {"filterType": "LOT_SIZE", "maxQty": _text(grid.size(LOTS_MAX)), **sizes},
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "maxQty": _text(grid.size(LOTS_MARKET_MAX)),
-            **sizes,
-        },
-        {"filterType": "MAX_NUM_ORDERS", "limit": ORDERS_MAX, "maxNumOrders": ORDERS_MAX},
-        {
-            "filterType": "MAX_NUM_ALGO_ORDERS",
-            "limit": STOPS_MAX,
-            "maxNumAlgoOrders": STOPS_MAX,
-        },
+    prices = {"minPrice": _text(grid.tick), "maxPrice": _text(grid.price(TICKS_MAX))}
+    most, most_at_market = _text(grid.size(LOTS_MAX)), _text(grid.size(LOTS_MARKET_MAX))
+    own = _spot_only if pit.venue is Venue.SPOT else _futures_only
+    return [
+        _filter("PRICE_FILTER", **prices, tickSize=_text(grid.tick)),
+        _filter("LOT_SIZE", maxQty=most, **sizes),
+        _filter("MARKET_LOT_SIZE", maxQty=most_at_market, **sizes),
+        _filter("MAX_NUM_ORDERS", limit=ORDERS_MAX, maxNumOrders=ORDERS_MAX),
+        _filter("MAX_NUM_ALGO_ORDERS", limit=STOPS_MAX, maxNumAlgoOrders=STOPS_MAX),
+        *own(_text(rules.notional_min)),
     ]
-    if spot:
-        rows += [
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": notional,
-                "applyMinToMarket": True,
-                "maxNotional": "9000000.00000000",
-                "applyMaxToMarket": False,
-                "avgPriceMins": 5,
-            },
-            {
-                "filterType": "PERCENT_PRICE",
-                "multiplierUp": _text(SPOT_UP),
-                "multiplierDown": _text(SPOT_DOWN),
-                "avgPriceMins": 5,
-            },
-        ]
-    else:
-        rows += [
-            {"filterType": "MIN_NOTIONAL", "notional": notional},
-            {
-                "filterType": "PERCENT_PRICE",
-                "multiplierUp": _text(FUTURES_UP),
-                "multiplierDown": _text(FUTURES_DOWN),
-                "multiplierDecimal": "4",
-            },
-        ]
-    return rows
+
+
+def _filter(kind: str, **fields: object) -> dict[str, Any]:
+    return {"filterType": kind, **fields}
+
+
+def _spot_only(notional: str) -> list[dict[str, Any]]:
+    up, down = _text(SPOT_UP), _text(SPOT_DOWN)
+    return [
+        _filter(
+            "NOTIONAL",
+            minNotional=notional,
+            applyMinToMarket=True,
+            maxNotional="9000000.00000000",
+            applyMaxToMarket=False,
+            avgPriceMins=5,
+        ),
+        _filter("PERCENT_PRICE", multiplierUp=up, multiplierDown=down, avgPriceMins=5),
+    ]
+
+
+def _futures_only(notional: str) -> list[dict[str, Any]]:
+    up, down = _text(FUTURES_UP), _text(FUTURES_DOWN)
+    return [
+        _filter("MIN_NOTIONAL", notional=notional),
+        _filter(
+            "PERCENT_PRICE", multiplierUp=up, multiplierDown=down, multiplierDecimal="4"
+        ),
+    ]
 
 
 def size_of(wish: Wish) -> int:
     """Judge a size: the lots of it. Raises Refused."""
     spot = wish.pit.venue is Venue.SPOT
     if wish.size is None:
-        raise missing("quantity")
+        raise missing(name="quantity")
     if wish.size <= ZERO:
-        raise Refused(-1013, "Invalid quantity.") if spot else Refused(
-            -4003, "Quantity less than or equal to zero."
+        raise (
+            Refused(-1013, "Invalid quantity.")
+            if spot
+            else Refused(-4003, "Quantity less than or equal to zero.")
         )
     lots = wish.pit.grid.lots(wish.size)
     if lots is None:
-        raise filtered("LOT_SIZE") if spot else _precision()
+        raise filtered(name="LOT_SIZE") if spot else _precision()
     at_market = wish.price is None
     most = LOTS_MARKET_MAX if at_market else LOTS_MAX
     if lots > most:
         name = "MARKET_LOT_SIZE" if at_market else "LOT_SIZE"
-        raise filtered(name) if spot else Refused(
-            -4005, "Quantity greater than max quantity."
+        raise (
+            filtered(name)
+            if spot
+            else Refused(-4005, "Quantity greater than max quantity.")
         )
     if wish.size < wish.pit.instrument.quantity_min:
-        raise filtered("LOT_SIZE") if spot else Refused(
-            -4004, "Quantity less than min quantity."
+        raise (
+            filtered(name="LOT_SIZE")
+            if spot
+            else Refused(-4004, "Quantity less than min quantity.")
         )
     return lots
 
@@ -109,16 +105,20 @@ def price_of(wish: Wish, price: Decimal | None, name: str = "price") -> int:
         raise missing(name)
     spot = wish.pit.venue is Venue.SPOT
     if price <= ZERO:
-        raise filtered("PRICE_FILTER") if spot else Refused(
-            -4001, "Price less than 0."
+        raise (
+            filtered(name="PRICE_FILTER")
+            if spot
+            else Refused(-4001, "Price less than 0.")
         )
     ticks = wish.pit.grid.ticks(price)
     if ticks is None:
         if spot:
-            raise filtered("PRICE_FILTER")
+            raise filtered(name="PRICE_FILTER")
         finer = _places(price) > _places(wish.pit.grid.tick)
-        raise _precision() if finer else Refused(
-            -4014, "Price not increased by tick size."
+        raise (
+            _precision()
+            if finer
+            else Refused(-4014, "Price not increased by tick size.")
         )
     return ticks
 
@@ -128,7 +128,7 @@ def check_far(wish: Wish, ticks: int) -> None:
     mark = wish.pit.mark
     if wish.pit.venue is Venue.SPOT:
         if not mark * SPOT_DOWN <= ticks <= mark * SPOT_UP:
-            raise filtered("PERCENT_PRICE")
+            raise filtered(name="PERCENT_PRICE")
         return
     grid = wish.pit.grid
     if wish.side > 0 and ticks > mark * FUTURES_UP:
@@ -145,7 +145,7 @@ def check_notional(wish: Wish, ticks: int, lots: int) -> None:
     if wish.pit.grid.value(ticks, lots) >= least:
         return
     if wish.pit.venue is Venue.SPOT:
-        raise filtered("NOTIONAL")
+        raise filtered(name="NOTIONAL")
     if not (wish.reduce_only or wish.close_position):
         told = (
             f"Order's notional must be no smaller than {least}"

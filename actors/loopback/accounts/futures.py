@@ -17,6 +17,7 @@ LEVERAGE_DEFAULT, LEVERAGE_MAX = 20, 125
 MAINTENANCE = Decimal("0.005")  # of the notional; one bracket for every symbol
 FUNDING_RATE = Decimal("0.0001")  # of the notional, longs to shorts
 EIGHT_HOURS_MS = 28_800_000
+NOTIONAL_MAX = 1_000_000_000
 BOTH = "BOTH"
 
 
@@ -109,14 +110,18 @@ class FuturesLedger:
         if needed > self.available():
             raise no_margin()
 
-    def fill(self, order: Order, trade: Trade, *, maker: bool) -> tuple[Decimal, Decimal]:
+    def fill(
+        self, order: Order, trade: Trade, *, maker: bool
+    ) -> tuple[Decimal, Decimal]:
         """Change position and wallet; give the fee and the realised result."""
         pit, held = order.pit, self.position(order.pit, order.position_side)
         rules, grid = pit.instrument, pit.grid
         price = grid.price(trade.ticks)
         change = trade.lots * order.side
         closing = min(abs(held.lots), trade.lots) if held.lots * change < 0 else 0
-        profit = (price - held.entry) * grid.size(closing) * (ONE if held.lots > 0 else -ONE)
+        profit = (
+            (price - held.entry) * grid.size(closing) * (ONE if held.lots > 0 else -ONE)
+        )
         opening = trade.lots - closing
         assert not (opening and self.reduces(order)), f"{order.client_id} opened"
         if opening:

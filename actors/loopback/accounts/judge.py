@@ -38,8 +38,10 @@ def judged(wish: Wish, order_id: int, now_ms: int) -> Order:
     _check_words(wish)
     reducing = wish.reduce_only or wish.close_position
     if pit.status != "TRADING" and not reducing:
-        raise closed_symbol() if venue is Venue.USDM else Refused(
-            -1013, "Market is closed."
+        raise (
+            closed_symbol()
+            if venue is Venue.USDM
+            else Refused(-1013, "Market is closed.")
         )
     priced = wish.kind in PRICED
     wish.price = wish.price if priced else None
@@ -79,8 +81,10 @@ def _check_words(wish: Wish) -> None:
     if wish.force not in FORCES[venue]:
         raise Refused(-1115, "Invalid timeInForce.")
     if len(wish.client_id) > CLIENT_ID_MAX:
-        raise illegal("newClientOrderId") if venue is Venue.SPOT else Refused(
-            -4015, "Client order id length should be less than 36 chars."
+        raise (
+            illegal(name="newClientOrderId")
+            if venue is Venue.SPOT
+            else Refused(-4015, "Client order id length should be less than 36 chars.")
         )
 
 
@@ -95,24 +99,28 @@ def _check_worth(wish: Wish, ticks: int, lots: int) -> None:
 
 
 def _check_crossing(wish: Wish, ticks: int, lots: int, stop: int) -> None:
-    """Refuse a maker that would take, a fill-or-kill that cannot, a stop that is due."""
+    """Refuse a maker that would take, a kill that cannot fill, a stop that is due."""
     book, spot = wish.pit.book, wish.pit.venue is Venue.SPOT
     if stop:
         rising = (wish.side == BUY) is not wish.kind.startswith("TAKE_PROFIT")
         last = wish.pit.tape.last
         if last >= stop if rising else last <= stop:
-            raise Refused(-2010, "Stop price would trigger immediately.") if (
-                spot
-            ) else too_late()
+            raise (
+                Refused(-2010, "Stop price would trigger immediately.")
+                if (spot)
+                else too_late()
+            )
         return
     maker = wish.kind == "LIMIT_MAKER" or wish.force == "GTX"
     if maker and book.crosses(wish.side, ticks):
-        raise Refused(-2010, "Order would immediately match and take.") if (
-            spot
-        ) else Refused(
-            -5022,
-            "Due to the order could not be executed as maker, the Post Only order"
-            " will be rejected.",
+        raise (
+            Refused(-2010, "Order would immediately match and take.")
+            if (spot)
+            else Refused(
+                -5022,
+                "Due to the order could not be executed as maker, the Post Only order"
+                " will be rejected.",
+            )
         )
     if wish.force == "FOK" and ticks and book.reachable(wish.side, ticks) < lots:
         if spot:

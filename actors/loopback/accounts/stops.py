@@ -172,7 +172,7 @@ class Stops:
         if wish.pit.status != "TRADING":
             raise closed_symbol()
         if len(wish.client_id) > CLIENT_ID_MAX:
-            raise illegal("clientAlgoId")
+            raise illegal(name="clientAlgoId")
         taken = self._by_client.get(wish.client_id)
         if taken is not None and taken.waits:
             raise Refused(-4116, "ClientOrderId is duplicated.")

@@ -100,7 +100,9 @@ class Half:
         level = self.levels[ticks]
         for entry in level.queue:
             if entry[0] is owner:
-                assert entry[1] > lots, f"{lots} of {entry[1]} lots: withdraw it instead"
+                assert entry[1] > lots, (
+                    f"{lots} of {entry[1]} lots: withdraw it instead"
+                )
                 entry[1] -= lots
                 self.shrink(ticks, level, lots)
                 return
@@ -225,7 +227,7 @@ class Book:
     def top(self, side: int, count: int) -> list[tuple[int, int]]:
         """List the best `count` prices of a side with their totals."""
         half = self.half(side)
-        found = []
+        found: list[tuple[int, int]] = []
         for ticks in half.walk():
             if len(found) == count:
                 break

@@ -35,8 +35,7 @@ def open_play(settings: SimSettings, speed: float | None) -> Play:
     """Open the market; `speed` None: it has no pace. Raises MarketDataError."""
     kind, _, path = settings.market.partition(":")
     if kind == "books":
-        recording = Recording(Path(path), settings.symbols)
-        return recording
+        return Recording(Path(path), settings.symbols)
     market = open_market(settings.market, symbols=settings.symbols, seed=settings.seed)
     beats = 4 if speed is None else int(60 / speed / BEAT_SECONDS)
     return Script(

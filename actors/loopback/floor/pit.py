@@ -7,6 +7,7 @@ orders; whatever changed since the last look is kept until the streams take it.
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from actors.domain.bars import Instrument
 from actors.loopback.floor.book import Book, Take
 from actors.loopback.floor.grid import BUY, SELL, Grid
-from actors.loopback.floor.maker import Maker, Quote, Trade
+from actors.loopback.floor.maker import Maker, Quote, Told, Trade
 from actors.loopback.floor.recorded import Shown
 from actors.loopback.floor.script import Beat, Floats
 from actors.loopback.floor.tape import Candle, Tape
@@ -84,9 +85,12 @@ class Pit:
         rose = price - self._price
         self._price = price
         self.mark = max(1, round(price))
-        bps = beat.spread_bps if beat.spread_bps == beat.spread_bps else SPREAD_BPS_DEFAULT  # noqa: PLR0124, E501 - the NaN test that needs no import
+        bps = SPREAD_BPS_DEFAULT if isnan(beat.spread_bps) else beat.spread_bps
         spread = max(1, round(price * bps * 1e-4))
-        bid, ask = (self._depth(usd, beat.price) for usd in (beat.bid_usd, beat.ask_usd))
+        bid, ask = (
+            self._depth(usd, beat.price) for usd in (beat.bid_usd, beat.ask_usd)
+        )
+
         def told(side: int, take: Take) -> None:
             self.printed(time_ms, side, take, filled)
 
@@ -99,7 +103,7 @@ class Pit:
             self.house.flow(BUY if buys else SELL, lots, told)
 
     def _depth(self, usd: float, price: float) -> int:
-        known = usd if usd == usd else DEPTH_USD_DEFAULT  # noqa: PLR0124 - as above
+        known = DEPTH_USD_DEFAULT if isnan(usd) else usd
         return max(15, int(known / price / self._step))
 
     def printed(
@@ -144,15 +148,19 @@ class Pit:
             self.printed(time_ms, taker, take, filled)
 
         for side, rows in sides:
-            for ticks in [t for t, lots in rows.items() if lots]:
-                if self.book.crosses(side, ticks):
-                    self.house.clear(-side, ticks)
-                    self.house.sweep(side, rows[ticks], ticks, told)
-                if not self.book.crosses(side, ticks):
-                    self.book.house(side, ticks, rows[ticks])
+            for ticks, lots in rows.items():
+                if lots:
+                    self._show_one(side, ticks, lots, told)
         bid, ask = self.book.bids.best, self.book.asks.best
         self.mark = (bid + ask) // 2 if bid and ask else self.mark
         self.tape.last = self.tape.last or self.mark
+
+    def _show_one(self, side: int, ticks: int, lots: int, told: Told) -> None:
+        if self.book.crosses(side, ticks):
+            self.house.clear(-side, ticks)
+            self.house.sweep(side, lots, ticks, told)
+        if not self.book.crosses(side, ticks):
+            self.book.house(side, ticks, lots)
 
     def _rows(self, rows: tuple[tuple[Decimal, Decimal], ...]) -> dict[int, int]:
         """Read recorded rows; what is off the grid is nothing this book can show."""

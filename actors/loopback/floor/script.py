@@ -40,7 +40,7 @@ class Beat(msgspec.Struct, frozen=True, gc=False):
 
 
 class Script:
-    """A market of bars as a sequence of beats; what lies before its start is history."""
+    """A market of bars as a sequence of beats, and the history before its start."""
 
     def __init__(
         self, market: Market, *, beats_per_minute: int, history_minutes: int
@@ -85,9 +85,7 @@ class Script:
             for index, row in zip(step.indices, step.rows, strict=True)
         ]
         paths = [path_of(bar, self._beats) for _, bar in bars]
-        shown = [
-            tuple(float(bar[name]) for name in _SHOWN) for _, bar in bars
-        ]
+        shown = [tuple(float(bar[name]) for name in _SHOWN) for _, bar in bars]
         count = max(1, len(bars))
         for beat in range(self._beats):
             for place, (index, bar) in enumerate(bars):
@@ -130,7 +128,7 @@ def split(bar: np.void, minutes: int) -> list[tuple[float, ...]]:
     """Cut a bar into minutes along its path: history older than the first trade."""
     points = path_of(bar, 4 * minutes)
     start, volume = int(bar["ts"]), float(bar["volume"]) / minutes
-    rows = []
+    rows: list[tuple[float, ...]] = []
     for number in range(minutes):
         part = points[4 * number : 4 * number + 4]
         opened = points[4 * number - 1] if number else part[0]

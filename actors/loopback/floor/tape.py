@@ -51,10 +51,7 @@ class Candle(msgspec.Struct, gc=False):
     def add(self, trade: Trade) -> None:
         """Count one trade in."""
         ticks, lots = trade.ticks, trade.lots
-        if ticks > self.high:
-            self.high = ticks
-        if ticks < self.low:
-            self.low = ticks
+        self.high, self.low = max(self.high, ticks), min(self.low, ticks)
         if self.count == 0:
             self.open, self.first_id = ticks, trade.id
             self.high = self.low = ticks
@@ -78,7 +75,9 @@ class Tape:
         self._minutes = np.zeros((KEPT_MINUTES, 8), np.int64)
         self._count = 0
 
-    def remember(self, minutes: "np.ndarray[tuple[int, int], np.dtype[np.int64]]") -> None:
+    def remember(
+        self, minutes: "np.ndarray[tuple[int, int], np.dtype[np.int64]]"
+    ) -> None:
         """Take over the minutes before the first trade."""
         rows = minutes[-KEPT_MINUTES:]
         self._minutes[: len(rows)] = rows

@@ -1,1 +1,1 @@
-"""What is answered over HTTP, endpoint by endpoint."""
+"""The counter at which requests over HTTP are read, judged and answered."""

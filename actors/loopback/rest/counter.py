@@ -12,9 +12,11 @@ from actors.loopback.accounts.refusals import Refused
 from actors.loopback.acts import Acts
 from actors.loopback.exchange import Exchange
 from actors.loopback.floor.pit import Venue
-from actors.loopback.rest import conditional, futures, market, positions, spot, wallet
+from actors.loopback.quotes import market
+from actors.loopback.rest import wallet
 from actors.loopback.rest.request import Asked, Reply, Request, Route, Table
 from actors.loopback.rest.signing import authorised, told_ms
+from actors.loopback.trading import conditional, futures, modes, positions, spot
 
 ROUTES: Table = (
     market.SPOT
@@ -23,14 +25,18 @@ ROUTES: Table = (
     | futures.ROUTES
     | conditional.ROUTES
     | positions.ROUTES
+    | modes.ROUTES
     | wallet.ROUTES
 )
 LATE_MAX = 1_000  # requests that are carried out late at once
-_LATE_ERRORS = (
-    (503, b'{"code":-1000,"msg":"Unknown error, please check your request or try again later."}'),
-    (504, b'{"code":-1007,"msg":"Timeout waiting for response from backend server. Send status unknown; execution status unknown."}'),
+_FAILED = b'{"code":-1000,"msg":"Unknown error, please try again later."}'
+_TIMED_OUT = b'{"code":-1007,"msg":"Timeout waiting for response; status unknown."}'
+_LATE_ERRORS = ((503, _FAILED), (504, _TIMED_OUT))
+_GARBAGE = (
+    b"<html><body><h1>502 Bad Gateway</h1></body></html>",
+    b'{"orderId": 12',
+    b"",
 )
-_GARBAGE = (b"<html><body><h1>502 Bad Gateway</h1></body></html>", b'{"orderId": 12', b"")
 _DOWN = b'{"code":-1008,"msg":"System is under maintenance. Please try again later."}'
 
 
@@ -116,19 +122,21 @@ class Counter:
         self.answered += 1
         self.acts.look()
         try:
-            if route.kind in {"place", "cancel"} and self.exchange.menu.hit(
-                "refused_unlisted", route.kind
-            ):
-                raise Refused(-9_999, "Something nobody has written down.")
-            key = authorised(self.exchange, request, route)
-            asked = Asked(self, venue_of(request.path), request.fields, key)
-            reply = Reply(body=msgspec.json.encode(route.act(asked)))
+            reply = Reply(body=msgspec.json.encode(self._acted(request, route)))
         except Refused as refused:
             told = {"code": refused.code, "msg": refused.text}
             reply = Reply(status=refused.status, body=msgspec.json.encode(told))
         limiter = self.exchange.limiters[venue_of(request.path)]
         reply.headers = limiter.headers(told_ms(self.exchange), route.orders)
         return reply
+
+    def _acted(self, request: Request, route: Route) -> object:
+        acts = route.kind in {"place", "cancel"}
+        if acts and self.exchange.menu.hit("refused_unlisted", route.kind):
+            raise Refused(-9_999, "Something nobody has written down.")
+        key = authorised(self.exchange, request, route)
+        venue = venue_of(request.path)
+        return route.act(Asked(self, venue, request.fields, key))
 
     def _way_back(self, reply: Reply, subject: tuple[str, ...]) -> Reply:
         """Lose or spoil an answer when a fault says so."""

@@ -129,7 +129,7 @@ class Asked:
         try:
             ids = msgspec.json.decode(named, type=list[str])
         except msgspec.MsgspecError as error:
-            raise illegal("symbols") from error
+            raise illegal(name="symbols") from error
         found = [self.exchange.pit(self.venue, one) for one in ids]
         if None in found:
             raise no_symbol()

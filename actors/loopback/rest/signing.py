@@ -40,7 +40,7 @@ def known_key(exchange: Exchange, name: str) -> Key:
 def check_signature(key: Key, signed: str, signature: str) -> None:
     """Refuse what this key has not signed."""
     if not signature:
-        raise missing("signature")
+        raise missing(name="signature")
     digest = hmac.new(key.secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(digest, signature.lower()):
         raise Refused(-1022, "Signature for this request is not valid.")
@@ -49,12 +49,12 @@ def check_signature(key: Key, signed: str, signature: str) -> None:
 def check_time(exchange: Exchange, fields: dict[str, str]) -> None:
     """Refuse what was signed too long ago or in the future, by the exchange's clock."""
     if not fields.get("timestamp"):
-        raise missing("timestamp")
+        raise missing(name="timestamp")
     try:
         signed_ms = int(fields["timestamp"])
         window_ms = int(fields.get("recvWindow") or WINDOW_MS)
     except ValueError as error:
-        raise illegal("timestamp") from error
+        raise illegal(name="timestamp") from error
     if not 0 < window_ms <= WINDOW_MAX_MS:
         raise Refused(-1131, "recvWindow must be less than 60000.")
     stretch = exchange.clock.stretch

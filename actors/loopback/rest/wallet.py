@@ -3,7 +3,7 @@
 from typing import Any
 
 from actors.domain.money import BPS, ZERO
-from actors.loopback.rest.market import time
+from actors.loopback.quotes.market import time
 from actors.loopback.rest.request import Asked, Route, Table, private
 from actors.loopback.rest.signing import told_ms
 

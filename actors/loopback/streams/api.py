@@ -46,7 +46,7 @@ class Api:
         params = message.get("params") or {}
         try:
             if not isinstance(params, dict):
-                raise missing("params")
+                raise missing(name="params")
             fields = {k: _text(v) for k, v in params.items() if v is not None}
             told |= {"status": 200}
             told["result"] = self._act(str(message.get("method")), fields)

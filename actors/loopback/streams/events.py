@@ -15,9 +15,8 @@ def execution_report(
     """Spot: something happened to an order."""
     grid = order.pit.grid
     price, size = grid.price_text, grid.size_text
-    last = grid.value(fill.ticks, fill.lots) if fill is not None else 0
     ended = what == "CANCELED"
-    return {
+    told = {
         "e": "executionReport",
         "E": now_ms,
         "s": order.pit.id,
@@ -35,23 +34,33 @@ def execution_report(
         "X": order.status,
         "r": "NONE",
         "i": order.id,
-        "l": size(fill.lots if fill is not None else 0),
         "z": size(order.filled),
-        "L": price(fill.ticks if fill is not None else 0),
-        "n": f"{fill.fee:.8f}" if fill is not None else "0",
-        "N": fill.fee_asset if fill is not None else None,
         "T": fill.time_ms if fill is not None else order.updated_ms,
-        "t": fill.id if fill is not None else -1,
         "I": order.id * 10,
         "w": order.live and order.working,
-        "m": fill.maker if fill is not None else False,
         "M": False,
         "O": order.created_ms,
         "Z": f"{order.paid:.8f}",
-        "Y": f"{last:.8f}",
         "Q": f"{order.quote:.8f}",
         "W": order.created_ms,
         "V": "NONE",
+    }
+    return told | _spot_fill(order, fill)
+
+
+def _spot_fill(order: Order, fill: Fill | None) -> dict[str, Any]:
+    grid = order.pit.grid
+    if fill is None:
+        nothing = {"l": grid.size_text(0), "L": grid.price_text(0), "Y": "0.00000000"}
+        return nothing | {"n": "0", "N": None, "t": -1, "m": False}
+    return {
+        "l": grid.size_text(fill.lots),
+        "L": grid.price_text(fill.ticks),
+        "Y": f"{grid.value(fill.ticks, fill.lots):.8f}",
+        "n": f"{fill.fee:.8f}",
+        "N": fill.fee_asset,
+        "t": fill.id,
+        "m": fill.maker,
     }
 
 
@@ -75,20 +84,15 @@ def order_trade_update(
         "x": _TYPES.get(what, what),
         "X": order.status,
         "i": order.id,
-        "l": size(fill.lots if fill is not None else 0),
         "z": size(order.filled),
-        "L": price(fill.ticks if fill is not None else 0),
         "T": at_ms,
-        "t": fill.id if fill is not None else 0,
         "b": "0",
         "a": "0",
-        "m": fill.maker if fill is not None else False,
         "R": order.reduce_only,
         "wt": "CONTRACT_PRICE",
         "ot": order.born_as or order.kind,
         "ps": order.position_side,
         "cp": order.close_position,
-        "rp": f"{fill.profit:.8f}" if fill is not None else "0",
         "pP": False,
         "si": 0,
         "ss": 0,
@@ -96,9 +100,24 @@ def order_trade_update(
         "pm": "NONE",
         "gtd": 0,
     }
-    if fill is not None:
-        row |= {"n": f"{fill.fee:.8f}", "N": fill.fee_asset}
+    row |= _futures_fill(order, fill)
     return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": at_ms, "o": row}
+
+
+def _futures_fill(order: Order, fill: Fill | None) -> dict[str, Any]:
+    grid = order.pit.grid
+    if fill is None:
+        nothing = {"l": grid.size_text(0), "L": grid.price_text(0)}
+        return nothing | {"t": 0, "m": False, "rp": "0"}
+    return {
+        "l": grid.size_text(fill.lots),
+        "L": grid.price_text(fill.ticks),
+        "t": fill.id,
+        "m": fill.maker,
+        "rp": f"{fill.profit:.8f}",
+        "n": f"{fill.fee:.8f}",
+        "N": fill.fee_asset,
+    }
 
 
 def algo_update(one: Conditional, now_ms: int) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
+from actors.loopback.accounts.futures import EIGHT_HOURS_MS, FUNDING_RATE
 from actors.loopback.exchange import Exchange
 from actors.loopback.floor.maker import Trade
 from actors.loopback.floor.pit import Pit, Venue
 from actors.loopback.floor.tape import INTERVALS_MS, Candle
-from actors.loopback.rest.candles import day_of, hundredth
-from actors.loopback.rest.market import EIGHT_HOURS_MS, FUNDING_RATE
+from actors.loopback.quotes.candles import day_of, hundredth
 from actors.loopback.rest.signing import told_ms
 from actors.loopback.streams.hub import PARTIAL, Hub, Topic
 

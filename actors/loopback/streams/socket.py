@@ -116,7 +116,9 @@ class _Socket:
             await trio.sleep(PING_SECONDS)
             if trio.current_time() - self.line.last_heard > SILENT_SECONDS_MAX:
                 self.line.end()
-            self.line.send(frame(str(told_ms(self._shared.counter.exchange)).encode(), PING))
+            self.line.send(
+                frame(str(told_ms(self._shared.counter.exchange)).encode(), PING)
+            )
 
     async def _read(self) -> None:
         while self._take():
@@ -138,16 +140,8 @@ class _Socket:
             self.line.last_heard = trio.current_time()
             match event:
                 case TextMessage():
-                    self._said += event.data
-                    if len(self._said) > MESSAGE_BYTES_MAX:
-                        self.line.send(close_frame(1009, "too long"))
+                    if not self._piece(event):
                         return False
-                    if event.message_finished:
-                        said, self._said = self._said, ""
-                        if not self._afford():
-                            self.line.send(close_frame(1008, "Too many requests"))
-                            return False
-                        self._hear(said)
                 case Ping():
                     self.line.send(self._websocket.send(event.response()))
                 case CloseConnection():
@@ -157,6 +151,20 @@ class _Socket:
                     continue
                 case _:
                     return False
+        return True
+
+    def _piece(self, event: TextMessage) -> bool:
+        """Take in a piece of a message; False: it is too much."""
+        self._said += event.data
+        if len(self._said) > MESSAGE_BYTES_MAX:
+            self.line.send(close_frame(1009, "too long"))
+            return False
+        if event.message_finished:
+            said, self._said = self._said, ""
+            if not self._afford():
+                self.line.send(close_frame(1008, "Too many requests"))
+                return False
+            self._hear(said)
         return True
 
     def _afford(self) -> bool:
@@ -174,15 +182,17 @@ class _Socket:
             told = {"error": {"code": 3, "msg": "Invalid JSON: expected a request"}}
             self.line.say(msgspec.json.encode(told))
             return
-        if self._is_api:
-            self.line.say(self._api.answer(message))
-            return
-        told = {"result": None, "id": message.get("id")}
+        answer = self._api.answer if self._is_api else self._answer
+        self.line.say(answer(message))
+
+    def _answer(self, message: dict[str, Any]) -> bytes:
+        """Carry out what a client of streams asks for."""
+        told: dict[str, Any] = {"result": None, "id": message.get("id")}
         params = message.get("params") or []
         match message.get("method"):
             case "SUBSCRIBE":
-                if not all([self._follow(str(name)) for name in params]):
-                    told = {"error": {"code": 2, "msg": "Too many streams"}} | told
+                if not all([self._follow(str(name)) for name in params]):  # noqa: C419 - each is followed, whatever became of the last
+                    told["error"] = {"code": 2, "msg": "Too many streams"}
             case "UNSUBSCRIBE":
                 for name in params:
                     self._shared.hub.leave(self.line, str(name))
@@ -193,7 +203,7 @@ class _Socket:
             case other:
                 why = f"Invalid request: unknown method {other}"
                 told = {"error": {"code": 2, "msg": why}, "id": message.get("id")}
-        self.line.say(msgspec.json.encode(told))
+        return msgspec.json.encode(told)
 
     def _follow(self, name: str) -> bool:
         if name in self._shared.users.keys:

@@ -110,7 +110,9 @@ class Users:
             if self._held_flushes > HELD_FLUSHES:
                 self._release()
 
-    def _tell(self, venue: Venue, event: dict[str, Any], *, filled: bool = False) -> None:
+    def _tell(
+        self, venue: Venue, event: dict[str, Any], *, filled: bool = False
+    ) -> None:
         menu = self._exchange.menu
         if menu.active("maintenance"):
             return
@@ -152,7 +154,11 @@ class Users:
 
     def _end(self, name: str) -> None:
         venue, _ = self.keys.pop(name)
-        told = {"e": "listenKeyExpired", "E": told_ms(self._exchange), "listenKey": name}
+        told = {
+            "e": "listenKeyExpired",
+            "E": told_ms(self._exchange),
+            "listenKey": name,
+        }
         for entry in [one for one in self._lines if one[0] is venue and one[2] == name]:
             entry[1].say(msgspec.json.encode(told))
             del self._lines[entry]

@@ -11,8 +11,8 @@ from actors.loopback.accounts.refusals import (
 )
 from actors.loopback.accounts.stops import KINDS
 from actors.loopback.floor.grid import BUY
-from actors.loopback.rest.orders import PAGE, PAGE_MAX, cut, seen
 from actors.loopback.rest.request import Asked, Table, private, trading
+from actors.loopback.trading.orders import PAGE, PAGE_MAX, cut, seen
 
 RESTING_KINDS = frozenset(KINDS)
 
@@ -143,7 +143,7 @@ def list_all(asked: Asked) -> Any:
 def _named(asked: Asked) -> Conditional | None:
     algo_id, client_id = asked.maybe_number("algoId"), asked.maybe("clientAlgoId")
     if algo_id is None and not client_id:
-        raise missing("clientAlgoId")
+        raise missing(name="clientAlgoId")
     return asked.exchange.stops.find(algo_id, client_id)
 
 

@@ -8,7 +8,9 @@ from actors.loopback.accounts.order import Fill, Order
 from actors.loopback.accounts.refusals import Refused
 from actors.loopback.floor.grid import BUY
 from actors.loopback.floor.pit import Venue
-from actors.loopback.rest.orders import (
+from actors.loopback.rest.request import Asked, Table, private, trading
+from actors.loopback.rest.signing import told_ms
+from actors.loopback.trading.orders import (
     all_orders,
     cancelled,
     named,
@@ -17,8 +19,6 @@ from actors.loopback.rest.orders import (
     placed,
     wish_of,
 )
-from actors.loopback.rest.request import Asked, Table, private, trading
-from actors.loopback.rest.signing import told_ms
 
 
 def order_row(order: Order) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _found(asked: Asked) -> Order | None:
     order_id = asked.maybe_number("orderId")
     client_id = asked.maybe("origClientOrderId")
     if order_id is None and not client_id:
-        raise missing("origClientOrderId")
+        raise missing(name="origClientOrderId")
     desk = asked.exchange.desks[asked.venue]
     return desk.find(asked.pit(), order_id, client_id)
 

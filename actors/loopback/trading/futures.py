@@ -6,8 +6,9 @@ from actors.loopback.accounts.order import Fill, Order
 from actors.loopback.accounts.refusals import Refused, illegal
 from actors.loopback.floor.grid import BUY
 from actors.loopback.floor.pit import Venue
-from actors.loopback.rest.conditional import RESTING_KINDS, conditional_from_order
-from actors.loopback.rest.orders import (
+from actors.loopback.rest.request import Asked, Table, private, trading
+from actors.loopback.trading.conditional import RESTING_KINDS, conditional_from_order
+from actors.loopback.trading.orders import (
     all_orders,
     cancelled,
     named,
@@ -16,7 +17,6 @@ from actors.loopback.rest.orders import (
     placed,
     wish_of,
 )
-from actors.loopback.rest.request import Asked, Table, private, trading
 
 
 def order_row(order: Order) -> dict[str, Any]:
@@ -62,11 +62,11 @@ def place(asked: Asked) -> Any:
             raise Refused(-4120, told)
         return conditional_from_order(asked)
     order = placed(asked, wish_of(asked))
-    told = order_row(order)
+    row = order_row(order)
     if asked.maybe("newOrderRespType") != "RESULT":
-        told |= {"status": "NEW", "avgPrice": "0.00"}
-        told |= {"executedQty": "0", "cumQty": "0", "cumQuote": "0"}
-    return told
+        row |= {"status": "NEW", "avgPrice": "0.00"}
+        row |= {"executedQty": "0", "cumQty": "0", "cumQuote": "0"}
+    return row
 
 
 def query(asked: Asked) -> Any:
@@ -140,7 +140,7 @@ def countdown(asked: Asked) -> Any:
     """Arm the dead man's switch of a symbol: its orders are cancelled when it ends."""
     pit, length_ms = asked.pit(), asked.number("countdownTime")
     if length_ms < 0:
-        raise illegal("countdownTime")
+        raise illegal(name="countdownTime")
     ends_ms = asked.exchange.now_ms() + length_ms if length_ms else None
     asked.acts.countdowns.arm(pit, ends_ms)
     return {"symbol": pit.id, "countdownTime": str(length_ms)}
