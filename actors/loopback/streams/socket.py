@@ -88,6 +88,7 @@ class _Socket:
         self._allowance = float(SAID_MAX[venue] * PATIENCE)
         self._heard_at = trio.current_time()
         self._said = ""
+        self._written = trio.Event()
         for name in [] if self._is_api else asked:
             self._follow(name)
 
@@ -98,17 +99,33 @@ class _Socket:
                 nursery.start_soon(self._write, nursery.cancel_scope)
                 nursery.start_soon(self._ping)
                 await self._read()
+                await self._part()
                 nursery.cancel_scope.cancel()
         finally:
             self._shared.hub.remove(self.line)
             self._shared.users.forget(self.line)
+
+    async def _part(self) -> None:
+        """Say the last words, and listen to the end so that they are heard."""
+        self.line.end_after_batch()
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self._written.wait()
+            try:
+                await self._stream.send_eof()
+                while await self._stream.receive_some():
+                    pass
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass  # the client is gone; nobody is left to be told
 
     async def _write(self, scope: trio.CancelScope) -> None:
         try:
             while batch := await self.line.next_batch():
                 await self._stream.send_all(batch)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the client is gone; nobody is left to be told
+            self.line.end()  # the client is gone; nobody is left to be told
+        self._written.set()
+        if not self.line.cut:
+            await trio.sleep(CLOSE_SECONDS)  # the client may answer the close
         scope.cancel()
 
     async def _ping(self) -> None:
