@@ -4,6 +4,7 @@ Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 refused.
 """
 
 import signal
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -75,14 +76,27 @@ def exchange_sim(  # noqa: PLR0913, PLR0917 - every option has its own line of h
         "spot_money": wallet,
         "twins": twins,
     }
+    refused: list[Exception] = []
     try:
         given["faults"] = parse(faults)
         pace_of(speed)
         settings = msgspec.convert(given, SimSettings, strict=False)
         trio.run(_serve, settings)
-    except (EngineError, UnknownFault, ValueError, OSError) as error:
+    except* (EngineError, UnknownFault, ValueError, OSError) as group:
+        refused = list(leaves(group))
+    for error in refused:
         err.print(f"refused: {error}", markup=False)
-        raise typer.Exit(USAGE) from error
+    if refused:
+        raise typer.Exit(USAGE)
+
+
+def leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    """Give what is in a group, out of all its nurseries."""
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from leaves(one)
+        else:
+            yield one
 
 
 async def _serve(settings: SimSettings) -> None:

@@ -64,8 +64,16 @@ async def follow(port: int, root: str, names: list[str], counts: list[int]) -> N
         counts[1] += len(more)
 
 
-async def measure(port: int, pid: int, seconds: float) -> dict[str, object]:
-    """Follow everything and read the clocks."""
+async def lived(port: int) -> float:
+    """Tell how many hours of the market have been lived."""
+    status = msgspec.json.decode(await get(port, "/sim/status"))
+    return float(status["nowMs"] - status["begunMs"]) / 3_600_000
+
+
+async def measure(
+    port: int, pid: int, seconds: float, hours: float
+) -> dict[str, object]:
+    """Follow everything for so long, on the machine and in the market."""
     counts = [0, 0]
     process = psutil.Process(pid)
     async with trio.open_nursery() as nursery:
@@ -82,8 +90,11 @@ async def measure(port: int, pid: int, seconds: float) -> dict[str, object]:
                 nursery.start_soon(follow, port, root, part, counts)
         await trio.sleep(WARM_SECONDS)
         before, told, read = process.cpu_times(), counts[0], counts[1]
-        began = trio.current_time()
+        resident = process.memory_info().rss
+        began, hour = trio.current_time(), await lived(port)
         await trio.sleep(seconds)
+        while (passed := await lived(port)) < hours:  # noqa: ASYNC110 - it is far away
+            await trio.sleep(1)
         spent = trio.current_time() - began
         after = process.cpu_times()
         nursery.cancel_scope.cancel()
@@ -94,6 +105,9 @@ async def measure(port: int, pid: int, seconds: float) -> dict[str, object]:
         "megabytes_per_second": round((counts[1] - read) / spent / 1e6, 2),
         "core_share": round(cpu / spent, 3),
         "microseconds_per_message": round(cpu / spent / rate * 1e6, 1),
+        "market_hours": round(passed - hour, 2),
+        "market_seconds_per_second": round((passed - hour) * 3_600 / spent, 1),
+        "resident_megabytes_before": round(resident / 1e6),
         "resident_megabytes": round(process.memory_info().rss / 1e6),
         "status": msgspec.json.decode(await get(port, "/sim/status")),
     }
@@ -104,10 +118,11 @@ def main() -> None:
     parser.add_argument("--symbols", default="300")
     parser.add_argument("--speed", default="1")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--hours", type=float, default=0.0)
     words = parser.parse_args()
     options = ("--symbols", words.symbols, "--speed", words.speed)
     with exchange(*options) as (process, port):
-        found = trio.run(measure, port, process.pid, words.seconds)
+        found = trio.run(measure, port, process.pid, words.seconds, words.hours)
     print(
         msgspec.json.format(msgspec.json.encode(vars(words) | found), indent=2).decode()
     )

@@ -10,12 +10,17 @@ from urllib.parse import urlencode
 import h11
 import msgspec
 import trio
-from trio_websocket import WebSocketConnection, open_websocket_url
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    open_websocket_url,
+)
 
 from actors.loopback.exchange import Exchange
 from actors.loopback.floor.pit import Pit, Venue
 from actors.loopback.server import serve_exchange
 from actors.loopback.settings import KEYS, Key, SimSettings
+from actors.runtime.clock import WallClock
 
 PATIENCE_SECONDS = 10.0
 
@@ -48,6 +53,11 @@ class Client:
         found = self.exchange.pit(Venue.USDM, "BTCUSDT")
         assert found is not None
         return found
+
+    @staticmethod
+    def wall_ms() -> int:
+        """The machine's own time."""
+        return WallClock().now_ms()
 
     async def call(self, method: str, path: str, **fields: Any) -> Answered:
         """Ask without a signature."""
@@ -104,7 +114,7 @@ class Client:
     async def listen(self, path: str) -> "AsyncIterator[Ear]":
         """Open a WebSocket."""
         url = f"ws://127.0.0.1:{self.port}{path}"
-        async with open_websocket_url(url) as socket:
+        async with open_websocket_url(url, disconnect_timeout=0.2) as socket:
             try:
                 yield Ear(socket)
             finally:  # trio-websocket leaks its socket when the other side closes first
@@ -130,6 +140,17 @@ class Ear:
                 if wanted(message):
                     return message
 
+    async def until_closed(self) -> int:
+        """Hear until the exchange closes; tell with which code, 1006 without one."""
+        code = 0
+        with trio.fail_after(PATIENCE_SECONDS):
+            while not code:
+                try:
+                    await self.socket.get_message()
+                except ConnectionClosed as closed:
+                    code = int(closed.reason.code) if closed.reason else 1006
+        return code
+
     async def all_for(self, seconds: float) -> list[Any]:
         """Collect everything that comes for a while."""
         found = []
@@ -145,12 +166,12 @@ async def _answer(connection: h11.Connection, stream: trio.SocketStream) -> Answ
         try:
             event = connection.next_event()
         except h11.RemoteProtocolError as error:
-            raise NoAnswer("closed") from error
+            raise NoAnswer from error
         if event is h11.NEED_DATA:
             try:
                 connection.receive_data(await stream.receive_some())
             except trio.BrokenResourceError as error:
-                raise NoAnswer("reset") from error
+                raise NoAnswer from error
         elif isinstance(event, h11.Response):
             status = event.status_code
             headers = {k.decode(): v.decode() for k, v in event.headers}

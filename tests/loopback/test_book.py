@@ -7,7 +7,9 @@ from actors.loopback.floor.book import Book, Take
 from actors.loopback.floor.grid import BUY, SELL
 
 
-def taken(book: Book, side: int, lots: int, limit: int | None) -> tuple[list[Take], int]:
+def taken(
+    book: Book, side: int, lots: int, limit: int | None
+) -> tuple[list[Take], int]:
     pieces: list[Take] = []
     return pieces, book.take(side, lots, limit, pieces.append)
 
@@ -85,6 +87,19 @@ def test_every_change_moves_the_sequence_and_is_told_once() -> None:
     assert book.changes() == ([(100, 0)], [])
 
 
+def checked(book: Book) -> int:
+    """Check a book against itself; give the lots that rest in it."""
+    bid, ask = book.bids.best, book.asks.best
+    assert bid is None or ask is None or bid < ask
+    resting = 0
+    for half in (book.bids, book.asks):
+        assert half.prices == sorted(half.levels)
+        for level in half.levels.values():
+            assert level.total == sum(entry[1] for entry in level.queue) > 0
+            resting += level.total
+    return resting
+
+
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["house", "rest", "take", "leave"]),
@@ -116,12 +131,4 @@ def test_a_book_is_never_crossed_and_never_loses_a_lot(
             elif act == "house":
                 entered += lots - book.half(side).house.get(ticks, 0)
                 book.house(side, ticks, lots)
-        bid, ask = book.bids.best, book.asks.best
-        assert bid is None or ask is None or bid < ask
-        resting = 0
-        for half in (book.bids, book.asks):
-            assert half.prices == sorted(half.levels)
-            for level in half.levels.values():
-                assert level.total == sum(entry[1] for entry in level.queue) > 0
-                resting += level.total
-        assert resting == entered - left
+        assert checked(book) == entered - left

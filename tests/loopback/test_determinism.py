@@ -32,7 +32,9 @@ def lived(seed: int) -> tuple[bytes, list[Any]]:
             floor.stop(SELL, size, -100, **more)
         floor.place(BUY, "LIMIT", size, ticks=-30, symbol=symbol)
         floor.go(MINUTE_MS)
-    tops = [pit.book.top(side, 50) for pit in exchange.pits.values() for side in (1, -1)]
+    tops = [
+        pit.book.top(side, 50) for pit in exchange.pits.values() for side in (1, -1)
+    ]
     return msgspec.json.encode(witness.tell()), tops
 
 

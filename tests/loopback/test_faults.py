@@ -31,8 +31,12 @@ async def stop(client: Client, client_id: str = "s") -> Any:
         "POST",
         "/fapi/v1/algoOrder",
         **SYMBOL,
-        **{"algoType": "CONDITIONAL", "side": "SELL", "type": "STOP_MARKET"},
-        **{"quantity": "0.01", "triggerPrice": low(client), "reduceOnly": "true"},
+        algoType="CONDITIONAL",
+        side="SELL",
+        type="STOP_MARKET",
+        quantity="0.01",
+        triggerPrice=low(client),
+        reduceOnly="true",
         clientAlgoId=client_id,
     )
 

@@ -1,6 +1,6 @@
 """The desks: what is taken, what is refused, what is filled and what it costs."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,8 +25,8 @@ def test_a_market_order_takes_the_best_price_and_pays_the_taker_fee() -> None:
     ask = best(floor.pit(), SELL)
     order = floor.place(BUY, "MARKET", "0.01", client_id="a")
     assert (order.status, order.average) == (FILLED, floor.pit().grid.price(ask))
-    fee = order.paid * D("0.00075")
-    assert floor.exchange.futures.wallet == D(10_000) - fee
+    fee = order.paid * Decimal("0.00075")
+    assert floor.exchange.futures.wallet == Decimal(10_000) - fee
     assert [what for _, what, _ in floor.told] == ["NEW", "TRADE"]
 
 
@@ -39,7 +39,7 @@ def test_a_limit_order_rests_until_the_market_comes_and_pays_the_maker_fee() -> 
     assert order.status == FILLED
     assert all(fill.maker for fill in order.fills)
     assert {fill.ticks for fill in order.fills} == {order.ticks}
-    assert sum(fill.fee for fill in order.fills) == order.paid * D("0.0002")
+    assert sum(fill.fee for fill in order.fills) == order.paid * Decimal("0.0002")
 
 
 def test_an_order_larger_than_the_touch_is_filled_in_pieces_at_worse_prices() -> None:
@@ -108,14 +108,14 @@ def test_what_a_filter_forbids_is_refused_with_its_code(
     kind = more.pop("kind", "MARKET")
     assert code_of(floor, BUY, kind, size, venue=venue, **more) == code
     assert floor.told == []
-    assert floor.exchange.futures.wallet == D(10_000)
+    assert floor.exchange.futures.wallet == Decimal(10_000)
 
 
 def test_a_price_off_the_grid_or_far_away_is_refused() -> None:
     floor = Floor()
     wish = floor.wish(BUY, "LIMIT", "0.01")
     for price, code in (("0", -4001), ("100000.05", -1111), ("200000", -4016)):
-        wish.price = D(price)
+        wish.price = Decimal(price)
         with pytest.raises(Refused) as refused:
             floor.exchange.place(wish)
         assert refused.value.code == code
@@ -145,7 +145,7 @@ def test_reduce_only_orders_shrink_with_what_they_could_reduce() -> None:
     floor.place(BUY, "MARKET", "0.02")
     rests = floor.place(SELL, "LIMIT", "0.02", ticks=200, reduce_only=True)
     floor.place(SELL, "MARKET", "0.015")
-    assert rests.pit.grid.size(rests.left) == D("0.005")
+    assert rests.pit.grid.size(rests.left) == Decimal("0.005")
     floor.place(SELL, "MARKET", "0.005")
     assert (rests.status, floor.held()) == (EXPIRED, 0)
 
@@ -159,7 +159,7 @@ def test_a_closed_trade_leaves_its_profit_less_its_fees_in_the_wallet() -> None:
     fees = sum(fill.fee for _, fill in floor.fills)
     (bought, _), (sold, _) = floor.fills
     assert profit == sold.paid - bought.paid
-    assert floor.exchange.futures.wallet == D(10_000) + profit - fees
+    assert floor.exchange.futures.wallet == Decimal(10_000) + profit - fees
 
 
 def test_hedge_mode_keeps_long_and_short_apart() -> None:
@@ -169,8 +169,8 @@ def test_hedge_mode_keeps_long_and_short_apart() -> None:
     assert code_of(floor, BUY, "MARKET", "0.01") == -4061
     floor.place(BUY, "MARKET", "0.01", position_side="LONG")
     floor.place(SELL, "MARKET", "0.02", position_side="SHORT")
-    assert floor.held(side="LONG") == D("0.01")
-    assert floor.held(side="SHORT") == D("-0.02")
+    assert floor.held(side="LONG") == Decimal("0.01")
+    assert floor.held(side="SHORT") == Decimal("-0.02")
     floor.place(SELL, "MARKET", "0.05", position_side="LONG")  # closes, no more
     assert floor.held(side="LONG") == 0
 
@@ -180,31 +180,31 @@ def test_spot_coins_and_money_balance_to_the_last_digit() -> None:
     spot = floor.exchange.spot
     floor.place(BUY, "MARKET", "0.05", venue=SPOT)
     rests = floor.place(SELL, "LIMIT", "0.02", ticks=100, venue=SPOT)
-    assert spot.locked["BTC"] == D("0.02")
+    assert spot.locked["BTC"] == Decimal("0.02")
     floor.exchange.cancel(rests)
     (order, fill), *_ = floor.fills
     assert fill.fee_asset == "BTC"
-    assert spot.free["BTC"] == D("0.05") - fill.fee
-    assert spot.free["USDT"] == D(10_000) - order.paid
+    assert spot.free["BTC"] == Decimal("0.05") - fill.fee
+    assert spot.free["USDT"] == Decimal(10_000) - order.paid
     assert not any(spot.locked.values())
 
 
 def test_a_spot_buy_for_money_spends_no_more_than_that() -> None:
     floor = Floor()
     wish = floor.wish(BUY, "MARKET", "1", venue=SPOT)
-    wish.size, wish.quote = None, D(100)
+    wish.size, wish.quote = None, Decimal(100)
     order = floor.exchange.place(wish)
     assert order.status == FILLED
-    assert D(99) < order.paid <= D(100)
+    assert Decimal(99) < order.paid <= Decimal(100)
 
 
 def test_the_margin_that_is_used_up_closes_everything() -> None:
-    floor = Floor(wallet=D(60))
+    floor = Floor(wallet=Decimal(60))
     floor.exchange.futures.leverage["BTCUSDT"] = 125
     floor.place(BUY, "MARKET", "0.05")
     price = floor.exchange.futures.liquidation_price(
         floor.exchange.futures.positions["BTCUSDT", "BOTH"]
     )
-    assert D(90_000) < price < floor.pit().grid.price(floor.pit().mark)
-    floor.exchange.futures.wallet = D(1)
+    assert Decimal(90_000) < price < floor.pit().grid.price(floor.pit().mark)
+    floor.exchange.futures.wallet = Decimal(1)
     assert floor.exchange.futures.doomed()

@@ -1,4 +1,4 @@
-"""Signatures, clocks, keys and limits: who is let in, how often, and how that is said."""
+"""Signatures, clocks, keys and limits: who is let in, and how often."""
 
 import pytest
 import trio

@@ -1,6 +1,6 @@
 """Conditional orders: when they trigger, on which price, and how they end."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 
@@ -151,7 +151,7 @@ def test_a_spot_stop_waits_outside_of_the_book_with_its_coins_locked() -> None:
     wish = floor.wish(SELL, "STOP_LOSS", "0.02", trigger=-100, **spot)
     order = floor.exchange.place(wish)
     pit = floor.pit(venue=Venue.SPOT)
-    assert floor.exchange.spot.locked["BTC"] == D("0.02")
+    assert floor.exchange.spot.locked["BTC"] == Decimal("0.02")
     pit.span = (order.stop_ticks, order.stop_ticks)
     floor.exchange.settle(pit)
     assert order.status == FILLED

@@ -151,7 +151,9 @@ async def orders(ear: Ear) -> list[tuple[Any, ...]]:
     return found
 
 
-async def test_the_futures_user_stream_tells_orders_fills_stops_and_the_account() -> None:
+async def test_the_futures_user_stream_tells_orders_fills_stops_and_the_account() -> (
+    None
+):
     async with exchange() as client:
         key = (await client.call("POST", "/fapi/v1/listenKey")).body["listenKey"]
         async with client.listen(f"/fstream/private/ws?listenKey={key}") as ear:
@@ -161,8 +163,12 @@ async def test_the_futures_user_stream_tells_orders_fills_stops_and_the_account(
                 "POST",
                 "/fapi/v1/algoOrder",
                 **SYMBOL,
-                **{"algoType": "CONDITIONAL", "side": "SELL", "type": "STOP_MARKET"},
-                **{"quantity": "0.01", "triggerPrice": low, "reduceOnly": "true"},
+                algoType="CONDITIONAL",
+                side="SELL",
+                type="STOP_MARKET",
+                quantity="0.01",
+                triggerPrice=low,
+                reduceOnly="true",
                 clientAlgoId="s",
             )
             heard = await orders(ear)
@@ -221,8 +227,4 @@ async def test_a_client_that_shouts_is_cut_off() -> None:
         for number in range(150):
             message = {"method": "LIST_SUBSCRIPTIONS", "id": number}
             await ear.socket.send_message(msgspec.json.encode(message).decode())
-        heard = []
-        with pytest.raises(Exception, match="1008"):
-            while True:
-                heard.append(await ear.socket.get_message())
-        assert 90 <= len(heard) <= 110
+        assert await ear.until_closed() == 1008

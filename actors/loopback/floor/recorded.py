@@ -21,6 +21,7 @@ from actors.loopback.floor.script import GAP_MINUTES_MAX, Minute
 from actors.loopback.floor.tape import MINUTE_MS
 from actors.market.instruments import instrument
 
+SNAPSHOT_MS = 5_000  # the whole book comes so long after the first message
 LOOKED_AT = 400  # messages that tick and lot size are read off
 _QUOTES = ("USDT", "USDC", "BTC")
 
@@ -57,8 +58,9 @@ class Recording:
         self._paths = paths[:symbols]
         self.instruments = tuple(_instrument(path) for path in self._paths)
         self.history: list[Any] = []
-        self.start_ms = min(next(_lines(path))[0] for path in self._paths)
-        self.start_ms -= self.start_ms % MINUTE_MS
+        #: The full minute at which every symbol shows a whole book.
+        latest_ms = max(next(_lines(path))[0] for path in self._paths)
+        self.start_ms = -(-(latest_ms + SNAPSHOT_MS) // MINUTE_MS) * MINUTE_MS
 
     def events(self) -> Iterator[Minute | Shown | Deal]:
         """Go through the recording once."""
@@ -70,7 +72,8 @@ class Recording:
             while minute <= event.time_ms:
                 yield Minute(minute)
                 minute += MINUTE_MS
-            yield event
+            if isinstance(event, Shown) or event.time_ms >= self.start_ms:
+                yield event
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
