@@ -9,7 +9,6 @@ from actors.loopback.clock import Pace
 from actors.loopback.exchange import Exchange
 from actors.loopback.streams.feed import Feed
 from actors.loopback.streams.hub import Hub
-from actors.loopback.streams.users import Users
 
 TICK_SECONDS = 0.05
 SLICE_EVENTS = 400  # lived in one go before others get their turn
@@ -23,11 +22,9 @@ DRAIN_SECONDS = 5.0
 class Runner:
     """The one task that moves the market."""
 
-    def __init__(
-        self, exchange: Exchange, acts: Acts, told: tuple[Hub, Feed, Users]
-    ) -> None:
+    def __init__(self, exchange: Exchange, acts: Acts, told: tuple[Hub, Feed]) -> None:
         self._exchange, self._acts = exchange, acts
-        self._hub, self._feed, self._users = told
+        self._hub, self._feed = told
         #: Says whether a request is being answered just now.
         self.busy: Callable[[], bool] = lambda: False
 
@@ -93,4 +90,3 @@ class Runner:
     def _tell(self) -> None:
         self._acts.look()
         self._feed.flush()
-        self._users.flush()

@@ -91,7 +91,7 @@ def _assembled(exchange: Exchange, nursery: trio.Nursery) -> "Door":
     mischief = Mischief(exchange, hub, nursery)
     counter = Counter(exchange, acts, routes(users), nursery)
     control = Control(exchange, acts, witness, (hub, users))
-    runner = Runner(exchange, acts, (hub, Feed(exchange, hub), users))
+    runner = Runner(exchange, acts, (hub, Feed(exchange, hub)))
     control.switched = mischief.look
     control.advance = runner.advance
     door = Door(counter, control, Sockets(counter, hub, users), runner)

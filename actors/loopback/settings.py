@@ -1,6 +1,7 @@
 """How a loopback exchange is set up: its market, its pace, its account, its keys."""
 
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -42,7 +43,8 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True):
     symbols: int | None = None
     seed: int = 1
     speed: str = "1"  # market seconds in a second, max, or hand
-    start: str = "now"  # now: the market's start is moved to now; market: as recorded
+    #: now: the market's start is moved to now; market: its times are its own.
+    start: Literal["now", "market"] = "now"
     history_minutes: int = 1_500
     host: str = "127.0.0.1"
     port: int = 9_200

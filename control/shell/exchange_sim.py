@@ -60,34 +60,32 @@ def exchange_sim(  # noqa: PLR0913, PLR0917 - every option has its own line of h
     fault_menu: Menu = False,
 ) -> None:
     """Run an exchange on loopback that speaks Binance spot and USD-M futures."""
+    given = locals()
     if fault_menu:
         for name, text in FAULTS.items():
             out.print(f"{name:20} {text}", markup=False)
         return
-    given: dict[str, Any] = {
-        "market": market,
-        "symbols": symbols or None,
-        "seed": seed,
-        "speed": speed,
-        "start": start,
-        "host": host,
-        "port": port,
-        "wallet": wallet,
-        "spot_money": wallet,
-        "twins": twins,
-    }
     refused: list[Exception] = []
     try:
-        given["faults"] = parse(faults)
-        pace_of(speed)
-        settings = msgspec.convert(given, SimSettings, strict=False)
-        trio.run(_serve, settings)
+        trio.run(_serve, _settings(given))
     except* (EngineError, UnknownFault, ValueError, OSError) as group:
         refused = list(leaves(group))
     for error in refused:
         err.print(f"refused: {error}", markup=False)
     if refused:
         raise typer.Exit(USAGE)
+
+
+def _settings(given: dict[str, Any]) -> SimSettings:
+    """Read the options. Raises UnknownFault, ValueError."""
+    pace_of(given["speed"])
+    more = {
+        "symbols": given["symbols"] or None,
+        "faults": parse(given["faults"]),
+        "spot_money": given["wallet"],
+    }
+    del given["fault_menu"]
+    return msgspec.convert(given | more, SimSettings, strict=False)
 
 
 def leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:

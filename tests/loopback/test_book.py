@@ -74,6 +74,16 @@ def test_a_withdrawn_order_is_gone_and_says_how_much_was_left() -> None:
     assert book.withdraw("ours", BUY, 100) == 0
 
 
+def test_both_sides_are_listed_best_first() -> None:
+    book = Book()
+    for ticks in (99, 97, 98):
+        book.house(BUY, ticks, ticks)
+        book.house(SELL, ticks + 4, ticks)
+    assert book.top(BUY, 2) == [(99, 99), (98, 98)]
+    assert book.top(SELL, 2) == [(101, 97), (102, 98)]
+    assert book.reachable(SELL, 98) == 99 + 98
+
+
 def test_every_change_moves_the_sequence_and_is_told_once() -> None:
     book = Book()
     before = book.update_id

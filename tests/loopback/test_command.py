@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from actors.loopback.rest.counter import ROUTES
+from actors.loopback.streams.hub import PARTIAL, PLAIN
+
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "control.cli", "exchange-sim"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"}
@@ -67,6 +70,7 @@ def test_it_opens_says_where_and_ends_when_it_is_told(ended_by: signal.Signals) 
         (("--market", "nowhere"), "is no market"),
         (("--speed", "-1"), "speed -1"),
         (("--wallet", "much"), "wallet"),
+        (("--start", "soon"), "start"),
     ],
 )
 def test_what_it_cannot_do_is_refused_in_one_line(
@@ -98,3 +102,11 @@ def test_it_prints_its_fault_menu() -> None:
         check=True,
     )
     assert "answer_lost" in done.stdout
+
+
+def test_the_document_names_every_endpoint_and_the_menu_is_where_it_says() -> None:
+    text = (CHECKOUT / "docs" / "loopback.md").read_text()
+    names = {path.split("/", 3)[3].removeprefix("ticker/") for _, path in ROUTES}
+    assert {name for name in names if name not in text} == set()
+    channels = {name.rstrip("0125") for name in PLAIN | PARTIAL}
+    assert {name for name in channels if name not in text} == set()

@@ -84,13 +84,14 @@ async def test_fills_are_told_wrongly_but_booked_rightly(
         assert told[1] == told[2]
 
 
-async def test_a_fill_told_late_is_told_even_when_nothing_follows() -> None:
+async def test_a_fill_told_late_comes_after_the_account_that_it_changed() -> None:
     async with exchange() as client:
         key = (await client.call("POST", "/fapi/v1/listenKey")).body["listenKey"]
         async with client.listen(f"/fstream/ws/{key}") as ear:
             await switch(client, fill_shuffled={"count": 1})
             await client.order("BUY", "MARKET", "0.01")
-            await ear.hear(lambda one: one.get("o", {}).get("x") == "TRADE")
+            kinds = [one["e"] for one in await ear.all_for(0.3)]
+    assert kinds == ["ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE"]
 
 
 async def test_a_silent_socket_stays_open_and_a_new_one_speaks() -> None:

@@ -8,6 +8,7 @@ import pytest
 from actors.loopback.accounts.order import CANCELED, EXPIRED, FILLED, NEW, PARTIAL
 from actors.loopback.accounts.refusals import Refused
 from actors.loopback.floor.grid import BUY, SELL
+from actors.loopback.floor.maker import Quote
 from actors.loopback.floor.pit import Venue
 from tests.loopback.venue import MINUTE_MS, Floor, best
 
@@ -49,6 +50,24 @@ def test_an_order_larger_than_the_touch_is_filled_in_pieces_at_worse_prices() ->
     order = floor.place(BUY, "MARKET", str(size), symbol="BTCUSDT")
     assert [fill.lots for fill in order.fills] == [touch, 1]
     assert order.fills[0].ticks < order.fills[1].ticks
+
+
+def test_a_price_that_goes_through_an_order_fills_it_at_its_own_price() -> None:
+    floor = Floor()
+    order = floor.place(BUY, "LIMIT", "0.05", ticks=-40, client_id="a")
+    pit, filled = order.pit, floor.exchange.desks[Venue.USDM].filled
+    quote = Quote(float(order.ticks - 500), 10, 1_000, 1_000)
+    pit.house.move(quote, lambda side, take: pit.printed(0, side, take, filled))
+    assert (order.status, order.average) == (FILLED, pit.grid.price(order.ticks))
+
+
+def test_an_order_that_turns_a_position_round_opens_at_its_own_price() -> None:
+    floor = Floor()
+    floor.place(BUY, "MARKET", "0.01")
+    floor.go(5 * MINUTE_MS)
+    sold = floor.place(SELL, "MARKET", "0.03")
+    position = floor.exchange.futures.positions["BTCUSDT", "BOTH"]
+    assert (position.size, position.entry) == (Decimal("-0.02"), sold.average)
 
 
 def test_a_resting_order_is_filled_in_part_when_its_queue_is_reached() -> None:

@@ -163,3 +163,13 @@ async def test_an_unknown_path_symbol_or_parameter_is_said() -> None:
         assert odd.body["code"] == -1130
         nan = await client.order("BUY", "MARKET", "NaN")
         assert nan.body["code"] == -1130
+
+
+async def test_a_tried_order_is_judged_and_not_placed() -> None:
+    async with exchange() as client:
+        fields = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"}
+        path = "/fapi/v1/order/test"
+        assert (await client.signed("POST", path, **fields, quantity="0.01")).body == {}
+        refused = await client.signed("POST", path, **fields, quantity="0.000001")
+        assert refused.body["code"] == -1111
+        assert (await client.sim("GET", "truth"))["usdm"]["orders"] == []

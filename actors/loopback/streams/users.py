@@ -20,7 +20,6 @@ from actors.loopback.streams.line import Line
 
 LIFE_MS = 3_600_000  # of a listen key that is not kept alive
 KEYS_MAX = 100
-HELD_FLUSHES = 20
 
 
 class Users:
@@ -32,7 +31,6 @@ class Users:
         self.told = 0
         self._lines: dict[tuple[Venue, Line, str], None] = {}  # name: key or ""
         self._held: list[tuple[Venue, dict[str, Any]]] = []
-        self._held_flushes = 0
         self._made = 0
         exchange.tell_account = self.account
         exchange.minutely.append(self._expire)
@@ -103,13 +101,6 @@ class Users:
         told = {"e": "outboundAccountPosition", "E": now_ms, "u": now_ms, "B": rows}
         self._tell(venue, told)
 
-    def flush(self) -> None:
-        """Tell what a fault has held back and nothing has followed for a second."""
-        if self._held:
-            self._held_flushes += 1
-            if self._held_flushes > HELD_FLUSHES:
-                self._release()
-
     def _tell(
         self, venue: Venue, event: dict[str, Any], *, filled: bool = False
     ) -> None:
@@ -121,7 +112,7 @@ class Users:
             if menu.hit("fill_missing", symbol):
                 return
             if menu.hit("fill_shuffled", symbol) and not self._held:
-                self._held, self._held_flushes = [(venue, event)], 0
+                self._held = [(venue, event)]
                 return
             if menu.hit("fill_twice", symbol):
                 self._send(venue, event)

@@ -15,6 +15,7 @@ from actors.loopback.trading.orders import (
     open_orders,
     own_trades,
     placed,
+    tried,
     wish_of,
 )
 
@@ -148,7 +149,7 @@ def countdown(asked: Asked) -> Any:
 
 ROUTES: Table = {
     ("POST", "/fapi/v1/order"): trading(place, "place", orders=1),
-    ("POST", "/fapi/v1/order/test"): trading(lambda _asked: {}, "query"),
+    ("POST", "/fapi/v1/order/test"): trading(tried, "query"),
     ("GET", "/fapi/v1/order"): private(query, 1, "query"),
     ("DELETE", "/fapi/v1/order"): trading(cancel, "cancel"),
     ("GET", "/fapi/v1/openOrder"): private(query_open, 1, "query"),

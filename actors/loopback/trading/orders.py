@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from actors.loopback.accounts.judge import judged
 from actors.loopback.accounts.order import Fill, Order, Wish
 from actors.loopback.accounts.refusals import missing, no_order, unknown_order
 from actors.loopback.rest.request import Asked
@@ -41,6 +42,12 @@ def placed(asked: Asked, wish: Wish) -> Order:
     if blind is not None:
         order.hidden_until_ms = exchange.now_ms() + blind.ms
     return order
+
+
+def tried(asked: Asked) -> dict[str, Any]:
+    """Judge an order and place none. Raises Refused."""
+    judged(wish_of(asked), 0, asked.exchange.now_ms())
+    return {}
 
 
 def named(asked: Asked) -> Order:

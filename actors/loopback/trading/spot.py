@@ -17,6 +17,7 @@ from actors.loopback.trading.orders import (
     open_orders,
     own_trades,
     placed,
+    tried,
     wish_of,
 )
 
@@ -180,7 +181,7 @@ def _rates(asked: Asked) -> tuple[Decimal, Decimal]:
 
 ROUTES: Table = {
     ("POST", "/api/v3/order"): trading(place, "place", orders=1),
-    ("POST", "/api/v3/order/test"): trading(lambda _asked: {}, "query"),
+    ("POST", "/api/v3/order/test"): trading(tried, "query"),
     ("GET", "/api/v3/order"): private(query, 4, "query"),
     ("DELETE", "/api/v3/order"): trading(cancel, "cancel"),
     ("GET", "/api/v3/openOrders"): private(list_open, 6, "query"),
