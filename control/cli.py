@@ -18,6 +18,7 @@ from control.errors import ControlError
 from control.shell.audit import audit
 from control.shell.ctl import ctl
 from control.shell.doctor import doctor
+from control.shell.exchange_sim import exchange_sim
 from control.shell.notices import notices
 from control.shell.options import run_options
 from control.shell.run import run_engine
@@ -37,6 +38,7 @@ app.add_typer(notices, name="notices")
 app.add_typer(presets, name="presets")
 app.add_typer(token, name="token")
 app.command()(doctor)
+app.command("exchange-sim")(exchange_sim)
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

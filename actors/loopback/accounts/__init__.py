@@ -1,0 +1,1 @@
+"""The accounts: orders, balances, positions, margin, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""The trading floor: books, the market that moves them, and what was traded."""

@@ -1,0 +1,1 @@
+"""The counter at which requests over HTTP are read, judged and answered."""

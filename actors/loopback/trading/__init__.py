@@ -1,0 +1,1 @@
+"""The account over HTTP: orders, fills, positions, settings."""

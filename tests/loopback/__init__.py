@@ -1,0 +1,1 @@
+"""The loopback exchange: its floor, its desks, its wires, its faults."""
