@@ -59,9 +59,19 @@ async def follow(port: int, root: str, names: list[str], counts: list[int]) -> N
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     await stream.send_all(head.encode())
-    async for more in stream:
-        counts[0] += more.count(b'{"stream":"')
-        counts[1] += len(more)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pong, stream)
+        async for more in stream:
+            counts[0] += more.count(b'{"stream":"')
+            counts[1] += len(more)
+    raise AssertionError(root)
+
+
+async def pong(stream: trio.SocketStream) -> None:
+    """Stay alive for the exchange: its pings are not looked for, pongs come unasked."""
+    while True:
+        await trio.sleep(10)
+        await stream.send_all(b"\x8a\x80\x00\x00\x00\x00")
 
 
 async def lived(port: int) -> float:
