@@ -136,3 +136,6 @@ class Connection(TCPServer):
             offered.send,
         )
         await super()._read_data()
+        # Whoever left between two requests would otherwise keep its place until the
+        # time for the next one is over.
+        await self.idle_task.stop()

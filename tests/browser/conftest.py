@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
 from control.console import console_routes
-from tests.browser.console import Console, browser, chromium_path
+from tests.browser.console import Console, artifacts, browser, chromium_path
 from tests.browser.cutting import Wire
 from tests.wire.engine_process import EngineProcess, free_port, keep_viewer, running
 
@@ -58,9 +58,13 @@ def engine(
 ) -> Iterator[EngineProcess]:
     folder = tmp_path_factory.mktemp("browsed")
     keep_viewer(folder)
-    origin = f"http://127.0.0.1:{wire_port}"
+    settings = {
+        "BREAKOUT_CONTROL_ORIGINS": f"http://127.0.0.1:{wire_port}",
+        # Every person of these tests comes from one address, one after another.
+        "BREAKOUT_CONTROL_ADDRESS_RATE_PER_SECOND": "10000",
+    }
     words = ("--symbols", SYMBOLS, "--speed", SPEED)
-    with running(folder, *words, BREAKOUT_CONTROL_ORIGINS=origin) as started:
+    with running(folder, *words, **settings) as started:
         yield started
 
 
@@ -74,7 +78,7 @@ def wire(engine: EngineProcess, wire_port: int) -> Iterator[Wire]:
 @pytest.fixture
 def visit(chromium: Browser, engine: EngineProcess) -> Iterator[Visit]:
     """Open a page for one more person."""
-    contexts = []
+    contexts: list[BrowserContext] = []
 
     def open_page(
         *, width: int = 1440, scheme: str = "light", url: str | None = None
@@ -87,6 +91,7 @@ def visit(chromium: Browser, engine: EngineProcess) -> Iterator[Visit]:
         contexts.append(context)
         return Console(context.new_page(), url or engine.url)
 
+    open_page.contexts = contexts  # type: ignore[attr-defined]
     yield open_page
     for context in contexts:
         context.close()
@@ -97,3 +102,17 @@ def printed_link(engine: EngineProcess) -> str:
     found = re.search(r"sign in: (\S+)", engine.output)
     assert found is not None, engine.output
     return found[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None]:
+    """Keep a picture of what was there when a test failed."""
+    report = yield
+    visit = getattr(item, "funcargs", {}).get("visit")
+    if call.when == "call" and call.excinfo is not None and visit is not None:
+        for number, context in enumerate(visit.contexts):
+            for page in context.pages:
+                page.screenshot(path=artifacts() / f"failed-{item.name}-{number}.png")
+    return report

@@ -77,6 +77,22 @@ async def test_one_address_cannot_take_every_place() -> None:
         await world.survives()
 
 
+async def test_who_leaves_between_two_requests_gives_its_place_free_at_once() -> None:
+    """A page that is opened again and again must not meet its own shadows."""
+    limits = msgspec.structs.replace(LIMITS, handshake_seconds_max=600)
+    async with open_world(limits) as world:
+        client = await world.connect()
+        await client.send_all(get("/plain"))
+        assert b"200" in await read_until(client, b"engine trades")
+        client.socket.close()
+        began = trio.current_time()
+        with trio.fail_after(PATIENCE_SECONDS):
+            while world.serving.statistics().live:
+                await world.engine.advances(1)
+        assert trio.current_time() - began < limits.shutdown_seconds / 2
+        await world.survives()
+
+
 async def test_reset_at_once_is_nothing() -> None:
     async with open_world() as world:
         for _ in range(20):
