@@ -134,15 +134,15 @@ class ControlPlane:
 
 
 def gate_settings(settings: ControlGroup) -> GateSettings:
-    """Take the gate's settings; a short burst of twice or more a second's rate."""
+    """Take the gate's settings; a page that opens asks for much at once."""
     here = whereabouts(settings)
     return GateSettings(
         origins=here.origins,
         secure=here.tls is not None,
         requests_per_second=settings.rate_per_second,
-        requests_burst=2 * settings.rate_per_second,
+        requests_burst=max(20.0, 2 * settings.rate_per_second),
         address_per_second=settings.address_rate_per_second,
-        address_burst=4 * settings.address_rate_per_second,
+        address_burst=max(100.0, 4 * settings.address_rate_per_second),
     )
 
 

@@ -63,7 +63,7 @@ async def dial(url: str, headers: Headers) -> AsyncIterator[ws.WebSocketConnecti
         if others is not None:
             if len(others.exceptions) == 1:  # the caller's own error, as it was raised
                 raise others.exceptions[0] from None
-            raise
+            raise others from None
         if not is_done:
             msg = "the other side said goodbye in the middle of the talk"
             raise ConnectionAbortedError(msg) from crossed

@@ -201,6 +201,4 @@ def _refusal(said_id: str, refused: Refused) -> live.CommandOutcome:
 
 
 def _outcome(said_id: str, answer: CommandAnswer) -> live.CommandOutcome:
-    return live.CommandOutcome(
-        said_id, answer.ok, answer.code, answer.message, answer.id
-    )
+    return live.CommandOutcome(said_id, answer.ok, answer.code, answer.message)

@@ -47,7 +47,6 @@ class CommandOutcome(Answer, frozen=True):
     ok: bool
     code: int
     message: str
-    command_id: str | None = None  # as the audit has it; null: it never got there
 
 
 class Resync(Answer, frozen=True):

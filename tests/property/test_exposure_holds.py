@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.domain import exposure, ledger, limits, sizing
+from actors.domain import caps, exposure, ledger, limits, sizing
 from actors.domain.exposure import Entry
 from actors.domain.ledger import Position
 from actors.domain.limits import Account, Holding
@@ -103,7 +103,7 @@ class Book:
         at, rules = self.account(), INSTRUMENTS[one.symbol]
         if limits.breach(at, one) is not None:
             return False
-        sized = sizing.size(one, self.preset, rules, limits.room(at, one, rules))
+        sized = sizing.size(one, self.preset, rules, caps.room(at, one, rules))
         if isinstance(sized, TooSmall):
             return False
         self.entries[one.symbol] = Entry(

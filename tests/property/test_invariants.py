@@ -219,6 +219,13 @@ CRASHED_AND_CLOSED_BY_HAND = [
     Enter(SYMBOLS[1], Side.SHORT, False, ()),
     Hand(SYMBOLS[1], "close"),
 ]
+CANCELS_UNANSWERED = [
+    Enter(SYMBOLS[0], Side.LONG, True, ()),
+    Wait(3),
+    Disturb(("never", "never", "lost"), ()),
+    Close(0, 2, 0),
+    Wait(12),
+]
 SOLD_MORE_THAN_IS_OURS = [
     Enter(SYMBOLS[1], Side.LONG, False, ()),
     Move(SYMBOLS[1], 0, Fate()),
@@ -235,6 +242,7 @@ SOLD_MORE_THAN_IS_OURS = [
 @example(KILLED_TWICE_WITHOUT_AN_ANSWER)
 @example(CLOSED_BY_HAND)
 @example(SOLD_MORE_THAN_IS_OURS)
+@example(CANCELS_UNANSWERED)
 @example(MISSED_AND_THEN_FILLED)
 @example(STOP_GONE)
 @example(BOUGHT_BY_HAND)

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from actors.domain import limits, sizing
+from actors.domain import caps, limits, sizing
 from actors.domain.limits import Account, Holding
 from actors.domain.messages import Signal
 from actors.domain.orders import Side
@@ -66,12 +66,12 @@ def test_a_reserved_size_breaks_no_limit(
     day = limits.open_day(D(10_000), OPENED_MS)
     account = Account(preset, day, equity, before, OPENED_MS)
     sized = sizing.size(
-        one, preset, instrument(), limits.room(account, one, instrument())
+        one, preset, instrument(), caps.room(account, one, instrument())
     )
     assume(isinstance(sized, Sized))
     assert isinstance(sized, Sized)
     after = msgspec.structs.replace(account, holdings=(*before, worst(one, sized)))
-    left = limits.room(after, one, instrument())
+    left = caps.room(after, one, instrument())
     assert left.total_risk >= 0
     assert left.daily_loss >= 0
     assert left.same_direction >= 0
@@ -92,7 +92,7 @@ def test_rounding_never_adds_and_a_size_is_legal(
     preset = breakout_v1()
     one = signal(side, stop=D(100) - distance * side.sign, opposite_depth_usd=depth)
     rules = msgspec.structs.replace(instrument(), lot_size=lot, quantity_min=lot)
-    wide = limits.room(
+    wide = caps.room(
         Account(preset, limits.open_day(D(10_000), 0), D(10_000), (), 0),
         one,
         instrument(),

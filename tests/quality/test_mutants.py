@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from tests.invariants import Broken
 from tests.property.test_invariants import (
     BOUGHT_BY_HAND,
+    CANCELS_UNANSWERED,
     MISSED_AND_THEN_FILLED,
     STOP_GONE,
     live_through,
@@ -21,6 +22,7 @@ EXAMPLES = 200
 @example(MISSED_AND_THEN_FILLED)
 @example(STOP_GONE)
 @example(BOUGHT_BY_HAND)
+@example(CANCELS_UNANSWERED)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

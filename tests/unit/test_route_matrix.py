@@ -173,6 +173,25 @@ def test_every_route_has_a_scope_a_summary_and_one_place() -> None:
         assert (route.role is None) == anybody
 
 
+def test_the_roles_are_the_contracts() -> None:
+    """The matrix follows the table; this holds the table against the contract."""
+    admin = {"GET /api/tokens", "POST /api/tokens", "DELETE /api/tokens/{id}"}
+    admin |= {"PUT /api/presets/{name}"}
+    operator = {"GET /api/logs", "GET /api/audit", "POST /api/presets/{name}/check"}
+    viewer = {"DELETE /api/session", "POST /api/session/ticket"}
+    for route in ROUTES:
+        name = f"{route.method} {route.path}"
+        if name in ENTRIES:
+            assert route.role is None
+        elif name in admin:
+            assert route.role is Role.ADMIN
+        elif route.is_command or name in operator:
+            assert route.role is Role.OPERATOR
+        else:
+            assert route.method == "GET" or name in viewer
+            assert route.role is Role.VIEWER
+
+
 def test_every_command_can_be_given_over_rest() -> None:
     from control.commands import COMMANDS  # noqa: PLC0415 - only this test asks
 

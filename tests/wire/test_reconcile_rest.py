@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from trio.testing import MockClock
 
 from actors.domain.messages import Role
@@ -22,7 +23,8 @@ class StagePlane(Plane):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__()
-        self.app = build_app(stage.view, self.hub, self.gate, self.clock)
+        house = msgspec.structs.replace(self.house, engine=stage.view)
+        self.app = build_app(house, self.hub)
 
     async def differences(self) -> list[dict[str, Any]]:
         answer = await self.get("/api/reconcile", Role.VIEWER)

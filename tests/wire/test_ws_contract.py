@@ -78,7 +78,6 @@ async def test_hello_subscribe_snapshot_delta_command_and_pong() -> None:
             "ok": True,
             "code": 200,
             "message": "start done",
-            "commandId": plane.engine.performed[0].id,
         }
         steps = [await speaker.hear("TRANSITION") for _ in range(2)]
         first = snapshot["seq"]
