@@ -84,7 +84,6 @@ export interface CommandOutcome {
   ok: boolean;
   code: number;
   message: string;
-  commandId: string | null;
 }
 
 export interface CommandSaid {
