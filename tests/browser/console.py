@@ -59,6 +59,7 @@ class Console:
         self.url = url
         self.complaints: list[str] = []
         self.foreign: list[str] = []  # requests to anywhere but the engine
+        self.answer = ""  # all that the newest command's end says
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         page.on("console", self._hear)
@@ -146,4 +147,5 @@ class Console:
     def _ended(self, status: Locator) -> str:
         expect(status).to_have_attribute("data-end", re.compile("done|refused|unknown"))
         expect(status).to_contain_text("Command ")  # its id, to find it in the audit
+        self.answer = status.inner_text()
         return str(status.get_attribute("data-end"))

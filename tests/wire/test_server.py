@@ -64,7 +64,8 @@ async def test_three_hundred_idle_connections_stop_at_the_cap() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers at 127.0.0.2")
 async def test_one_address_cannot_take_every_place() -> None:
-    async with open_world() as world:
+    limits = msgspec.structs.replace(LIMITS, connections_per_address_max=8)
+    async with open_world(limits) as world:
         greedy = [await world.connect() for _ in range(9)]
         other = await world.connect(source="127.0.0.2")
         with trio.fail_after(PATIENCE_SECONDS):
@@ -79,11 +80,14 @@ async def test_one_address_cannot_take_every_place() -> None:
 
 async def test_who_leaves_between_two_requests_gives_its_place_free_at_once() -> None:
     """A page that is opened again and again must not meet its own shadows."""
-    limits = msgspec.structs.replace(LIMITS, handshake_seconds_max=600)
+    limits = msgspec.structs.replace(
+        LIMITS, handshake_seconds_max=600, shutdown_seconds=60
+    )
     async with open_world(limits) as world:
         client = await world.connect()
         await client.send_all(get("/plain"))
         assert b"200" in await read_until(client, b"engine trades")
+        await trio.sleep(0.05)  # now the server waits for the next request
         client.socket.close()
         began = trio.current_time()
         with trio.fail_after(PATIENCE_SECONDS):
