@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import trio
 from wsproto.events import TextMessage
+from wsproto.utilities import LocalProtocolError
 
 from actors.market.live.dialect import Ask
 from tests.wire.socket_peer import Peer, answered
 
+GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 BEAT_SECONDS = 0.02
 NOW_MS = 1_800_000_000_000
 MINUTE_MS = 60_000
@@ -122,7 +124,7 @@ class Venue:
                     wire.topics |= set(request["params"])
                 else:
                     wire.topics -= set(request["params"])
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except GONE:
             pass
         finally:
             self.wires.discard(wire)
@@ -146,7 +148,7 @@ class Venue:
             for message in messages:
                 try:
                     await wire.peer.send(TextMessage(json.dumps(message)))
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                except (*GONE, LocalProtocolError):  # it has said goodbye
                     return
 
     async def announce_shutdown(self) -> None:

@@ -13,12 +13,13 @@ from actors.domain.phases import Phase
 from actors.domain.shown.money import LimitRow
 from config.settings import ControlGroup, Settings
 from control.app import build_app
-from control.door.gate import Gate, GateSettings
+from control.door.gate import GateSettings
 from control.errors import UnsafeBind
 from control.live.hub import Hub
 from control.metrics import CONTENT_TYPE, metrics_text
 from control.plane import ControlPlane
 from tests.engines import TestClock
+from tests.histories import InMemoryHistory
 from tests.planes import SECRETS, Plane, request
 from tests.well import NUMBERS, RISK, WellEngine, limit
 
@@ -130,10 +131,10 @@ class WellPlane(Plane):
     """A control plane round an engine that has every number."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__()
-        self.engine = WellEngine(self.clock)
-        gate = Gate(self.tokens, GateSettings(**settings), lambda: 0.0)
-        self.inner = build_app(self.engine, self.hub, gate, self.clock)
+        super().__init__(settings=GateSettings(**settings))
+        engine = WellEngine(self.clock)
+        house = msgspec.structs.replace(self.house, engine=engine)
+        self.inner = build_app(house, self.hub)
 
 
 async def scrape(plane: Plane, **headers: str) -> tuple[int, str]:
@@ -157,4 +158,4 @@ def test_metrics_are_never_open_on_an_address_that_others_reach() -> None:
     control = ControlGroup(host="192.0.2.1", metrics_open=True)
     settings = Settings(control=control)
     with pytest.raises(UnsafeBind, match=r"'192\.0\.2\.1' can be reached from outside"):
-        ControlPlane(well(), settings, None)
+        ControlPlane(well(), InMemoryHistory(), settings, None)

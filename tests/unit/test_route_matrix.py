@@ -163,9 +163,12 @@ def test_every_route_has_a_scope_a_summary_and_one_place() -> None:
     open_to_all = {file.path.replace(":path", "") for file in console_routes()}
     open_to_all |= {"/openapi.json", "/asyncapi.json", "/health/live", "/health/ready"}
     open_to_all |= {"/docs", "/docs/docs.js", "/docs/docs.css", "/ws"}
+    # Text for a scraper, not JSON; who may read it is tested in test_metrics.py.
+    scraped = {("GET", "/metrics")}
     listed = [(route.method, path) for route, path in PLACES]
     assert len(listed) == len(set(listed))
-    assert served == {*listed, *(("GET", path) for path in open_to_all)}
+    assert served - scraped == {*listed, *(("GET", path) for path in open_to_all)}
+    assert scraped <= served
     for route in ROUTES:
         assert route.summary.endswith("."), route
         assert (route.act is None) == route.is_command
