@@ -22,7 +22,7 @@ Visit = Callable[..., Console]
 def missing() -> str:
     """Why no browser test can run here; empty when they can."""
     if chromium_path() is None:
-        return "there is no Chromium on this machine; BREAKOUT_CHROMIUM may name one"
+        return "there is no Chromium on this machine; CONSOLE_CHROMIUM may name one"
     if not any(route.path.startswith("/assets/") for route in console_routes()):
         return "the console was not built; see the plain page for the reason"
     return ""

@@ -28,13 +28,13 @@ TRADE_MS = 180_000
 
 def chromium_path() -> str | None:
     """Where the browser is; None: there is none on this machine."""
-    named = os.environ.get("BREAKOUT_CHROMIUM")
+    named = os.environ.get("CONSOLE_CHROMIUM")
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def artifacts() -> Path:
     """Where pictures are kept: named by the environment, or below `build/`."""
-    named = os.environ.get("BREAKOUT_ARTIFACTS")
+    named = os.environ.get("CONSOLE_PICTURES")
     folder = Path(named or Path(__file__).parents[2] / "build") / "browser"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
