@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -119,6 +119,10 @@ class Client:
                 yield Ear(socket)
             finally:  # trio-websocket leaks its socket when the other side closes first
                 await trio.aclose_forcefully(socket._stream)
+                # Its reader would wait for ever to hand over what nobody hears.
+                with suppress(ConnectionClosed):
+                    while True:
+                        await socket.get_message()
 
 
 class Ear:
