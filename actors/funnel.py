@@ -8,14 +8,17 @@ had counted stays.
 
 import math
 from collections import Counter, deque
+from collections.abc import Iterable
 
+import numpy as np
+
+from actors.domain.findings import DROPPED, Tally
 from actors.domain.shown.symbols import DropRow, FunnelHour
 from actors.risk.account.state import RiskState
 from actors.symbol import SymbolActor
 
 HOUR_MS = 3_600_000
 HOURS_KEPT = 168
-DROPPED = "dropped_"
 SCAN = "scan"
 #: A funnel's own names; evaluations are called so or so.
 _COUNTED = {
@@ -24,6 +27,22 @@ _COUNTED = {
     "candidates": "candidates",
     "signals": "signals",
 }
+
+
+def summed(actors: Iterable[SymbolActor]) -> Counter[str]:
+    """Add up what all have counted; hundreds are asked, so named only at the end."""
+    sums: dict[tuple[str, ...], Tally] = {}
+    for actor in actors:
+        tally = actor.pipeline.tally()
+        known = sums.get(tally.names)
+        if known is None:
+            sums[tally.names] = tally
+        else:
+            np.add(known.counts, tally.counts, out=known.counts)
+    total: Counter[str] = Counter()
+    for tally in sums.values():
+        total.update(tally.told())
+    return total
 
 
 class Funnel:
@@ -75,10 +94,9 @@ class Funnel:
 
     def _count(self) -> Counter[str]:
         """Sum up what all lives have counted so far."""
-        total = Counter(self._beside)
+        total = summed(self._lives.values())
+        total.update(self._beside)
         for symbol, actor in self._lives.items():
-            for name, count in actor.funnel().items():
-                total[name] += count
             self._keep_example(symbol, actor)
         return self._joined(total)
 

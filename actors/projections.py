@@ -40,6 +40,7 @@ from actors.domain.views import (
     WhyRow,
 )
 from actors.engine import Engine
+from actors.funnel import summed
 from actors.handover import hand_over
 from actors.loglines import RECENT
 from actors.runtime import format_tree
@@ -137,11 +138,7 @@ class Projections:
 
     def funnel(self) -> dict[str, int]:
         """Evaluations, candidates, signals, and each drop by reason."""
-        total: dict[str, int] = {}
-        for name in self._engine.symbol_names:
-            actor = self._engine.symbol_actors.get(name)
-            for reason, count in ({} if actor is None else actor.funnel()).items():
-                total[reason] = total.get(reason, 0) + count
+        total = summed(self._engine.symbol_actors.values())
         state = self._engine.risk_state
         ours = {**state.counts, **state.reasons}
         return {**total, **{f"engine:{name}": n for name, n in sorted(ours.items())}}

@@ -6,6 +6,7 @@ CANDIDATE, and every CANDIDATE is followed, at the same `ts`, by exactly one SIG
 one WHYNOT, so that reasons add up to candidates.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
 
@@ -54,6 +55,26 @@ FINDING = np.dtype(
 )
 
 Findings = npt.NDArray[np.void]
+#: What a drop is called in a funnel, before its reason.
+DROPPED = "dropped_"
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """A pipeline's counts as numbers in a row, to be added up before they are named."""
+
+    names: tuple[str, ...]  # the same object for all pipelines of a kind
+    counts: npt.NDArray[np.int64]
+
+    def told(self) -> dict[str, int]:
+        """Name the counts; a drop that never was is left out."""
+        named = zip(self.names, self.counts.tolist(), strict=True)
+        return {name: n for name, n in named if n or not name.startswith(DROPPED)}
+
+
+def tally_of(names: tuple[str, ...], state: np.void, counted: Sequence[str]) -> Tally:
+    """Read the `counted` fields of a record, and its `dropped`, which `names` name."""
+    dropped = state["dropped"][: len(names) - len(counted)]
+    return Tally(names, np.append([state[name] for name in counted], dropped))
 
 
 class LevelView(msgspec.Struct, frozen=True):
@@ -89,8 +110,11 @@ class Pipeline(Protocol):
         The returned array is only valid until the next call.
         """
 
-    def funnel(self) -> dict[str, int]:
+    def tally(self) -> Tally:
         """Count evaluations, candidates, signals and each rejection by reason."""
+
+    def funnel(self) -> dict[str, int]:
+        """Tell the same, named."""
 
     def last_rejection(self) -> tuple[str, float, float, int] | None:
         """Give the newest rejection: reason, value, threshold, bar close ms."""

@@ -23,6 +23,7 @@ from actors.domain.findings import (
     LevelView,
     Strategy,
     SymbolContext,
+    Tally,
 )
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, open_engine
@@ -106,8 +107,11 @@ class ScriptedPipeline:
         for row in self._world.script.get((self._symbol, number), ()):
             yield common | row
 
+    def tally(self) -> Tally:
+        return Tally(("evaluations",), np.array([self._seen]))
+
     def funnel(self) -> dict[str, int]:
-        return {"evaluations": self._seen}
+        return self.tally().told()
 
     def last_rejection(self) -> tuple[str, float, float, int] | None:
         return None

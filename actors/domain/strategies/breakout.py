@@ -6,7 +6,15 @@ import numpy as np
 
 from actors.domain.bars import Bars
 from actors.domain.errors import StrategyError
-from actors.domain.findings import FINDING, Findings, LevelView, SymbolContext
+from actors.domain.findings import (
+    DROPPED,
+    FINDING,
+    Findings,
+    LevelView,
+    SymbolContext,
+    Tally,
+    tally_of,
+)
 from actors.domain.kernel import record as rec
 from actors.domain.kernel.advance import ROWS_PER_BAR_MAX, advance
 from actors.domain.kernel.params import new_params
@@ -18,11 +26,11 @@ from config.preset import Preset
 ROWS_AT_FIRST = 8
 
 
-_COUNTED = [
+_COUNTED = (
     *("evaluated", "candidates", "signals"),
     *("bars", "bad_bars", "gaps", "missing_bars", "late_bars", "resets"),
-]
-_DROPPED = [f"dropped_{reason}" for reason in REASONS]
+)
+_NAMES = (*_COUNTED, *(f"{DROPPED}{reason}" for reason in REASONS))
 
 
 class Breakout:
@@ -62,13 +70,13 @@ class BreakoutPipeline:
         count = advance(self._states, self._params, bars, start, stop, self._out)
         return self._out[:count]
 
-    def funnel(self) -> dict[str, int]:
+    def tally(self) -> Tally:
         """Count evaluations, candidates, signals, faults, and drops by reason."""
-        # Asked of every symbol each hour: two conversions instead of forty.
-        state = self._states[0]
-        counts = dict(zip(_COUNTED, state[_COUNTED].item(), strict=True))
-        dropped = zip(_DROPPED, state["dropped"].tolist(), strict=True)
-        return counts | {name: count for name, count in dropped if count}
+        return tally_of(_NAMES, self._states[0], _COUNTED)
+
+    def funnel(self) -> dict[str, int]:
+        """Tell the same, named."""
+        return self.tally().told()
 
     def last_rejection(self) -> tuple[str, float, float, int] | None:
         """Give the newest rejection: reason, value, threshold, bar close ms."""

@@ -1,13 +1,22 @@
 """A strategy whose whole decision is one compiled function over its bars."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from actors.domain.bars import Bars
 from actors.domain.errors import StrategyError
-from actors.domain.findings import FINDING, Findings, LevelView, SymbolContext
-from actors.domain.kernel.record import MINUTE_MS, Record, Records
+from actors.domain.findings import (
+    DROPPED,
+    FINDING,
+    Findings,
+    LevelView,
+    SymbolContext,
+    Tally,
+    tally_of,
+)
+from actors.domain.kernel.record import MINUTE_MS, Records
 from actors.domain.strategies import frame
 from config.preset import Preset
 
@@ -20,11 +29,10 @@ def warmup_ms(preset: Preset, bars: int) -> int:
     return bars * (preset.timeframe_minutes or 60) * MINUTE_MS
 
 
-def counts(state: Record, reasons: tuple[str, ...]) -> dict[str, int]:
-    """Count evaluations, candidates, signals, faults, and drops by reason."""
-    found = {name: int(state[name]) for name in frame.COUNTERS}
-    dropped = enumerate(state["dropped"])
-    return found | {f"dropped_{reasons[at]}": int(n) for at, n in dropped if n > 0}
+@lru_cache(maxsize=64)
+def counted(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """Name what a record of this kind counts, in its order."""
+    return (*frame.COUNTERS, *(f"{DROPPED}{reason}" for reason in reasons))
 
 
 class CompiledStrategy:
@@ -52,6 +60,7 @@ class CompiledPipeline:
         self, name: str, advance: Advance, params: Records, reasons: tuple[str, ...]
     ) -> None:
         self.reasons = reasons
+        self._counts = counted(reasons)
         self.signal_kinds: tuple[str, ...] = (name,)
         self._advance = advance
         self._params = params
@@ -69,9 +78,13 @@ class CompiledPipeline:
         count = self._advance(self._states, self._params, bars, start, stop, self._out)
         return self._out[:count]
 
-    def funnel(self) -> dict[str, int]:
+    def tally(self) -> Tally:
         """Count evaluations, candidates, signals, faults, and drops by reason."""
-        return counts(self._states[0], self.reasons)
+        return tally_of(self._counts, self._states[0], frame.COUNTERS)
+
+    def funnel(self) -> dict[str, int]:
+        """Tell the same, named."""
+        return self.tally().told()
 
     def last_rejection(self) -> tuple[str, float, float, int] | None:
         """Give the newest rejection: reason, value, threshold, bar close ms."""
