@@ -34,7 +34,6 @@ from actors.runtime import (
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
 from config.library import PresetLibrary
-from config.load import load_preset
 from config.preset import Preset
 
 log = structlog.get_logger(component="conductor")
@@ -167,16 +166,14 @@ class Conductor(Actor[Any]):
         unknown = set(command.args) - {"preset", "mode"}
         if unknown:
             return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
-        name, names = (
-            str(command.args.get("preset", self._preset)),
-            self._library.names(),
-        )
+        name = str(command.args.get("preset", self._preset))
+        names = self._library.names()
         if name != self._preset and name not in names:
             # A path from outside would let a client feel its way through our files.
             return f"no preset {name!r}; known: {', '.join(names)}", None
         try:
             # Read at each start: what was saved meanwhile applies from here on.
-            preset = self._library.load(name) if name in names else load_preset(name)
+            preset = self._library.find(name)
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None

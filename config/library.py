@@ -98,6 +98,13 @@ class PresetLibrary:
             return load_preset(name)
         return parse_preset(read_preset(path), name)
 
+    def find(self, wanted: str) -> Preset:
+        """Load a preset by its name here, else from the file of that path.
+
+        Raises PresetError: there is neither, or it is unsound.
+        """
+        return self.load(wanted) if wanted in self.names() else load_preset(wanted)
+
     def text(self, name: str, version: int | None = None) -> bytes:
         """Give a preset as indented JSON with every default filled in."""
         return dump_preset(self.load(name, version))

@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from actors.domain import ids
-from actors.domain.bars import MarketDescription, empty_bars
+from actors.domain.bars import empty_bars
 from actors.domain.findings import SymbolContext
 from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
@@ -30,9 +30,6 @@ from actors.runtime import SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.setup import EngineSetup
 from actors.watchdog import ResourceLimits
-from config.library import PresetLibrary
-from config.load import load_preset
-from config.preset import Preset
 from config.secrets import Secret
 from config.settings import MonitorGroup, Settings
 from control.console import why_missing
@@ -131,14 +128,10 @@ def attachment(
 def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
     """Compile the strategy for the market: all that comes before the clock."""
     settings = options.settings
-    described = opened.market.describe()
-    compile_pipeline(options, described)
-    journal_path = None
-    if options.data_dir is not None:
-        options.data_dir.mkdir(parents=True, exist_ok=True)
-        journal_path = options.data_dir / "journal.sqlite"
+    data_dir = options.data_dir
+    journal_path = None if data_dir is None else data_dir / "journal.sqlite"
     engine_id = settings.engine.engine_id
-    return EngineSetup(
+    setup = EngineSetup(
         engine_id=engine_id,
         session=ids.session_id(engine_id, WallClock().now_ms()),
         market=opened.market,
@@ -155,13 +148,10 @@ def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
         preset=options.preset,
         clock_verdict=opened.clock_verdict,
     )
-
-
-def wanted_preset(options: RunOptions) -> Preset:
-    """Load the preset that was asked for: shipped, saved by a person, or a file."""
-    library = PresetLibrary(options.data_dir and options.data_dir / "presets")
-    known = options.preset in library.names()
-    return library.load(options.preset) if known else load_preset(options.preset)
+    compile_pipeline(setup)
+    if data_dir is not None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    return setup
 
 
 def pace_of(options: RunOptions, opened: Opened) -> Pace:
@@ -180,9 +170,10 @@ def pace_of(options: RunOptions, opened: Opened) -> Pace:
     return Pace(options.speed, wait_seconds, options.duration_ms)
 
 
-def compile_pipeline(options: RunOptions, described: MarketDescription) -> None:
+def compile_pipeline(setup: EngineSetup) -> None:
     """Let one bar through one pipeline, so that compiling is over before the start."""
-    strategy = load_strategy(options.strategy, wanted_preset(options))
+    described = setup.market.describe()
+    strategy = setup.strategy(setup.library.find(setup.preset))
     context = SymbolContext(described.instruments[0], described.timeframe_ms)
     strategy.pipeline(context).advance(empty_bars(1), 0, 1)
 
