@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PatienceOver
 
 #: Playwright's own downloads are not used: the browser is the system's.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -22,6 +23,8 @@ PAGES = (
     "settings",
 )
 PATIENCE_MS = 30_000
+#: So long a command may stay out of reach before what it is about has gone.
+GONE_MS = 10_000
 #: A first entry of the demo market may take so long.
 TRADE_MS = 180_000
 
@@ -139,7 +142,16 @@ class Console:
         act = dialog.locator("button[type=submit]")
         expect(act).to_be_disabled()  # nothing dangerous without its word
         dialog.get_by_label(re.compile("^Type ")).fill(word)
-        act.click()
+        gone = dialog.get_by_text("closed in the meantime")
+        try:
+            act.click(timeout=GONE_MS)
+        except PatienceOver:
+            # A stop may be faster than a person: the dialog says so, and acts no more.
+            if not gone.is_visible():
+                raise
+            self.answer = gone.inner_text()
+            dialog.get_by_role("button", name="Cancel").click()
+            return "gone"
         ended = self._ended(dialog.get_by_role("status"))
         dialog.get_by_role("button", name=re.compile("^(Close|Done)$")).click()
         return ended
