@@ -31,7 +31,9 @@ DATA_DIR = EngineGroup().data_dir
 T = TypeVar("T")
 
 audit = typer.Typer(
-    help="Check a journal, and print who did what.", no_args_is_help=True
+    help="Check a journal, and print who did what.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 DataDir = Annotated[str, typer.Option(help="Where the engine keeps its journal.")]

@@ -25,6 +25,7 @@ SYMBOL_ACTS = ("pause", "resume", "restart", "release")
 ctl = typer.Typer(
     help=f"Command a running engine; the token comes from {TOKEN_VARIABLE}.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 Url = Annotated[str, typer.Option(help="Where the engine's control plane answers.")]

@@ -23,7 +23,9 @@ from control.notices.letter import Letter, Notice, write_letter
 
 FAILED, USAGE = 1, 2
 
-notices = typer.Typer(help="Try the notices.", no_args_is_help=True)
+notices = typer.Typer(
+    help="Try the notices.", no_args_is_help=True, add_completion=False
+)
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -32,7 +32,9 @@ FILE_NAME = "tokens.json"
 DATA_DIR = EngineGroup().data_dir
 
 token = typer.Typer(
-    help="Make, list and revoke the tokens that open an engine.", no_args_is_help=True
+    help="Make, list and revoke the tokens that open an engine.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 DataDir = Annotated[str, typer.Option(help="Where the engine keeps its token hashes.")]
