@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from actors.domain.errors import EngineError
+from actors.domain.live import CONFIRMATION, LIVE
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.risk.truth.requests import (
     Began,
@@ -41,7 +42,6 @@ log = structlog.get_logger(component="conductor")
 ANSWER_SECONDS = 5.0
 #: The exchange's truth is waited for so long before a start has failed.
 RECOVERY_SECONDS = 60.0
-MODES = ("paper",)
 #: What could not be brought up to flatten is tried again so soon.
 ROUSE_SECONDS = 30.0
 #: After these, nothing runs: the feed that flattened under a kill switch ends too.
@@ -76,6 +76,14 @@ class Cast(msgspec.Struct, frozen=True):
     timeframe_ms: int
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """What a start is made from, unless it says otherwise."""
+
+    preset: str  # given on the command line: a name or a path
+    mode: str
+    library: PresetLibrary
+
+
 class Conductor(Actor[Any]):
     """Starts and stops what a running engine consists of."""
 
@@ -83,15 +91,14 @@ class Conductor(Actor[Any]):
         self,
         root: Callable[[], Supervisor],
         cast: Callable[[Preset], Cast],
+        choice: Choice,
         *,
-        preset: str,
-        library: PresetLibrary,
         running: list[str],
         over: Callable[[], None],
     ) -> None:
         super().__init__()
-        self._preset = preset  # given on the command line: a name or a path
-        self._library = library
+        self._preset, self._library = choice.preset, choice.library
+        self._mode = choice.mode
         self._root = root
         self._cast = cast
         self._over = over
@@ -136,7 +143,8 @@ class Conductor(Actor[Any]):
             self._waits = True
             self.context.send_after(pause_seconds, Rouse(again=True))
             return
-        command = Command("rouse", "start", {}, "kill switch", Role.ADMIN)
+        said = {"confirm": CONFIRMATION}  # to flatten; whoever began has confirmed
+        command = Command("rouse", "start", said, "kill switch", Role.ADMIN)
         await self._begin(command, to_flatten=True)
 
     async def _begin(
@@ -160,12 +168,9 @@ class Conductor(Actor[Any]):
 
     def _wanted(self, command: Command) -> tuple[Preset | str, Cast | None]:
         """Load what is to be started, or say why it cannot be."""
-        mode = command.args.get("mode", "paper")
-        if mode not in MODES:
-            return f"mode {mode!r} is not possible here; allowed: {MODES[0]}", None
-        unknown = set(command.args) - {"preset", "mode"}
-        if unknown:
-            return f"unknown arguments {sorted(unknown)}; allowed: preset, mode", None
+        refused = self._unfit(command)
+        if refused:
+            return refused, None
         name = str(command.args.get("preset", self._preset))
         names = self._library.names()
         if name != self._preset and name not in names:
@@ -177,6 +182,19 @@ class Conductor(Actor[Any]):
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None
+
+    def _unfit(self, command: Command) -> str:
+        """Say what is wrong with how a start was asked for; empty: nothing."""
+        mode = command.args.get("mode", self._mode)
+        if mode != self._mode:
+            return f"mode {mode!r} is not possible here; allowed: {self._mode}"
+        unknown = set(command.args) - {"preset", "mode", "confirm"}
+        if unknown:
+            return f"unknown arguments {sorted(unknown)}; allowed: preset, mode"
+        said = command.args.get("confirm", "")
+        if mode == LIVE and said != CONFIRMATION:
+            return f"real money: send confirm = {CONFIRMATION!r} to start"
+        return ""
 
     async def _bring_up(self, cast: Cast) -> None:
         supervisor = self._root()

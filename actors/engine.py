@@ -13,6 +13,7 @@ engine            one_for_one
 |   +-- monitor   measures CPU, memory, disk, descriptors and loop lag
 +-- market        one_for_one, 10 restarts in 300 s
 |   +-- streams   of a market in real time
+|   +-- time      of a real exchange, where its money is traded
 |   +-- feed
 +-- (the control plane, given from outside; 5 restarts in 60 s)
 """
@@ -32,16 +33,16 @@ import trio
 from actors.aftermath import Aftermath
 from actors.archive import Archive, open_archive
 from actors.casting import Casting, Stage
-from actors.conductor import Conductor, Lifecycle, Rouse
+from actors.conductor import Choice, Conductor, Lifecycle, Rouse
 from actors.crashes import crash_alert
 from actors.cursor import open_cursor
-from actors.domain.messages import Alert, Command, CommandAnswer
+from actors.domain.messages import Alert, Command, CommandAnswer, Tick
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.funnel import Funnel
 from actors.journal import Journal, Kind, SessionEnded, open_journal
 from actors.latency import Latency
-from actors.realtime import judging, streams_of
+from actors.realtime import beside_the_feed, judging
 from actors.risk.account.account import open_book
 from actors.risk.account.book import empty_book
 from actors.risk.account.state import RiskState
@@ -99,7 +100,8 @@ class Engine:
         )
         clock.advance_to(max(self.cursor.last_close_ms, exchange.now_ms))
         self.latency = Latency()
-        self.risk_state = RiskState(empty_book(), list(self.description.instruments))
+        traded = list(self.description.instruments)
+        self.risk_state = RiskState(empty_book(), traded, setup.mode)
         self.in_hand = Latch()
         self.halt = Halt()
         self.treasury = Treasury(self.halt, self.in_hand)
@@ -130,7 +132,7 @@ class Engine:
 
     def tree(self, extra: tuple[SupervisorSpec, ...]) -> SupervisorSpec:
         """Draw the tree."""
-        limits = self.setup.supervision
+        setup, limits = self.setup, self.setup.supervision
         self.treasury.sources = self._sources()
         conductor = ChildSpec("conductor", self._make_conductor)
         lead = SupervisorSpec("lead", (conductor,), group_budget=Budget(3, 60.0))
@@ -145,10 +147,12 @@ class Engine:
         )
         market = SupervisorSpec(
             "market",
-            streams_of(self.setup.market),
+            beside_the_feed(
+                setup.market, self.clock, setup.exchange_now_ms, self._tell
+            ),
             group_budget=Budget(limits.feed_restarts_max, limits.feed_period_seconds),
         )
-        monitor = service("monitor", self._watch_machine)
+        monitor = service("monitor", partial(self.monitor.run, self._tell))
         machine = SupervisorSpec("machine", (monitor,), group_budget=Budget(5, 60.0))
         return SupervisorSpec(
             "engine",
@@ -174,7 +178,8 @@ class Engine:
             refused=self.aftermath.follow,
             presets=self.setup.library,
             clock_verdict=self.setup.clock_verdict,
-            feed=judging(self.setup.market, self.clock),
+            feed=judging(self.setup.market, self.cursor),
+            live=self.setup.live,
         )
 
     def _rouse(self) -> None:
@@ -194,11 +199,11 @@ class Engine:
             self.in_hand,
             self.root,
         )
+        choice = Choice(self.setup.preset, self.setup.mode, self.setup.library)
         return Conductor(
             self.root,
             Casting(stage).cast,
-            preset=self.setup.preset,
-            library=self.setup.library,
+            choice,
             running=self.running_children,
             over=self.market_over.set,
         )
@@ -208,13 +213,10 @@ class Engine:
         assert self.supervisor is not None, "the tree runs"
         return self.supervisor
 
-    async def _watch_machine(self) -> None:
-        await self.monitor.run(self._alert)
-
-    def _alert(self, alert: Alert) -> None:
-        # Looked up at each alert: services start before the tree is known here.
+    def _tell(self, message: Alert | Tick) -> None:
+        # Looked up each time: services start before the tree is known here.
         if self.supervisor is not None:
-            self.risk_ref.tell(alert)
+            self.risk_ref.tell(message)
 
     # --- addresses ----------------------------------------------------------------
 
@@ -259,7 +261,7 @@ class Engine:
         self.crashes += 1
         log.error("actor_crashed", report=report.format())
         symbol = report.actor if report.actor in self.symbol_actors else None
-        self._alert(crash_alert(report, symbol, self.clock.now_ms()))
+        self._tell(crash_alert(report, symbol, self.clock.now_ms()))
 
 
 #: Plugs the control plane in: where facts go, and what runs beside the engine.

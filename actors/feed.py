@@ -36,6 +36,8 @@ log = structlog.get_logger(component="feed")
 CLOSING_BARS_MAX = 10_000
 #: After so many of them in which nothing happened, nothing will.
 QUIET_BARS_MAX = 20
+#: A real exchange is given so long to close what is open at the end.
+CLOSING_SECONDS_MAX = 120.0
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -48,6 +50,9 @@ class Pace(msgspec.Struct, frozen=True):
     speed: float  # market seconds per second; infinity: as fast as it goes
     step_seconds_max: float = 10.0
     duration_ms: int | None = None  # of market time from where the engine begins
+    #: The exchange lives by our bars and waits for all that is in hand. A real one
+    #: does neither: then nothing is waited for longer than for a symbol.
+    simulated: bool = True
 
 
 class Listeners(msgspec.Struct, frozen=True):
@@ -159,8 +164,16 @@ class Feed(Actor[Walk]):
         happened = False
         while await self._exchange.play(until_ms):
             happened = True
-            await self._latch.wait()
+            await self._in_hand()
         return happened
+
+    async def _in_hand(self) -> None:
+        """Let what has been told take effect before time goes on."""
+        limit_seconds = (
+            math.inf if self._pace.simulated else self._pace.step_seconds_max
+        )
+        with trio.move_on_after(limit_seconds):
+            await self._latch.wait()
 
     def _to_risk(self, update: ExchangeUpdate) -> None:
         self._latch.add()
@@ -181,7 +194,7 @@ class Feed(Actor[Walk]):
         self._latch.add()
         closed = StepClosed(step.close_ts, cursor.steps_taken)
         self._risk.tell_tracked(closed, self._latch)
-        await self._latch.wait()
+        await self._in_hand()
 
     async def _wait_for(self, answers: Latch) -> None:
         limit_seconds = self._pace.step_seconds_max
@@ -202,11 +215,23 @@ class Feed(Actor[Walk]):
     # --- the end ------------------------------------------------------------------
 
     async def _finish(self) -> None:
-        """Close what is open at the last known prices, then say that it is over."""
+        """Close what is open, then say that it is over."""
         self._latch.add()
         ended = MarketEnded(self._cursor.last_close_ms)
         self._risk.tell_tracked(ended, self._latch)
-        await self._latch.wait()
+        await self._in_hand()
+        await (self._close_at_last_prices if self._pace.simulated else self._closing)()
+        if active := self._exchange.active():
+            log.warning("not_closed_at_the_end", symbols=sorted(active))
+        self._ended()
+
+    async def _closing(self) -> None:
+        """Wait until a real exchange has closed what is open."""
+        with trio.move_on_after(CLOSING_SECONDS_MAX):
+            while self._exchange.active():  # noqa: ASYNC110 - it has no event to wait for
+                await trio.sleep(1.0)
+
+    async def _close_at_last_prices(self) -> None:
         timeframe_ms = self._cursor.description.timeframe_ms
         quiet_bars = 0
         for _ in range(CLOSING_BARS_MAX):
@@ -216,9 +241,6 @@ class Feed(Actor[Walk]):
             close_ms = self._clock.now_ms() + timeframe_ms
             self._stand_still(close_ms)
             quiet_bars = 0 if await self._play(close_ms) else quiet_bars + 1
-        if active := self._exchange.active():
-            log.warning("not_closed_at_the_end", symbols=sorted(active))
-        self._ended()
 
     def _stand_still(self, close_ms: int) -> None:
         """Repeat the last bar of each symbol that is held, flat at its close.

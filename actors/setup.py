@@ -11,6 +11,7 @@ import msgspec
 from actors.clockguard import ClockVerdict
 from actors.domain.bars import MarketDescription
 from actors.domain.findings import Strategy
+from actors.domain.live import LIVE, PAPER, LiveRules
 from actors.exchange.book import PaperSettings
 from actors.exchange.opening import account_identity, open_account
 from actors.exchange.paper import PaperExchange
@@ -52,8 +53,16 @@ class EngineSetup(msgspec.Struct, frozen=True):
     fresh: bool = False  # begin a new paper account, put the old one aside
     #: None: the paper account beside the journal, or one in memory.
     exchange: OpenExchange | None = None
+    #: A real exchange's own hour, and what holds there; None: no real money.
+    exchange_now_ms: Callable[[], int] | None = None
+    live: LiveRules | None = None
     #: What this machine's clock is worth against the exchange's.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
+
+    @property
+    def mode(self) -> str:
+        """Whose money is traded."""
+        return PAPER if self.live is None else LIVE
 
     @property
     def library(self) -> PresetLibrary:
@@ -87,7 +96,7 @@ class EngineSetup(msgspec.Struct, frozen=True):
             engine=self.engine_id,
             market=self.market.describe().name,
             preset=self.preset,
-            mode="paper",
+            mode=self.mode,
             seed=self.seed,
             versions={name: version(name) for name in VERSIONED},
             wall_ms=wall_ms,

@@ -10,13 +10,14 @@ import trio
 
 from actors.clockguard import ClockVerdict
 from actors.domain.freshness import Judgement
+from actors.domain.live import LiveRules
 from actors.domain.messages import Scanned, Signal
 from actors.domain.truth import Look
 from actors.domain.views import Publisher
 from actors.exchange.port import SimulatedExchange
 from actors.journal import Journal
 from actors.reconcile import Reconciler
-from actors.risk.account.desk import Ports
+from actors.risk.account.ports import Ports
 from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
 from actors.risk.orders.dispatch import Answered, Dispatcher, Halt
@@ -57,6 +58,7 @@ class Sources(msgspec.Struct, frozen=True):
     presets: PresetLibrary
     clock_verdict: Callable[[], ClockVerdict]
     feed: Callable[[str], Judgement | None]  # how old a symbol's data is
+    live: LiveRules | None
 
 
 class Treasury:
@@ -147,6 +149,7 @@ class Treasury:
             presets=sources.presets,
             clock_verdict=sources.clock_verdict,
             feed=sources.feed,
+            live=sources.live,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from actors.domain.live import LIVE, MODES, PAPER
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.domain.views import EngineView
 from control.door.auth import Principal
@@ -18,7 +19,6 @@ from control.door.gate import Gate
 from control.errors import Refused
 from control.repeats import Repeats
 
-MODES = ("paper", "live")
 Fraction = Annotated[float, Meta(gt=0, le=1)]
 Price = Annotated[float, Meta(gt=0, le=1e12)]
 
@@ -38,7 +38,8 @@ class StartArgs(_Args, frozen=True):
     """What to start with."""
 
     preset: str
-    mode: str = "paper"
+    mode: str = PAPER
+    confirm: str = ""  # real money: LIVE
 
 
 class HaltArgs(_Args, frozen=True):
@@ -214,5 +215,5 @@ class Commander:
         if mode not in MODES:
             allowed = ", ".join(MODES)
             raise Refused(400, f"mode {mode!r} is unknown; allowed: {allowed}")
-        if mode == "live":
+        if mode == LIVE:
             self._gate.permit(principal, Role.ADMIN)

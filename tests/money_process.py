@@ -24,7 +24,7 @@ from actors.journal.schema import prepare
 from actors.journal.storage import MEMORY
 from actors.reconcile import Reconciler
 from actors.risk.account.book import replay
-from actors.risk.account.desk import Ports
+from actors.risk.account.ports import Ports
 from actors.risk.account.state import RiskState
 from actors.risk.actor import RiskActor
 from actors.risk.acts.positions import FLATTEN

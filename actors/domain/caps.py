@@ -97,7 +97,12 @@ def _of_symbol(day: Day, risk: Risk, symbol: str) -> Cap | None:
     return Cap(traded, risk.max_notional_per_symbol_day_usd)
 
 
-def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
+def room(
+    account: Account,
+    signal: Signal,
+    instrument: Instrument,
+    first_order: Decimal | None = None,
+) -> Room:
     """Say what every cap still allows for one more trade."""
     found = caps(account, signal.side, instrument)
     by_r, of_symbol = found.daily_loss_r, found.symbol_day
@@ -112,6 +117,7 @@ def room(account: Account, signal: Signal, instrument: Instrument) -> Room:
         correlated_warn=found.correlated_warn.left,
         margin=found.margin.left,
         symbol_day=None if of_symbol is None else of_symbol.left,
+        first_order=first_order,
         halved=_halved(account.preset.risk, account.day, account.equity),
     )
 

@@ -31,6 +31,10 @@ class BarsClosed(Message, frozen=True):
     newest_ms: int  # open time of the last row
 
 
+class Tick(Message, frozen=True):
+    """So much time has passed on a real exchange; nothing else need have happened."""
+
+
 class StepClosed(Message, frozen=True):
     """Every bar that closes at `ts_ms` has been delivered and answered for."""
 

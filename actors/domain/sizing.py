@@ -16,6 +16,7 @@ from config.preset import Preset, Risk
 
 #: A cap that is no round number is rounded down, so that it is kept to the last digit.
 _DOWN = Context(prec=28, rounding=ROUND_FLOOR)
+FIRST_ORDER = "first_order"
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -32,6 +33,7 @@ class Room(msgspec.Struct, frozen=True):
     margin: Decimal  # notional that leverage still allows
     symbol_day: Decimal | None  # notional that may still be traded in this symbol
     halved: str | None  # why the risk is halved, or None
+    first_order: Decimal | None = None  # notional of the first entries with real money
 
 
 class Sized(msgspec.Struct, frozen=True):
@@ -90,7 +92,8 @@ def size(
     binding = min(caps, key=lambda name: caps[name])
     quantity = truncate_to(max(caps[binding], ZERO), instrument.lot_size)
     skip_below = wanted * preset.execution_config.size_skip_below
-    if binding != "risk" and quantity < skip_below:
+    # First orders are small on purpose; another cap that leaves little is no trade.
+    if binding not in {"risk", FIRST_ORDER} and quantity < skip_below:
         return TooSmall(f"capped_by_{binding}", quantity, skip_below)
     smallest = max(instrument.quantity_min, instrument.lot_size)
     if quantity < smallest:
@@ -135,6 +138,7 @@ def _caps(signal: Signal, preset: Preset, room: Room) -> dict[str, Decimal]:
         "correlated": room.correlated,
         "margin": room.margin,
         "symbol_day": room.symbol_day,
+        FIRST_ORDER: room.first_order,
     }
     by_loss: dict[str, Decimal | None] = {
         "per_trade": room.equity * per_trade_max(preset.risk),

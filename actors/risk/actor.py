@@ -19,11 +19,13 @@ from actors.domain.messages import (
     Signal,
     StepClosed,
     SymbolDown,
+    Tick,
     WatchedBar,
 )
 from actors.domain.orders import Fill, OrderUpdate
 from actors.domain.truth import Truth
-from actors.risk.account.desk import Desk, Ports
+from actors.risk.account.desk import Desk
+from actors.risk.account.ports import Ports
 from actors.risk.account.state import RiskState
 from actors.risk.commands import Commands
 from actors.risk.holding.follower import Follower
@@ -90,6 +92,7 @@ class RiskActor(Actor[Any]):
         return {
             Findings: self._found,
             StepClosed: self._step_closed,
+            Tick: self._ticked,
             WatchedBar: self._watching.bar,
             Fill: self._fill,
             OrderUpdate: self._order_update,
@@ -153,6 +156,16 @@ class RiskActor(Actor[Any]):
         self.settlement.looks.look_if_due()
         desk.snapshot_if_due()
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
+
+    async def _ticked(self, _tick: Tick) -> None:
+        """Do what is due by the clock alone, where an exchange does not wait for us."""
+        if not self.desk.state.running:
+            return
+        self.desk.roll_day()
+        await self._positions.tend_all()
+        await self.kill.check()
+        self._ask_for_stops()
+        self.settlement.looks.look_if_due()
 
     # --- the exchange's word --------------------------------------------------------
 

@@ -17,6 +17,7 @@ import trio
 from actors.domain import ids
 from actors.domain.bars import empty_bars
 from actors.domain.findings import SymbolContext
+from actors.domain.live import CONFIRMATION
 from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
@@ -216,7 +217,7 @@ def _command(name: str, args: dict[str, object]) -> Command:
 
 async def _start(view: Projections, options: RunOptions) -> int:
     answer: CommandAnswer = await view.command(
-        _command("start", {"preset": options.preset, "mode": options.mode})
+        _command("start", {"preset": options.preset, "confirm": CONFIRMATION})
     )
     say.print(f"start: {answer.message}")
     # What lives now lives long: the collector need not walk it again and again

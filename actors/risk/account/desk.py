@@ -4,79 +4,42 @@ The book changes only by what is journalled (`record`), and a fact is visible on
 it is on the disk (the outbox).
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import structlog
 
-from actors.clockguard import ClockVerdict
 from actors.domain import ids, limits
 from actors.domain.crash_points import CrashPoint
-from actors.domain.freshness import Judgement
 from actors.domain.ledger import Position
 from actors.domain.limits import Day
 from actors.domain.messages import (
     Alert,
     Message,
     Published,
-    Scanned,
     Signal,
     Transition,
     WhyNot,
 )
 from actors.domain.money import ZERO
 from actors.domain.phases import Phase
-from actors.domain.truth import Look
-from actors.domain.views import Publisher, WhyRow
-from actors.exchange.port import ExchangePort
-from actors.journal import Checkpoint, Journal, Kind, Stage
+from actors.domain.views import WhyRow
+from actors.journal import Checkpoint, Kind, Stage
 from actors.risk.account.book import Book
 from actors.risk.account.machine import GlobalMachine
 from actors.risk.account.outbox import Outbox
+from actors.risk.account.ports import Ports
 from actors.risk.account.repeats import Repeats
 from actors.risk.account.state import RiskState
-from actors.risk.orders.dispatch import Dispatcher, Halt
 from actors.risk.orders.records import AccountChange, Money, SymbolHalted
-from actors.runtime.clock import Clock
 from actors.runtime.crash import reached
-from config.library import PresetLibrary
 from config.preset import Preset
 
 log = structlog.get_logger(component="risk")
 
 #: Rows of the book between two snapshots.
 SNAPSHOT_ROWS = 5_000
-
-
-class Ports(msgspec.Struct, frozen=True):
-    """What the risk actor reaches the world through."""
-
-    engine_id: str
-    clock: Clock  # market time
-    wall: Clock
-    exchange: ExchangePort
-    dispatcher: Dispatcher
-    halt: Halt
-    journal: Journal
-    publisher: Publisher
-    #: Told when a symbol's position opens (True) or ends (False).
-    position_changed: Callable[[str, bool], None]
-    #: Has the exchange asked for its truth; the answer comes as a Truth.
-    look: Callable[[Look], None]
-    #: Has market and symbols brought up, to flatten where nothing runs.
-    rouse: Callable[[], None]
-    #: A price of now that no signal is made from; None: UNKNOWN.
-    reference: Callable[[str], Decimal | None] = lambda _symbol: None
-    #: A simulated market's time is the exchange's, and its data is of now.
-    clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
-    feed: Callable[[str], Judgement | None] = lambda _symbol: None
-    presets: PresetLibrary = PresetLibrary()
-    #: Told of each signal that becomes no trade.
-    refused: Callable[[Signal], None] = lambda _signal: None
-    #: What the newest scans found.
-    scanned: Callable[[], Scanned] = lambda: Scanned(0, ())
 
 
 class Decision(Message, frozen=True):

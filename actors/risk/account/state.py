@@ -15,6 +15,7 @@ from actors.domain import exposure
 from actors.domain.bars import Instrument
 from actors.domain.ledger import Position
 from actors.domain.limits import Account, Day, Holding
+from actors.domain.live import PAPER
 from actors.domain.market_limits import MarketRow
 from actors.domain.messages import Alert, Signal, Transition
 from actors.domain.money import ZERO
@@ -86,11 +87,13 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
 class RiskState:
     """The account and the work in hand."""
 
-    def __init__(self, book: Book, instruments: list[Instrument]) -> None:
+    def __init__(
+        self, book: Book, instruments: list[Instrument], mode: str = PAPER
+    ) -> None:
         self.book = book
         self.instruments = {i.symbol: i for i in instruments}
         self.preset: Preset | None = None
-        self.mode = "paper"
+        self.mode = mode
         self.started_ms: int | None = None  # wall time
         self.timeframe_ms = 0
         self.gate_open = False  # entries are allowed

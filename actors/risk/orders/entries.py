@@ -80,6 +80,9 @@ class Entries:
         quote = state.instruments[signal.symbol].quote
         if quote not in limits.ACCOUNT_QUOTES:
             yield "foreign_quote", quote, "a dollar quote"
+        rules = desk.ports.live
+        if rules is not None and signal.symbol not in rules.allowed:
+            yield "not_allowed", signal.symbol, "one of live.symbols"
         away = state.no_entries(signal.symbol)
         if away is not None:
             yield "symbol_unavailable", away, ""
@@ -117,7 +120,9 @@ class Entries:
         """Size a signal and plan its entry, or refuse it."""
         desk, state = self._desk, self._desk.state
         instrument = state.instruments[signal.symbol]
-        room = caps.room(state.account(desk.now_ms), signal, instrument)
+        account, rules = state.account(desk.now_ms), desk.ports.live
+        first = None if rules is None else rules.cap(len(desk.book.closed))
+        room = caps.room(account, signal, instrument, first)
         sized = sizing.size(signal, desk.preset, instrument, room)
         if isinstance(sized, sizing.TooSmall):
             value, threshold = str(sized.value), str(sized.threshold)

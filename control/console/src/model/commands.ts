@@ -34,6 +34,7 @@ export function startOffer(preset: string, mode: "paper" | "live" = "paper"): Of
   const offer: Offer = { command: "start", label: "Start", what: "Begin to scan and to trade.", request };
   if (mode === "paper") return offer;
   const what = ["The engine will trade real money.", `The preset is ${preset}.`];
+  request.body = { preset, mode, confirm: "LIVE" };
   return { ...offer, question: { title: "Start live trading?", what, word: "LIVE", act: "Start live" } };
 }
 
