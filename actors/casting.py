@@ -18,16 +18,20 @@ from actors.funnel import Funnel
 from actors.latency import Latency
 from actors.runtime import (
     ActorRef,
+    Backoff,
     Budget,
     ChildSpec,
     Latch,
     MailboxSpec,
+    OnExhausted,
     Supervisor,
+    SupervisorSpec,
 )
 from actors.runtime.clock import MarketClock
 from actors.setup import EngineSetup
 from actors.symbol import FAILED_BARS_KEPT, Past, SymbolActor
 from config.preset import Preset
+from config.settings import SupervisionGroup
 
 MINUTE_MS = 60_000
 SYMBOL_MAILBOX = MailboxSpec(capacity=256)
@@ -47,6 +51,19 @@ class Stage(msgspec.Struct, frozen=True):
     aftermath: Aftermath
     in_hand: Latch
     root: Callable[[], Supervisor]
+
+
+def symbols_group(count: int, limits: SupervisionGroup) -> SupervisorSpec:
+    """Draw the group of so many symbols: who fails too often is quarantined alone."""
+    return SupervisorSpec(
+        "symbols",
+        group_budget=Budget(4 * count + 100, 60.0),
+        on_child_exhausted=OnExhausted.QUARANTINE,
+        backoff=Backoff(
+            first_seconds=limits.backoff_first_seconds,
+            max_seconds=limits.backoff_max_seconds,
+        ),
+    )
 
 
 class Casting:

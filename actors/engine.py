@@ -32,7 +32,7 @@ import trio
 
 from actors.aftermath import Aftermath
 from actors.archive import Archive, open_archive
-from actors.casting import Casting, Stage
+from actors.casting import Casting, Stage, symbols_group
 from actors.conductor import Choice, Conductor, Lifecycle, Rouse
 from actors.crashes import crash_alert
 from actors.cursor import open_cursor
@@ -51,7 +51,6 @@ from actors.risk.orders.dispatch import Halt
 from actors.runtime import (
     ActorChild,
     ActorRef,
-    Backoff,
     Budget,
     ChildSpec,
     ChildState,
@@ -136,20 +135,11 @@ class Engine:
         self.treasury.sources = self._sources()
         conductor = ChildSpec("conductor", self._make_conductor)
         lead = SupervisorSpec("lead", (conductor,), group_budget=Budget(3, 60.0))
-        symbols = SupervisorSpec(
-            "symbols",
-            group_budget=Budget(4 * len(self.symbol_names) + 100, 60.0),
-            on_child_exhausted=OnExhausted.QUARANTINE,
-            backoff=Backoff(
-                first_seconds=limits.backoff_first_seconds,
-                max_seconds=limits.backoff_max_seconds,
-            ),
-        )
+        symbols = symbols_group(len(self.symbol_names), limits)
+        now_ms = setup.exchange_now_ms
         market = SupervisorSpec(
             "market",
-            beside_the_feed(
-                setup.market, self.clock, setup.exchange_now_ms, self._tell
-            ),
+            beside_the_feed(setup.market, self.clock, now_ms, self._tell),
             group_budget=Budget(limits.feed_restarts_max, limits.feed_period_seconds),
         )
         monitor = service("monitor", partial(self.monitor.run, self._tell))
