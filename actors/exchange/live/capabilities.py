@@ -1,0 +1,118 @@
+"""What each exchange can do for the order protocol, and whether we have seen it.
+
+Live trading is possible where there is an outcome table and a row here. `verified` rows
+were traded against our loopback exchange; the others are taken from documentation, and
+`actors.exchange.live` speaks to none of them yet.
+
+Orders of the two Binance venues:
+
+- a market order with a band is LIMIT IOC at the band; without one it is MARKET;
+- a limit is GTC, post-only GTX (spot: LIMIT_MAKER). With `expires_ms` it is GTD on
+  USD-M, where ten minutes are the least; spot has no such thing: it stays until it is
+  cancelled, and this port cancels nothing by itself;
+- a stop is, on USD-M, a conditional order with reduceOnly, triggered by the last price
+  (CONTRACT_PRICE) and not by the mark: the price that our bars are made of;
+- on spot it is STOP_LOSS. There is no reduce-only: a sale cannot sell more than there
+  is, and a purchase that is to reduce is refused. A resting stop locks its coins, so a
+  second one finds none, and a market sale needs the stop cancelled before.
+"""
+
+import re
+
+import msgspec
+
+from actors.domain.errors import ExchangeError
+from actors.exchange.live.plan import Accept, LivePlan
+from actors.exchange.outcome import TABLES
+from actors.exchange.port import Capabilities, Uniqueness
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange. What only the command line shows is in words."""
+
+    ccxt_id: str
+    port: Capabilities
+    client_id: str  # a pattern that a whole client id must match
+    reduce_only: bool  # stops that can only reduce are possible
+    good_till_date: bool  # the exchange itself ends an order at `expires_ms`
+    countdown: str  # what a dead man's switch would cancel
+    verified: bool = False
+
+    def names(self, client_id: str) -> bool:
+        """Whether this client id is sent as it is."""
+        return re.fullmatch(self.client_id, client_id) is not None
+
+
+def _port(name: str, uniqueness: Uniqueness, *, overlap: bool = True) -> Capabilities:
+    return Capabilities(
+        name=name,
+        client_ids=uniqueness,
+        deadline_ms=5_000,
+        answer_ms=10_000,
+        stops_overlap=overlap,
+    )
+
+
+ROWS = {
+    "binance": Row(
+        ccxt_id="binance",
+        port=_port("binance", Uniqueness.OPEN, overlap=False),
+        client_id=r"[a-zA-Z0-9-_]{1,36}",
+        reduce_only=False,
+        good_till_date=False,
+        countdown="none",
+        verified=True,
+    ),
+    "binanceusdm": Row(
+        ccxt_id="binanceusdm",
+        port=_port("binanceusdm", Uniqueness.OPEN),
+        client_id=r"[.A-Z:/a-z0-9_-]{1,36}",
+        reduce_only=True,
+        good_till_date=True,
+        countdown="open orders of one symbol; conditional orders, our stops, survive",
+        verified=True,
+    ),
+    "bybit": Row(
+        ccxt_id="bybit",
+        port=_port("bybit", Uniqueness.NONE),
+        client_id=r"[a-zA-Z0-9-_]{1,36}",
+        reduce_only=True,
+        good_till_date=False,
+        countdown="every order when the private stream is lost, stops too",
+    ),
+    "okx": Row(
+        ccxt_id="okx",
+        port=_port("okx", Uniqueness.NONE),
+        client_id=r"[a-zA-Z0-9]{1,32}",  # no hyphen: ours do not fit
+        reduce_only=True,
+        good_till_date=False,
+        countdown="open orders; conditional orders survive",
+    ),
+    "kraken": Row(
+        ccxt_id="kraken",
+        port=_port("kraken", Uniqueness.OPEN, overlap=False),
+        client_id=r"[ -~]{1,18}",  # or a UUID: ours do not fit
+        reduce_only=False,
+        good_till_date=True,
+        countdown="every order, stops too",
+    ),
+}
+
+
+def row_for(plan: LivePlan) -> Row:
+    """Give the row of the plan's exchange. Raises ExchangeError: not to be traded."""
+    row = ROWS.get(plan.exchange)
+    if row is None or row.port.name not in TABLES:
+        known = ", ".join(name for name, one in ROWS.items() if one.verified)
+        msg = (
+            f"{plan.exchange} has no table of outcomes and capabilities, so an order's "
+            f"answer would prove nothing: trade live on {known}"
+        )
+        raise ExchangeError(msg)
+    if not row.verified and Accept.UNVERIFIED not in plan.accept:
+        msg = (
+            f"{plan.exchange} was never traded in our tests; accept it as "
+            f"{Accept.UNVERIFIED!r} or trade elsewhere"
+        )
+        raise ExchangeError(msg)
+    return row

@@ -1,0 +1,137 @@
+"""The way to an exchange and back: one ccxt object, asked in lanes, heard exactly."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from actors.domain.errors import ExchangeError
+from actors.domain.orders import Outcome, Refused, Unknown
+from actors.exchange.ccxtrio import Lane, Limiter, exchange_class, in_lane
+from actors.exchange.live.answers import (
+    TEXT_MAX,
+    Heard,
+    Hearing,
+    decoded,
+    hearing,
+    read_answer,
+)
+from actors.exchange.live.capabilities import Row
+from actors.exchange.live.plan import LivePlan
+from actors.exchange.outcome import Act, Answer, classify
+
+#: Below the dispatcher's patience, so that it is the answer's own name that is told.
+TIMEOUT_MS = 8_000
+#: ccxt's own is a bucket: one list of open orders empties it, and a protective stop
+#: would wait two seconds for the next drop. Its costs are a minute's: 1,200 is all that
+#: spot gives, and half of what USD-M does.
+LIMIT = {"algorithm": "rollingWindow", "windowSize": 60_000, "rateLimit": 50}
+#: What an address carries behind "?": signatures belong into no log.
+_QUERY = re.compile(r"\?\S+")
+
+
+class NoSuchOrder(ExchangeError):
+    """The exchange says that it knows no such order."""
+
+
+class CodeError(ExchangeError):
+    """The exchange refused a question, with a code of its own."""
+
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Call:
+    """One request: the name of ccxt's method for the endpoint, and its parameters."""
+
+    __slots__ = ("method", "params")
+
+    def __init__(self, method: str, **params: str | int) -> None:
+        self.method, self.params = method, params
+
+
+class Wire:
+    """An exchange object that signs with the exchange's time and retries nothing."""
+
+    def __init__(self, plan: LivePlan, row: Row, *mixins: type) -> None:
+        self._name = row.port.name
+        made = type(
+            f"{row.ccxt_id}_live",
+            (*mixins, Hearing, exchange_class(row.ccxt_id)),
+            # ccxt's own clock is not looked at: the exchange's may go at another speed.
+            {"milliseconds": lambda _self: plan.now_ms()},
+        )
+        self.exchange: Any = made(
+            {
+                "apiKey": plan.key.reveal(),
+                "secret": plan.secret.reveal(),
+                "password": plan.password.reveal(),
+                "enableRateLimit": True,
+                "timeout": TIMEOUT_MS,
+                "options": {
+                    "maxRetriesOnFailure": 0,
+                    "recvWindow": row.port.deadline_ms,
+                    "adjustForTimeDifference": False,
+                    "timeDifference": 0,
+                },
+                "limiter": plan.limiter or Limiter(LIMIT),
+            }
+        )
+        api = self.exchange.urls["api"]
+        if plan.rest_url:
+            _move(api, plan.rest_url, "http")
+        if plan.stream_url:
+            _move(api, plan.stream_url, "ws")
+
+    async def send(self, act: Act, client_id: str, lane: Lane, call: Call) -> Outcome:
+        """Send an order or a cancel, once, and say what the answer proves."""
+        heard, failed = Heard(once=True), None
+        with in_lane(lane), hearing(heard):
+            try:
+                await getattr(self.exchange, call.method)(call.params)
+            except Exception as error:  # noqa: BLE001 - the answer says what it was, not ccxt's class
+                failed = error
+        if not heard.sent:
+            # Of a cancel "refused" would say that there is no such order.
+            said = f"not sent: {told(failed)}"
+            return Refused(said) if act is Act.PLACE else Unknown(said)
+        if heard.status is None:
+            kind = type(failed).__name__
+            return classify(self._name, act, Answer(error=kind, text=told(failed)))
+        answer = read_answer(self._name, heard.status, heard.text, client_id)
+        return classify(self._name, act, answer)
+
+    async def ask(self, call: Call) -> Any:
+        """Ask in the caller's lane. Raises NoSuchOrder, CodeError, ExchangeError."""
+        heard, failed = Heard(), None
+        with hearing(heard):
+            try:
+                await getattr(self.exchange, call.method)(call.params)
+            except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
+                failed = error
+        if heard.status is None:
+            msg = f"{call.method}: {told(failed)}"
+            raise ExchangeError(msg) from None  # its chain would show signed addresses
+        body = decoded(heard.text)
+        code = str(body.get("code", "")) if isinstance(body, Mapping) else ""
+        fine = 200 <= heard.status < 300 and not code.startswith("-")
+        if fine and isinstance(body, (dict, list)):
+            return body
+        text = f"{call.method}: HTTP {heard.status} {heard.text[:TEXT_MAX]}"
+        if code == "-2013" and 400 <= heard.status < 500:
+            raise NoSuchOrder(text)
+        raise CodeError(text, code)
+
+
+def told(error: Exception | None) -> str:
+    """Give an error's words without the signed part of an address."""
+    return _QUERY.sub("", f"{type(error).__name__} {error}")[:TEXT_MAX]
+
+
+def _move(urls: dict[str, Any], host: str, scheme: str) -> None:
+    """Point every address of a scheme at another host; its path stays."""
+    for name, url in urls.items():
+        if isinstance(url, dict):
+            _move(url, host, scheme)
+        elif isinstance(url, str) and url.startswith(scheme):
+            urls[name] = f"{host.rstrip('/')}/{url.split('/', 3)[3]}"
