@@ -16,7 +16,10 @@ from config.errors import SecretError
 BYTES_MAX = 65_536
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"  # systemd's name for its folder
 #: What is looked for; `notices_urls` is BREAKOUT_NOTICES_URLS in the environment.
-SECRETS = ("token", "notices_urls", "heartbeat_url")
+SECRETS = (
+    *("token", "notices_urls", "heartbeat_url"),
+    *("exchange_key", "exchange_secret", "exchange_password"),
+)
 #: A container engine mounts secrets here, readable by all who are in the container.
 MOUNTED = Path("/run/secrets")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from config.bounds import Group, bounded
+from config.live import LiveGroup
 from config.outside import HeartbeatGroup, NoticesGroup
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -173,5 +174,6 @@ class Settings(Group, frozen=True, kw_only=True):
     supervision: SupervisionGroup = SupervisionGroup()
     monitor: MonitorGroup = MonitorGroup()
     logging: LoggingGroup = LoggingGroup()
+    live: LiveGroup = LiveGroup()
     notices: NoticesGroup = NoticesGroup()
     heartbeat: HeartbeatGroup = HeartbeatGroup()

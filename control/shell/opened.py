@@ -17,11 +17,12 @@ from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import Settings
+from control.shell.confirming import REAL
 
 log = structlog.get_logger(component="clock")
 
 HOUR_MS = 3_600_000
-REAL = "exchange:"
+
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     market: Market
     history_steps: int = 0  # of a new account: they only build history
     is_real: bool = False
+    exchange_now_ms: Callable[[], int] | None = None  # its own clock
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     services: tuple[SupervisorSpec, ...] = ()
 
@@ -93,6 +95,7 @@ async def _real(
             market=market,
             history_steps=market.history_steps,
             is_real=True,
+            exchange_now_ms=now_ms,
             clock_verdict=lambda: guard.verdict,
             services=(SupervisorSpec("clocks", (clock,), group_budget=Budget(5, 60)),),
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from actors.domain.live import LIVE, MODES
 from config.errors import SettingsError
 from config.settings import Settings
 from config.sources import load_settings
@@ -45,7 +46,7 @@ def run_options(given: Mapping[str, Any], explicit: frozenset[str]) -> RunOption
         settings=settings,
         preset=given["preset"],
         strategy=given["strategy"],
-        mode=given["mode"],
+        mode=_mode(given["mode"], fresh=given["fresh"]),
         symbols=wanted_symbols(settings.market.symbols),
         speed=wanted_speed(settings.market.speed),
         duration_ms=wanted_duration_ms(given["duration"]),
@@ -82,10 +83,26 @@ def wanted_duration_ms(text: str) -> int | None:
     return int(float(found[1]) * UNITS_MS[found[2]])
 
 
+def _mode(mode: str, *, fresh: bool) -> str:
+    if mode not in MODES:
+        msg = f"--mode is {mode!r}; allowed: {', '.join(MODES)}"
+        raise SettingsError(msg)
+    if mode == LIVE and fresh:
+        msg = "--fresh begins a new paper account; a real one goes on as it is"
+        raise SettingsError(msg)
+    return mode
+
+
 def _data_dir(
     settings: Settings, given: Mapping[str, Any], explicit: frozenset[str]
 ) -> Path | None:
-    """Keep the journal, except for a run to the end that named no place for it."""
+    """Keep the journal, except for a run to the end that named no place for it.
+
+    Real money is kept apart, and always: its journal knows what stands at the exchange.
+    """
+    folder = Path(settings.engine.data_dir)
+    if given["mode"] == LIVE:
+        return folder / f"live-{settings.market.spec.partition(':')[2]}"
     if given["exit_at_end"] and "data_dir" not in explicit:
         return None
-    return Path(settings.engine.data_dir)
+    return folder

@@ -12,9 +12,11 @@ import typer
 from rich.console import Console
 
 from actors.domain.errors import EngineError
+from actors.domain.live import LIVE, PAPER
 from actors.runtime import RuntimeFault
 from config.errors import ConfigError
 from control.errors import ControlError
+from control.shell.confirming import confirmed
 from control.shell.options import run_options
 from control.shell.run import run_engine
 
@@ -32,7 +34,8 @@ Market = Annotated[str, option("demo, replay:PATH or exchange:ID.")]
 Symbols = Annotated[str, option("How many symbols, or which: A,B,C.")]
 PresetName = Annotated[str, option("Name or .json file.")]
 StrategyName = Annotated[str, option("breakout, donchian, ema_rsi or FILE.py.")]
-Mode = Annotated[str, option("paper.")]
+Mode = Annotated[str, option("paper, or live: real money.")]
+Confirm = Annotated[str, option("What live mode asks to be typed.")]
 Speed = Annotated[str, option("Market seconds in a second, or max.")]
 Duration = Annotated[str, option("Market time to trade, e.g. 24h or 90m.", "--for")]
 Host = Annotated[str, option("Address to listen on.")]
@@ -57,7 +60,8 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     symbols: Symbols = "",
     preset: PresetName = "breakout_v1",
     strategy: StrategyName = "breakout",
-    mode: Mode = "paper",
+    mode: Mode = PAPER,
+    confirm: Confirm = "",
     speed: Speed = "60",
     duration: Duration = "",
     host: Host = "127.0.0.1",
@@ -81,6 +85,8 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     given = locals()
     try:
         options = run_options(given, explicit=_explicit(context))
+        if options.mode == LIVE:
+            confirmed(options.settings, confirm, err)
         code = trio.run(run_engine, options)
         # All is written: a late Ctrl-C must not make a good end look like a bad one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

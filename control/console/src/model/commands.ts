@@ -29,10 +29,10 @@ const engine = (path: string, label: string, body: unknown = {}): Request => ({
   body,
 });
 
-export function startOffer(preset: string, mode: "paper" | "live" = "paper"): Offer {
+export function startOffer(preset: string, mode: string): Offer {
   const request = engine("start", `Start ${preset}`, { preset, mode });
   const offer: Offer = { command: "start", label: "Start", what: "Begin to scan and to trade.", request };
-  if (mode === "paper") return offer;
+  if (mode !== "live") return offer;
   const what = ["The engine will trade real money.", `The preset is ${preset}.`];
   request.body = { preset, mode, confirm: "LIVE" };
   return { ...offer, question: { title: "Start live trading?", what, word: "LIVE", act: "Start live" } };
@@ -173,6 +173,6 @@ export const SCAN: Offer = {
 };
 
 /** All that the overview lists, from the everyday to the last resort. */
-export function allOffers(preset: string): Offer[] {
-  return [startOffer(preset), PAUSE, RESUME, STOP, RETRY, RELOAD, TIME_STOP, FLATTEN, PANIC_EXIT, killOffer(), RESET];
+export function allOffers(preset: string, mode: string): Offer[] {
+  return [startOffer(preset, mode), PAUSE, RESUME, STOP, RETRY, RELOAD, TIME_STOP, FLATTEN, PANIC_EXIT, killOffer(), RESET];
 }

@@ -32,8 +32,11 @@ test("a filter finds a symbol by its name, phase, decision or quarantine", () =>
 
 describe("commands", () => {
   test("every one that makes the engine do less in one stroke asks for a typed word", () => {
-    const asking = allOffers("any").filter((offer) => offer.question !== undefined);
-    expect(asking.map((offer) => offer.command)).toEqual(["stop", "time_stop", "flatten", "panic_exit", "kill_switch", "reset"]);
+    const asking = (mode: string): string[] =>
+      allOffers("any", mode).filter((offer) => offer.question !== undefined).map((offer) => offer.command);
+    const less = ["stop", "time_stop", "flatten", "panic_exit", "kill_switch", "reset"];
+    expect(asking("paper")).toEqual(less);
+    expect(asking("live")).toEqual(["start", ...less]); // real money
   });
 
   test("a command that is off says why; a lost connection is the first reason", () => {
