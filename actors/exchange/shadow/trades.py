@@ -79,7 +79,7 @@ class Pair(msgspec.Struct):
         slippage = first_ms = None
         if real.price is not None and paper.price is not None:
             worse = request.side.sign * (real.price - paper.price)
-            slippage = float(worse / paper.price * 10_000)
+            slippage = float(worse / paper.price * 10_000) + 0.0  # no minus zero
         if real.first_fill_ms is not None and paper.first_fill_ms is not None:
             first_ms = real.first_fill_ms - paper.first_fill_ms
         return OrderDivergence(
