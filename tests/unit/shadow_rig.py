@@ -6,6 +6,7 @@ is one that a test has made: it may fill worse, refuse, lose answers or keep sil
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -84,7 +85,8 @@ class RealOne(Double):
 class Rig:
     """Lives bar by bar: first the real exchange, then the feed plays the shadow's."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Path | None = None) -> None:
+        self.memory = memory
         self.clock = MarketClock(START_MS)
         self.settings = PaperSettings()
         self.real = RealOne(INSTRUMENTS, self.settings, self.clock, EQUITY)
@@ -96,7 +98,7 @@ class Rig:
     def begin(self) -> None:
         """Start the engine's process: a shadow that knows nothing."""
         self.shadow = Shadowed(
-            self.real, self.clock, INSTRUMENTS, self.settings, EQUITY
+            self.real, self.clock, INSTRUMENTS, self.settings, EQUITY, self.memory
         )
         port: SimulatedExchange = self.shadow
         port.connect(self.heard.append)

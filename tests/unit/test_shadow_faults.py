@@ -1,5 +1,7 @@
 """The shadow never touches the real account; and what a restart leaves of it."""
 
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,3 +196,38 @@ async def test_fills_told_twice_count_once_and_old_words_revive_nothing() -> Non
     assert rig.shadow.active() == frozenset()
     assert len(rig.shadow.divergence().trades) == 1
     assert rig.shadow.divergence().faults == 0
+
+
+async def test_what_was_compared_survives_a_restart(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "shadow.json")
+    rig.real.worse_bps = Decimal(10)
+    await round_trip(rig)
+    rig.real.answers = ["absent"]
+    await rig.bar(*UP, acts={20_000: rig.buy()})
+    await rig.bar(*FLAT)
+    before = rig.shadow.divergence()
+    assert (len(before.orders), len(before.trades)) == (2, 1)
+    assert before.uncompared != {}
+    rig.begin()
+    after = rig.shadow.divergence()
+    assert after.orders == before.orders
+    assert after.trades == before.trades
+    assert after.totals == before.totals
+    assert after.uncompared == before.uncompared
+    await round_trip(rig)
+    assert len(rig.shadow.divergence().trades) == 2
+
+
+async def test_a_memory_that_cannot_be_used_is_a_fault_and_no_more(
+    tmp_path: Path,
+) -> None:
+    memory = tmp_path / "shadow.json"
+    memory.write_text("no rows")
+    rig = Rig(memory)
+    assert rig.shadow.divergence().faults == 1
+    memory.unlink()
+    memory.mkdir()  # nothing can be written there
+    await round_trip(rig)
+    found = rig.shadow.divergence()
+    assert (found.faults, len(found.trades)) == (2, 1)
+    assert "shadow.json" in found.last_fault

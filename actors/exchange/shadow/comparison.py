@@ -20,6 +20,7 @@ from actors.domain.shown.divergence import (
     SlippageSpread,
     TradeDivergence,
 )
+from actors.exchange.shadow.memory import Rows
 from actors.exchange.shadow.trades import Fate, Pair, Trade
 
 ROWS_KEPT = 1_000  # orders and trades that are listed
@@ -117,6 +118,19 @@ class Comparison:
             del self.order_rows[next(iter(self.order_rows))]
         if row is not None:
             self.trade_rows.append(row)
+
+    # --- what is kept -----------------------------------------------------------------
+
+    def rows(self) -> Rows:
+        """Return what is over."""
+        orders = tuple(self.order_rows.values())
+        return Rows(orders, tuple(self.trade_rows), dict(self.uncompared))
+
+    def recall(self, rows: Rows) -> None:
+        """Begin with what was over in a life before."""
+        self.order_rows = {row.client_order_id: row for row in rows.orders}
+        self.trade_rows.extend(rows.trades)
+        self.uncompared.update(rows.uncompared)
 
     # --- the sum ----------------------------------------------------------------------
 

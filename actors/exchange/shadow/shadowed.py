@@ -9,12 +9,14 @@ shadow's own market; no word of it reaches the engine. What the real account hol
 not known from the shadow but from `RealSide`, which goes on without one.
 
 A restart ends the comparison of the trades that are open: paper's side of them is lost.
-The symbol is compared again when the real account has been flat in it.
+The symbol is compared again when the real account has been flat in it. What was over
+before is in the memory's file.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -36,6 +38,7 @@ from actors.exchange.book import PaperSettings
 from actors.exchange.port import Capabilities, ExchangePort, UpdateSink
 from actors.exchange.shadow.comparison import Comparison, totals
 from actors.exchange.shadow.double import Double
+from actors.exchange.shadow.memory import Memory
 from actors.exchange.shadow.real import RealSide
 from actors.exchange.shadow.replay import Note, Replay
 from actors.exchange.shadow.trades import Fate
@@ -59,8 +62,12 @@ class Shadowed:
         instruments: Sequence[Instrument],
         settings: PaperSettings,
         quote_equity: Decimal,
+        memory: Path | None = None,
     ) -> None:
-        """Shadow `real`, whose time is the clock's, with so much paper money."""
+        """Shadow `real`, whose time is the clock's, with so much paper money.
+
+        `memory`: the file that what was compared is kept in; None: in this process.
+        """
         self._real = real
         self._clock = clock
         self._side = RealSide()
@@ -74,6 +81,8 @@ class Shadowed:
         self._since_ms = clock.now_ms()
         self._faults = 0
         self._last_fault = ""
+        self._memory = Memory(memory)
+        self._quietly(lambda: self._comparison.recall(self._memory.recall()))
 
     # --- the real exchange ------------------------------------------------------------
 
@@ -182,6 +191,10 @@ class Shadowed:
             await self._replay.play(until_ms)
         except Exception as error:  # noqa: BLE001 - a fault of the shadow stays here
             self._fail(error)
+        try:
+            await self._memory.keep(self._comparison.rows())
+        except OSError as error:  # what is compared in this process is sound
+            self._count(error)
         return False
 
     # --- the shadow -------------------------------------------------------------------
@@ -216,13 +229,16 @@ class Shadowed:
             return None
 
     def _fail(self, error: Exception) -> None:
+        self._count(error)
+        self._comparison.spoil_all(FAULTY)
+        self._replay.spoil()
+
+    def _count(self, error: Exception) -> None:
         self._faults += 1
         self._last_fault = f"{type(error).__name__}: {error}"[:FAULT_CHARACTERS_MAX]
         if self._faults <= FAULTS_MAX:
             with suppress(Exception):  # of a broken log as well
                 log.warning("shadow_failed", fault=self._last_fault, off=self.off)
-        self._comparison.spoil_all(FAULTY)
-        self._replay.spoil()
 
     def _ask(self, request: OrderRequest) -> None:
         flat = self._side.flat(request.symbol)
