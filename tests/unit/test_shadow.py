@@ -6,6 +6,7 @@ import pytest
 
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import Fill, OrderKind, Refused
+from actors.exchange.shadow.comparison import spread
 from tests.unit.shadow_rig import START_MS, Rig
 
 UP = (100.0, 104.0, 99.0, 103.0)  # its low comes first
@@ -225,3 +226,28 @@ async def test_the_shadow_of_a_refusal_says_what_the_real_one_said() -> None:
     await rig.bar(*UP, acts={10: cancel})
     (answer,) = answers
     assert isinstance(answer, Refused)
+
+
+async def test_the_next_order_settles_the_trade_before_it() -> None:
+    """In one bar: paper is still long when the real side has begun anew."""
+    rig = Rig()
+    stop = rig.sell("2", kind=OrderKind.STOP_MARKET, stop_price="98")
+    acts = {
+        5_000: rig.buy("2"),
+        6_000: stop,
+        10_000: lambda: rig.fill_alone("o1", "101"),
+        20_000: rig.buy(),
+    }
+    await rig.bar(*UP, acts=acts)
+    await rig.bar(*FLAT, acts={10_000: rig.sell()})
+    await rig.bar(*FLAT)
+    second, first = rig.shadow.divergence().trades
+    assert (first.orders, first.left_quantity) == (2, 2)
+    assert (second.orders, second.left_quantity, second.difference_usd) == (2, 0, 0)
+
+
+def test_the_percentile_is_of_the_worst_orders() -> None:
+    found = spread([float(bps) for bps in range(100, 0, -1)])
+    assert found.n == 100
+    assert (found.mean_bps, found.median_bps, found.p95_bps) == (50.5, 50.5, 95.0)
+    assert spread([]).p95_bps is None

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from actors.domain.orders import OrderKind, OrderRequest, Outcome, Placed
+from actors.domain.orders import (
+    ExchangePosition,
+    OrderKind,
+    OrderRequest,
+    Outcome,
+    Placed,
+)
 from actors.exchange.shadow import comparison, replay
 from actors.exchange.shadow.shadowed import FAULTS_MAX
 from tests.unit.shadow_rig import Rig
@@ -104,7 +110,6 @@ async def test_notes_without_a_market_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(replay, "NOTES_MAX", 3)
-    monkeypatch.setattr(comparison, "PAIRS_MAX", 5)
     rig = Rig()
     bid = {"kind": OrderKind.LIMIT, "limit_price": "50"}
     for _ in range(9):
@@ -186,16 +191,62 @@ async def test_a_position_that_went_by_hand_is_believed_and_ends_the_trade() -> 
     assert rig.shadow.active() == frozenset()
 
 
-async def test_fills_told_twice_count_once_and_old_words_revive_nothing() -> None:
+async def test_what_is_told_twice_counts_once_and_old_words_revive_nothing() -> None:
     rig = Rig()
-    await round_trip(rig)
-    heard = list(rig.heard)
-    for update in heard:
+    bid = {"kind": OrderKind.LIMIT, "limit_price": "101"}
+    await rig.bar(*FLAT, acts={10_000: rig.buy(**bid)})
+    stale = await rig.real.fetch_open_orders()
+    await rig.bar(103.0, 103.5, 100.0, 102.0, acts={55_000: rig.sell()})
+    for update in rig.heard[::-1]:
         rig.shadow._told(update)
+    rig.shadow._side.fetched_orders(stale)
     await rig.bar(*FLAT)
     assert rig.shadow.active() == frozenset()
     assert len(rig.shadow.divergence().trades) == 1
     assert rig.shadow.divergence().faults == 0
+
+
+async def test_a_fetch_that_is_ahead_of_the_stream_is_not_counted_twice() -> None:
+    """The position has the fill that is yet to be told."""
+    rig = Rig()
+    rig.real.silent = True
+    fetch = rig.shadow.fetch_positions
+    await rig.bar(*UP, acts={20_000: rig.buy(), 30_000: fetch})
+    assert rig.shadow._side.positions == {}
+    rig.real.silent = False
+    for update in rig.real.unheard:
+        rig.shadow._told(update)
+    assert rig.shadow._side.positions == {"AAA": Decimal(1)}
+
+
+async def test_a_fetch_that_a_fill_overtakes_is_not_believed() -> None:
+    rig = Rig()
+    await rig.bar(*UP, acts={20_000: rig.buy()})
+    before = await rig.real.fetch_positions()
+    assert before
+
+    async def overtaken() -> tuple[ExchangePosition, ...]:
+        for update in rig.real.unheard:
+            rig.shadow._told(update)
+        return before
+
+    rig.real.silent = True
+    rig.real.fetch_positions = overtaken  # type: ignore[method-assign]
+    await rig.bar(*FLAT, acts={5_000: rig.sell(), 20_000: rig.shadow.fetch_positions})
+    assert rig.shadow._side.positions == {}
+
+
+async def test_a_trade_of_very_many_orders_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "PAIRS_MAX", 2)
+    rig = Rig()
+    acts = {n * 1_000: rig.buy() for n in range(1, 4)} | {40_000: rig.sell("3")}
+    await rig.bar(*UP, acts=acts)
+    await rig.bar(*FLAT)
+    found = rig.shadow.divergence()
+    assert found.uncompared == {comparison.TOO_MANY: 1}
+    assert found.orders == found.trades == ()
 
 
 async def test_what_was_compared_survives_a_restart(tmp_path: Path) -> None:
