@@ -18,6 +18,7 @@ from actors.domain.messages import (
     PositionView,
     Transition,
 )
+from actors.domain.shown.divergence import Divergence
 from actors.domain.shown.history import LogRow
 from actors.domain.shown.money import HealthLight, RiskView
 from actors.domain.shown.symbols import (
@@ -88,6 +89,10 @@ class Projections:
     def risk(self) -> RiskView:
         """Limits and what is used of them, reserved, exposure, kill switch."""
         return self._risk.view()
+
+    def divergence(self) -> Divergence | None:
+        """How far paper is from the real exchange; None: there is no shadow."""
+        return self._engine.setup.divergence()
 
     def differences(self) -> tuple[DifferenceRow, ...]:
         """In what our book and the exchange differ, as of the newest look."""

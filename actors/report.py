@@ -108,6 +108,7 @@ async def build_report(
         "events_per_cpu_s": round(events / cpu_seconds, 1),
         "peak_rss_mb": round(peak_rss_mb(), 1),
         "end_equity": state.equity,
+        "divergence": engine.setup.divergence(),
         "kill_switch": None if state.book.kill is None else state.book.kill.reason,
         "funnel": view.funnel(),
         "data_faults": [msgspec.to_builtins(f) for f in engine.description.faults],

@@ -12,6 +12,7 @@ from actors.clockguard import ClockVerdict
 from actors.domain.bars import MarketDescription
 from actors.domain.findings import Strategy
 from actors.domain.live import LIVE, PAPER, LiveRules
+from actors.domain.shown.divergence import Divergence
 from actors.exchange.book import PaperSettings
 from actors.exchange.opening import account_identity, open_account
 from actors.exchange.paper import PaperExchange
@@ -58,6 +59,8 @@ class EngineSetup(msgspec.Struct, frozen=True):
     live: LiveRules | None = None
     #: What this machine's clock is worth against the exchange's.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
+    #: How far a shadow's paper account is from the real one; None: there is no shadow.
+    divergence: Callable[[], Divergence | None] = lambda: None
 
     @property
     def mode(self) -> str:

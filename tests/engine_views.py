@@ -4,6 +4,14 @@ from decimal import Decimal
 
 from actors.domain.findings import LevelView
 from actors.domain.phases import KillPhase
+from actors.domain.shown.divergence import (
+    Divergence,
+    DivergenceTotals,
+    Execution,
+    OrderDivergence,
+    SlippageSpread,
+    TradeDivergence,
+)
 from actors.domain.shown.history import LogRow
 from actors.domain.shown.money import (
     DayRow,
@@ -57,6 +65,54 @@ RESERVED = ReservedRow(
     notional_usd=Decimal("150.15"),
     since_ms=NEWEST_MS,
 )
+REAL = Execution(1.0, Decimal("100.10"), Decimal("0.05"), 300, "filled")
+PAPER = Execution(0.5, Decimal(100), Decimal("0.025"), 50, "band")
+SHADOW = Divergence(
+    since_ms=NEWEST_MS - MINUTE_MS,
+    until_ms=NEWEST_MS,
+    totals=DivergenceTotals(
+        orders=1,
+        trades=1,
+        asked=1,
+        real_fill_rate=1.0,
+        paper_fill_rate=0.5,
+        slippage=SlippageSpread(1, 10.0, 10.0, 10.0),
+        fee=Decimal("0.025"),
+        difference_usd=Decimal("-0.15"),
+    ),
+    orders=(
+        OrderDivergence(
+            client_order_id="bx1-1",
+            symbol="BTC/USDT",
+            side="long",
+            kind="market",
+            reduce_only=False,
+            sent_ms=NEWEST_MS - 5_000,
+            real=REAL,
+            paper=PAPER,
+            slippage_bps=10.0,
+            first_fill_ms=250,
+            fee=Decimal("0.025"),
+        ),
+    ),
+    trades=(
+        TradeDivergence(
+            symbol="BTC/USDT",
+            side="long",
+            opened_ms=NEWEST_MS - 5_000,
+            closed_ms=NEWEST_MS - 1_000,
+            orders=1,
+            real_usd=Decimal("-0.10"),
+            paper_usd=Decimal("0.05"),
+            difference_usd=Decimal("-0.15"),
+            left_quantity=Decimal("0.5"),
+        ),
+    ),
+    uncompared={"the shadow failed": 1},
+    faults=1,
+    last_fault="AssertionError: a test",
+    off=False,
+)
 LONG = ExposureRow("long", 1, Decimal("150.15"), Decimal("0.9"), Decimal("0.9"))
 
 
@@ -67,6 +123,7 @@ class ShownEngine:
     lines: list[LogRow]
     killed: KillPhase = KillPhase.ARMED
     presets = PresetLibrary()
+    shadow: Divergence | None = SHADOW
 
     def library(self) -> PresetLibrary:
         return self.presets
@@ -136,6 +193,9 @@ class ShownEngine:
             kill=kill,
             halted={},
         )
+
+    def divergence(self) -> Divergence | None:
+        return self.shadow
 
     def lights(self) -> tuple[HealthLight, ...]:
         return (HealthLight("feed", "ok", "20 ms", "5000 ms", ""),)

@@ -19,6 +19,7 @@ from actors.domain.messages import (
     Transition,
 )
 from actors.domain.phases import Phase
+from actors.domain.shown.divergence import Divergence
 from actors.domain.shown.history import (
     AuditRow,
     IncidentRow,
@@ -202,6 +203,9 @@ class EngineView(Protocol):
 
     def risk(self) -> RiskView:
         """Limits and what is used of them, reserved, exposure, kill switch."""
+
+    def divergence(self) -> Divergence | None:
+        """How far paper is from the real exchange; None: there is no shadow."""
 
     def lights(self) -> tuple[HealthLight, ...]:
         """One light each for feed, exchange, journal, clock, loop lag, machine."""

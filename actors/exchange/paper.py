@@ -147,7 +147,16 @@ class PaperExchange:
 
     def _play(self, until_ms: int) -> bool:
         self._horizon_ms = max(self._horizon_ms, self._clock.now_ms(), until_ms)
-        while (moment := self._agenda.take(self._horizon_ms)) is not None:
+        if self._happens(self._horizon_ms):
+            return True
+        self._close_bars()
+        late = bool(self._outbox.changes.updates)  # that could not be stored before
+        self._outbox.release(self.state, self._horizon_ms)
+        return late
+
+    def _happens(self, until_ms: int) -> bool:
+        """Go on to the next thing to tell up to a moment; False: there is none."""
+        while (moment := self._agenda.take(until_ms)) is not None:
             due_ms, symbol, market = moment
             now_ms = max(due_ms, self._clock.now_ms())
             self._clock.advance_to(now_ms)
@@ -158,10 +167,7 @@ class PaperExchange:
             if changes.updates:
                 self._outbox.release(self.state, now_ms)
                 return True
-        self._close_bars()
-        late = bool(self._outbox.changes.updates)  # that could not be stored before
-        self._outbox.release(self.state, self._horizon_ms)
-        return late
+        return False
 
     def _close_bars(self) -> None:
         """End all bars; what is still to come is scheduled without a path."""

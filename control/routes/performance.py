@@ -12,6 +12,7 @@ from control.exports import attachment
 from control.routes.route import Call, House
 from control.wire.answers import Items
 from control.wire.performance import (
+    Compared,
     Distribution,
     EquityPoint,
     Group,
@@ -69,6 +70,12 @@ async def trades(house: House, call: Call) -> Items[TradeRow] | Response:
     if call.query.format == "csv":
         return attachment("trades.csv", TradeRow, rows)
     return Items(tuple(rows))
+
+
+def divergence(house: House, _: Call) -> Compared:
+    """How far the paper model is from the real exchange, per order and per trade."""
+    found = house.engine.divergence()
+    return Compared(found, "no shadow: paper mode" if found is None else "")
 
 
 async def _grouped(house: House, call: Call, key: Any) -> Items[Group]:

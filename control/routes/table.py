@@ -114,6 +114,7 @@ PERFORMANCE = (
     _measure(
         "daily", performance.periods, answers.Items[figures.PeriodRow], query.Periods
     ),
+    read("/api/performance/divergence", performance.divergence, figures.Compared),
     read(
         "/api/performance/trades",
         performance.trades,

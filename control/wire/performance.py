@@ -1,5 +1,6 @@
 """How performance is answered; intervals are 95%, null where there is too little."""
 
+from actors.domain.shown.divergence import Divergence
 from control.wire.answers import Answer
 
 
@@ -78,3 +79,10 @@ class PeriodRow(Answer, frozen=True):
     pnl_usd: float
     pnl_r: float
     wins: int
+
+
+class Compared(Answer, frozen=True):
+    """The real exchange held against the shadow's paper account."""
+
+    divergence: Divergence | None
+    reason: str  # why there is none

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from actors.report import to_json
+from tests.engine_views import SHADOW
 from tests.wire.engine_process import report_of
 
 COUNTS = (
@@ -67,3 +70,13 @@ def test_the_funnel_accounts_for_every_candidate(report: dict[str, Any]) -> None
         if name.startswith(("engine:limits:", "engine:sizing:", "engine:execution:"))
     )
     assert report["signals"] == report["entries"] + refused
+
+
+def test_a_run_on_paper_has_no_shadow(report: dict[str, Any]) -> None:
+    assert report["divergence"] is None
+
+
+def test_a_shadow_s_numbers_are_numbers_in_the_report() -> None:
+    found = msgspec.json.decode(to_json({"divergence": SHADOW}))["divergence"]
+    assert found["totals"]["slippage"]["meanBps"] == 10.0
+    assert found["trades"][0]["differenceUsd"] == -0.15

@@ -31,6 +31,7 @@ READS = [
     "/api/alerts",
     "/api/monitoring/diagnostics",
     "/api/session",
+    "/api/performance/divergence",
 ]
 START = {"preset": "breakout_v1"}
 COMMANDS = {

@@ -105,6 +105,11 @@ export interface Commands {
   commands: CommandState[];
 }
 
+export interface Compared {
+  divergence: Divergence | null;
+  reason: string;
+}
+
 export type Component = "atr_quality" | "correlation" | "gainers" | "oi_delta" | "trades_per_minute" | "vol_surge";
 
 export interface Confirm {
@@ -185,6 +190,29 @@ export interface Distribution {
   high: number | null;
 }
 
+export interface Divergence {
+  sinceMs: number;
+  untilMs: number;
+  totals: DivergenceTotals;
+  orders: OrderDivergence[];
+  trades: TradeDivergence[];
+  uncompared: Record<string, number>;
+  faults: number;
+  lastFault: string;
+  off: boolean;
+}
+
+export interface DivergenceTotals {
+  orders: number;
+  trades: number;
+  asked: number;
+  realFillRate: number | null;
+  paperFillRate: number | null;
+  slippage: SlippageSpread;
+  fee: number;
+  differenceUsd: number;
+}
+
 export interface DropRow {
   stage: string;
   reason: string;
@@ -242,6 +270,14 @@ export interface EquityPoint {
 
 export interface EquityPointItems {
   items: EquityPoint[];
+}
+
+export interface Execution {
+  filledShare: number;
+  price: number | null;
+  fee: number;
+  firstFillMs: number | null;
+  ended: string;
 }
 
 export interface ExecutionConfig {
@@ -531,6 +567,20 @@ export interface NewToken {
 }
 
 export type NoArgs = {  };
+
+export interface OrderDivergence {
+  clientOrderId: string;
+  symbol: string;
+  side: string;
+  kind: string;
+  reduceOnly: boolean;
+  sentMs: number;
+  real: Execution;
+  paper: Execution;
+  slippageBps: number | null;
+  firstFillMs: number | null;
+  fee: number;
+}
 
 export interface OrderRow {
   id: string;
@@ -929,6 +979,13 @@ export interface SignalShown {
   exitDepthUsd: number | null;
 }
 
+export interface SlippageSpread {
+  n: number;
+  meanBps: number | null;
+  medianBps: number | null;
+  p95Bps: number | null;
+}
+
 export interface SmartPlacement {
   level_offset_bps: number;
   round_offset_bps: number;
@@ -1093,6 +1150,18 @@ export interface TokenRow {
 
 export interface TokenRowItems {
   items: TokenRow[];
+}
+
+export interface TradeDivergence {
+  symbol: string;
+  side: string;
+  openedMs: number;
+  closedMs: number;
+  orders: number;
+  realUsd: number;
+  paperUsd: number;
+  differenceUsd: number;
+  leftQuantity: number;
 }
 
 export interface TradeRow {
