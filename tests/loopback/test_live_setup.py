@@ -10,6 +10,8 @@ from actors.domain.errors import ExchangeError
 from actors.domain.orders import Placed, Refused
 from actors.exchange.live import Accept, MarginMode, Secret, open_live_account
 from actors.loopback.floor.pit import Venue
+from actors.loopback.rest import counter
+from actors.loopback.rest.request import private
 from tests.loopback.accounts import SYMBOL, Trader, instruments, plan_for, trading
 from tests.loopback.client import Client, exchange
 
@@ -34,6 +36,25 @@ async def test_a_key_that_can_withdraw_is_refused_unless_it_is_accepted() -> Non
 async def test_a_key_that_cannot_trade_is_refused() -> None:
     async with exchange() as client:
         assert "may not trade" in await refusal(client, key=Secret("loopback-reader"))
+
+
+async def test_a_key_of_which_nothing_is_known_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = ("GET", "/sapi/v1/account/apiRestrictions")
+    monkeypatch.setitem(counter.ROUTES, path, private(lambda _asked: {}))
+    async with exchange() as client:
+        assert "may be able to withdraw" in await refusal(client)
+
+
+@pytest.mark.parametrize("told", [{"multiAssetsMargin": True}, {}])
+async def test_multi_assets_mode_is_refused(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, bool]
+) -> None:
+    path = ("GET", "/fapi/v1/accountConfig")
+    monkeypatch.setitem(counter.ROUTES, path, private(lambda _asked: told))
+    async with exchange() as client:
+        assert "multi-assets mode" in await refusal(client)
 
 
 async def test_hedge_mode_is_refused_and_left_only_when_asked() -> None:
