@@ -150,18 +150,10 @@ async def test_a_triggered_stop_fills_under_our_name(own_name: bool) -> None:  #
         await held(trader)
         await trader.account.place(trader.stop("bx0-stop"))
         (stop,) = client.exchange.stops.all.values()
-        if not own_name:
-            stop.client_id = "autoclose-1"
-            told = client.exchange.tell_conditional
-
-            def renamed(one: object) -> None:
-                stop.client_id = "bx0-stop"
-                told(one)  # type: ignore[arg-type]
-                stop.client_id = "autoclose-1"
-
-            client.exchange.tell_conditional = renamed
-        trader.reach(stop.trigger)
-        stop.client_id = "bx0-stop"
+        if own_name:
+            trader.reach(stop.trigger)
+        else:
+            trader.estrange()
         word = await trader.ended("bx0-stop")
         assert (word.state, word.filled_quantity) == (OrderState.FILLED, SIZE)
         assert word.exchange_id == str(stop.id)
@@ -179,8 +171,7 @@ async def test_a_fresh_process_learns_the_fills_names_by_asking() -> None:
         async with trading(client) as trader:
             await held(trader)
             await trader.account.place(trader.stop("bx0-stop"))
-            (stop,) = client.exchange.stops.all.values()
-            trader.reach(stop.trigger)
+            trader.estrange()
             await trader.ended("bx0-stop")
             told = sorted(
                 (*trader.fills("bx0-entry"), *trader.fills("bx0-stop")),
