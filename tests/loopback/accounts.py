@@ -18,7 +18,14 @@ from actors.domain.orders import (
     OrderUpdate,
     Side,
 )
-from actors.exchange.live import LiveAccount, LivePlan, Secret, open_live_account
+from actors.exchange.live import (
+    Accept,
+    LiveAccount,
+    LivePlan,
+    Secret,
+    open_live_account,
+)
+from actors.loopback.accounts.order import Conditional
 from actors.loopback.floor.pit import Pit, Venue
 from tests.loopback.client import PATIENCE_SECONDS, Client
 
@@ -48,6 +55,7 @@ def plan_for(client: Client, venue: Venue = Venue.USDM, **chosen: Any) -> LivePl
         "instruments": instruments(client, venue),
         "now_ms": client.exchange.clock.now_ms,
         "leverage": 5,
+        "accept": frozenset({Accept.UNVERIFIED} if venue is Venue.SPOT else ()),
         "rest_url": f"http://{host}",
         "stream_url": f"ws://{host}",
     }
@@ -101,6 +109,25 @@ class Trader:
         made = pit.tape.trade(self.client.exchange.now_ms(), ticks, 1, sold=True)
         pit.span = (made.ticks, made.ticks)
         self.client.exchange.settle(pit)
+
+    def estrange(self) -> Conditional:
+        """Have the one stop become an order with a name of the exchange's own."""
+        exchange = self.client.exchange
+        (stop,) = exchange.stops.all.values()
+        own, told = stop.client_id, exchange.tell_conditional
+
+        def telling(one: Conditional) -> None:
+            stop.client_id = own
+            told(one)
+            stop.client_id = "exchange-s-own"
+
+        exchange.tell_conditional = telling
+        stop.client_id = "exchange-s-own"
+        self.reach(stop.trigger)
+        stop.client_id, exchange.tell_conditional = own, told
+        assert stop.order is not None
+        assert stop.order.client_id == "exchange-s-own"
+        return stop
 
     async def until(self, fine: Callable[[], bool]) -> None:
         """Wait until what was told makes this true."""

@@ -87,6 +87,7 @@ class Carrier:
     ) -> None:
         self._verify = verify
         self._trust_environment = trust_environment
+        self.hops_max = REDIRECTS_MAX
         self._clients: dict[str | None, httpx.AsyncClient] = {}
         self._under_way: set[trio.CancelScope] = set()
 
@@ -124,7 +125,7 @@ class Carrier:
             target = request.extensions[TARGET]
             origin = f"http://{request.url.netloc.decode()}".encode()
             request.extensions[TARGET] = origin + target
-        for _ in range(REDIRECTS_MAX):
+        for _ in range(self.hops_max):
             client.cookies.set_cookie_header(request)
             response = await client.send(request, stream=True)
             if response.next_request is None:
@@ -132,7 +133,7 @@ class Carrier:
             await response.aclose()
             request = response.next_request
             request.extensions.pop(TARGET, None)  # it was that of the first address
-        msg = f"more than {REDIRECTS_MAX} redirects"
+        msg = f"more than {self.hops_max} redirects"
         raise httpx.TooManyRedirects(msg)
 
     def _client(self, proxy: str | None) -> httpx.AsyncClient:

@@ -120,6 +120,7 @@ class LiveAccount:
             order.live = False
         if isinstance(outcome, Placed):
             order.exchange_id = outcome.exchange_id
+            order.live = not order.ended  # a list asked for meanwhile had it not yet
             if not conditional:
                 registry.same(request.symbol, outcome.exchange_id, client_id)
         return outcome

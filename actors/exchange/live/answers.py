@@ -9,7 +9,7 @@ A reader gives no code when an answer has several, and an error when the answer 
 another order than the one that was sent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
@@ -56,6 +56,11 @@ def hearing(heard: Heard) -> Iterator[None]:
 
 class Hearing:
     """Stands before an exchange class on trio and writes its answers down."""
+
+    def __init__(self: Any, config: Mapping[str, Any]) -> None:
+        super().__init__(config)  # type: ignore[call-arg]
+        # A redirected order would go out twice.
+        self._carrier.hops_max = 1
 
     async def fetch(
         self,

@@ -78,8 +78,7 @@ class Binance:
         """Write the request that cancels an order."""
         market_id = self.symbols.id_of(symbol)
         if conditional:
-            name = f"{self._private}DeleteAlgoOrder"
-            return Call(name, symbol=market_id, clientAlgoId=client_id)
+            return Call(f"{self._private}DeleteAlgoOrder", clientAlgoId=client_id)
         name = f"{self._private}DeleteOrder"
         return Call(name, symbol=market_id, origClientOrderId=client_id)
 
@@ -176,13 +175,18 @@ class Binance:
 
     async def _charged(self, since_ms: int) -> frozenset[str]:
         """Ask in which symbols the account paid for a trade since then."""
-        rows = await self.asked(
-            "GetIncome", incomeType="COMMISSION", startTime=since_ms, limit=PAGE
-        )
-        if len(rows) >= PAGE:
-            msg = f"more than {PAGE} fills since {since_ms}: ask for a shorter time"
-            raise ExchangeError(msg)
-        return frozenset(self.symbols.symbol_of(row["symbol"]) for row in rows)
+        found: set[str] = set()
+        start_ms = since_ms
+        for _ in range(PAGES_MAX):
+            rows = await self.asked(
+                "GetIncome", incomeType="COMMISSION", startTime=start_ms, limit=PAGE
+            )
+            found.update(self.symbols.symbol_of(row["symbol"]) for row in rows)
+            if len(rows) < PAGE:
+                return frozenset(found)
+            start_ms = int(rows[-1]["time"])  # not one more: others may share it
+        msg = f"more than {PAGES_MAX} pages of commissions since {since_ms}"
+        raise ExchangeError(msg)
 
     async def _trades(self, symbol: str, since_ms: int, now_ms: int) -> list[Row]:
         """Page through a symbol's trades: by time to the first, then by its id."""

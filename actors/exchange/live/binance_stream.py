@@ -29,7 +29,7 @@ from actors.exchange.port import UpdateSink
 
 log = structlog.get_logger(component="exchange")
 
-EVENTS_MAX = 10_000
+EVENTS_MAX = FILLS_MAX = 10_000
 #: Fills are asked for from so long before the last one that was told.
 OVERLAP_MS = 60_000
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.5, 30.0
@@ -70,6 +70,7 @@ class PrivateStream:
         self._client: Any = None
         self._kept_ms = 0
         self._last_ms = 0
+        self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
         #: Told a symbol whose leverage somebody has changed.
         self.unsettled: Callable[[str], None] = _nobody
@@ -179,6 +180,11 @@ class PrivateStream:
 
     def _tell(self, update: ExchangeUpdate) -> None:
         if isinstance(update, Fill):
+            if update.trade_id in self._fills:
+                return
+            self._fills[update.trade_id] = None
+            if len(self._fills) > FILLS_MAX:
+                del self._fills[next(iter(self._fills))]
             self._last_ms = max(self._last_ms, update.ts_ms)
         self._venue.registry.heard(update)
         self.sink(update)

@@ -1,8 +1,9 @@
 """What each exchange can do for the order protocol, and whether we have seen it.
 
-Live trading is possible where there is an outcome table and a row here. `verified` rows
-were traded against our loopback exchange; the others are taken from documentation, and
-`actors.exchange.live` speaks to none of them yet.
+Live trading is possible where there is an outcome table and a row here. A row without a
+caution was traded against our loopback exchange and found to be as the engine needs it;
+with one it must be accepted by a person. bybit, okx and kraken are from documentation:
+orders for them are not written yet.
 
 Orders of the two Binance venues:
 
@@ -14,7 +15,9 @@ Orders of the two Binance venues:
   (CONTRACT_PRICE) and not by the mark: the price that our bars are made of;
 - on spot it is STOP_LOSS. There is no reduce-only: a sale cannot sell more than there
   is, and a purchase that is to reduce is refused. A resting stop locks its coins, so a
-  second one finds none, and a market sale needs the stop cancelled before.
+  second one finds none, and a market sale needs the stop cancelled before. A purchase
+  whose fee is taken from the coin leaves less than was bought, which the books do not
+  know: a stop of the bought size finds too little. Fees paid in BNB avoid that.
 """
 
 import re
@@ -36,11 +39,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool  # stops that can only reduce are possible
     good_till_date: bool  # the exchange itself ends an order at `expires_ms`
     countdown: str  # what a dead man's switch would cancel
-    verified: bool = False
+    caution: str = ""  # why a person must accept it first; "": nothing is known
 
     def names(self, client_id: str) -> bool:
         """Whether this client id is sent as it is."""
         return re.fullmatch(self.client_id, client_id) is not None
+
+
+UNTRIED = "it was never traded in our tests"
 
 
 def _port(name: str, uniqueness: Uniqueness, *, overlap: bool = True) -> Capabilities:
@@ -61,7 +67,10 @@ ROWS = {
         reduce_only=False,
         good_till_date=False,
         countdown="none",
-        verified=True,
+        caution=(
+            "a purchase's fee may be taken from the coin, and a stop of the bought "
+            "size then finds too little to sell: have fees paid in BNB"
+        ),
     ),
     "binanceusdm": Row(
         ccxt_id="binanceusdm",
@@ -70,7 +79,6 @@ ROWS = {
         reduce_only=True,
         good_till_date=True,
         countdown="open orders of one symbol; conditional orders, our stops, survive",
-        verified=True,
     ),
     "bybit": Row(
         ccxt_id="bybit",
@@ -79,6 +87,7 @@ ROWS = {
         reduce_only=True,
         good_till_date=False,
         countdown="every order when the private stream is lost, stops too",
+        caution=UNTRIED,
     ),
     "okx": Row(
         ccxt_id="okx",
@@ -87,6 +96,7 @@ ROWS = {
         reduce_only=True,
         good_till_date=False,
         countdown="open orders; conditional orders survive",
+        caution=UNTRIED,
     ),
     "kraken": Row(
         ccxt_id="kraken",
@@ -95,6 +105,7 @@ ROWS = {
         reduce_only=False,
         good_till_date=True,
         countdown="every order, stops too",
+        caution=UNTRIED,
     ),
 }
 
@@ -103,16 +114,16 @@ def row_for(plan: LivePlan) -> Row:
     """Give the row of the plan's exchange. Raises ExchangeError: not to be traded."""
     row = ROWS.get(plan.exchange)
     if row is None or row.port.name not in TABLES:
-        known = ", ".join(name for name, one in ROWS.items() if one.verified)
+        known = ", ".join(name for name, one in ROWS.items() if one.caution != UNTRIED)
         msg = (
             f"{plan.exchange} has no table of outcomes and capabilities, so an order's "
             f"answer would prove nothing: trade live on {known}"
         )
         raise ExchangeError(msg)
-    if not row.verified and Accept.UNVERIFIED not in plan.accept:
+    if row.caution and Accept.UNVERIFIED not in plan.accept:
         msg = (
-            f"{plan.exchange} was never traded in our tests; accept it as "
-            f"{Accept.UNVERIFIED!r} or trade elsewhere"
+            f"{plan.exchange}: {row.caution}; accept that as {Accept.UNVERIFIED!r}, or "
+            "trade elsewhere"
         )
         raise ExchangeError(msg)
     return row

@@ -29,7 +29,7 @@ async def open_live_account(plan: LivePlan) -> AsyncIterator[LiveAccount]:
         )
         raise ExchangeError(msg)
     wire = Wire(plan, row, PrivateHalf)
-    registry = Registry(plan.touched)
+    registry = Registry(plan.now_ms, plan.touched)
     usdm = row.port.name == "binanceusdm"
     venue = Binance(wire, Symbols(plan.instruments), registry, usdm=usdm)
     async with wire.exchange:

@@ -34,7 +34,7 @@ class MarginMode(StrEnum):
 class Accept(StrEnum):
     """What is refused unless a person has said yes to it."""
 
-    UNVERIFIED = "unverified"  # an exchange whose row was never tried
+    UNVERIFIED = "unverified"  # an exchange whose row has a caution
     WITHDRAWAL = "withdrawal"  # a key that can withdraw, or that may for all we know
     SWITCH_MODE = "switch_mode"  # leave hedge mode, if nothing is open
 

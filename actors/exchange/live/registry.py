@@ -5,7 +5,7 @@ of the order that it became. Here both lead to the client id that we gave. The e
 books know more; nothing here is needed to survive, all of it can be asked for again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from actors.domain.orders import Fill, OrderState, OrderUpdate
 
@@ -16,22 +16,24 @@ ORDERS_MAX = 20_000
 class Order:
     """One order."""
 
-    __slots__ = ("conditional", "exchange_id", "live", "symbol")
+    __slots__ = ("conditional", "ended", "exchange_id", "live", "symbol")
 
     def __init__(self, symbol: str, *, conditional: bool) -> None:
         self.symbol, self.conditional, self.live = symbol, conditional, True
         self.exchange_id = ""
+        self.ended = False  # the exchange has said so
 
 
 class Registry:
     """The orders of one account, as far as this port has met them."""
 
-    def __init__(self, touched: Iterable[str] = ()) -> None:
+    def __init__(self, now_ms: Callable[[], int], touched: Iterable[str] = ()) -> None:
+        self._now_ms = now_ms
         self.orders: dict[str, Order] = {}
         self.held: frozenset[str] = frozenset()
-        #: Symbols that traded, and when last; forgotten at the next look at positions.
-        self.traded_ms: dict[str, int] = {}
-        self._traded = set(touched)
+        #: When something last happened in a symbol, so far as it was noticed here.
+        self._touched_ms = dict.fromkeys(touched, now_ms())
+        self._traded = set(touched)  # since the last look at positions
         self._ids: dict[tuple[str, str], str] = {}
 
     def note(self, client_id: str, symbol: str, *, conditional: bool) -> Order:
@@ -40,13 +42,19 @@ class Registry:
         if order is None:
             order = self.orders[client_id] = Order(symbol, conditional=conditional)
             self._trim()
+            self._touch(symbol)
         return order
 
     def standing(self, before: Iterable[str], found: Iterable[str]) -> None:
         """Learn which orders rest; `before`: those known when it was asked."""
         resting = set(found)
         for name in before:
-            self.orders[name].live = name in resting
+            order, rests = self.orders.get(name), name in resting
+            if order is None:
+                continue
+            if order.live and not rests:  # it may have filled
+                self._touch(order.symbol)
+            order.live = rests
 
     def same(self, symbol: str, exchange_id: str, client_id: str) -> None:
         """Learn under which id the exchange has an order."""
@@ -70,15 +78,17 @@ class Registry:
         """Learn from what is told to the engine."""
         if isinstance(update, Fill):
             self._traded.add(update.symbol)
-            latest = max(update.ts_ms, self.traded_ms.get(update.symbol, 0))
-            self.traded_ms[update.symbol] = latest
+            self._touch(update.symbol)
             return
         order = self.orders.get(update.client_id)
         if order is not None and update.state in ENDED:
-            order.live = False
+            order.ended, order.live = True, False
+            self._touch(order.symbol)
 
     def holds(self, symbols: frozenset[str]) -> None:
         """Learn in which symbols there are positions."""
+        for gone in self.held - symbols:
+            self._touch(gone)
         self.held = symbols
         self._traded.clear()
 
@@ -89,8 +99,11 @@ class Registry:
 
     def to_ask(self, since_ms: int) -> frozenset[str]:
         """Give the symbols whose fills since then must be asked for."""
-        recent = {s for s, at_ms in self.traded_ms.items() if at_ms >= since_ms}
+        recent = {s for s, at_ms in self._touched_ms.items() if at_ms >= since_ms}
         return self.active() | recent
+
+    def _touch(self, symbol: str) -> None:
+        self._touched_ms[symbol] = self._now_ms()
 
     def _trim(self) -> None:
         """Forget the oldest order that has ended, when there are too many."""

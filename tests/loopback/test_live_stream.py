@@ -1,0 +1,120 @@
+"""A live account's stream is cut, emptied and doubled, and every fill is told once."""
+
+from decimal import Decimal
+from typing import Any
+
+import trio
+
+from actors.domain.orders import Fill, OrderKind, OrderState, Placed, Side
+from actors.loopback.floor.pit import Venue
+from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading
+from tests.loopback.client import exchange
+
+MINUTE_MS = 60_000
+
+
+def told(trader: Trader) -> list[str]:
+    """Every fill that was told, as the exchange numbers them."""
+    found = [one.trade_id for one in trader.told if isinstance(one, Fill)]
+    return sorted(found)
+
+
+async def real(trader: Trader) -> list[str]:
+    fills = (await trader.truth())["fills"]
+    return sorted(f"{one['symbol']}-{one['id']}" for one in fills)
+
+
+async def cut(trader: Trader) -> None:
+    """Cut every WebSocket, at the exchange's next minute."""
+    await trader.fault("socket_dropped", count=9)
+    await trader.client.sim("POST", "advance", {"ms": MINUTE_MS})
+    await trader.fault("socket_dropped", count=0)
+
+
+async def test_a_cut_stream_loses_and_doubles_nothing() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.account.place(trader.request("bx0-entry"))
+        await trader.ended("bx0-entry")
+        stop, limit = trader.stop("bx0-stop"), trader.price(Side.LONG, -2_000)
+        assert isinstance(await trader.account.place(stop), Placed)
+        resting = trader.request("bx0-rest", kind=OrderKind.LIMIT, limit_price=limit)
+        assert isinstance(await trader.account.place(resting), Placed)
+        for _ in range(2):
+            await cut(trader)
+        # Nobody hears what happens now: a stop triggers, an order is cancelled by hand.
+        (waiting,) = client.exchange.stops.all.values()
+        trader.reach(waiting.trigger)
+        mine = {"symbol": "BTCUSDT", "origClientOrderId": "bx0-rest"}
+        await client.signed("DELETE", "/fapi/v1/order", **mine)
+        assert (await trader.ended("bx0-stop")).state is OrderState.FILLED
+        assert (await trader.ended("bx0-rest")).state is OrderState.CANCELLED
+        assert told(trader) == await real(trader)
+        assert sum(fill.quantity for fill in trader.fills("bx0-stop")) == SIZE
+        await trader.account.place(trader.request("bx1-entry"))
+        await trader.ended("bx1-entry")
+        assert told(trader) == await real(trader)
+
+
+async def test_a_listen_key_that_expires_is_replaced() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.fault("listen_key_expires", count=1)
+        await client.sim("POST", "advance", {"ms": MINUTE_MS})
+        await trader.account.place(trader.request("bx0-entry"))
+        await trader.ended("bx0-entry")
+        assert told(trader) == await real(trader)
+
+
+async def test_a_listen_key_is_kept_alive_over_its_hour() -> None:
+    async with exchange() as client, trading(client) as trader:
+        stream = trader.account._stream
+        (key,) = client.exchange.tell_account.__self__.keys  # type: ignore[attr-defined]
+        stream._kept_ms -= 25 * MINUTE_MS
+        users: Any = client.exchange.tell_account.__self__  # type: ignore[attr-defined]
+        users.keys[key] = (Venue.USDM, client.exchange.now_ms() + 1)
+        with trio.fail_after(10):
+            while users.keys[key][1] < client.exchange.now_ms() + 50 * MINUTE_MS:  # noqa: ASYNC110 - nothing tells of it
+                await trio.sleep(0.1)
+
+
+async def test_fills_told_twice_or_late_are_told_once() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.fault("fill_twice", chance=0.5)
+        await trader.fault("fill_shuffled", chance=0.5)
+        for serial in range(6):
+            await trader.account.place(trader.request(f"bx{serial}-entry"))
+        real_fills = await real(trader)
+        await trader.until(lambda: told(trader) == real_fills)
+        assert client.exchange.menu.fired["fill_twice"] > 0
+
+
+async def test_a_fill_that_is_not_told_is_found_by_asking() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.fault("fill_missing")
+        await trader.account.place(trader.request("bx0-entry"))
+        asked = await trader.account.fetch_fills(0)
+        assert sum((fill.quantity for fill in asked), Decimal(0)) == SIZE
+        assert {fill.client_id for fill in asked} == {"bx0-entry"}
+
+
+async def test_a_queue_that_is_full_begins_anew_and_asks() -> None:
+    async with exchange() as client, trading(client) as trader:
+        stream = trader.account._stream
+        stream._send, stream._receive = trio.open_memory_channel[Any](0)
+        stream._take({"e": "ORDER_TRADE_UPDATE"})
+        assert stream._client.error is not None
+
+
+async def test_a_person_s_orders_and_fills_are_told_under_their_own_names() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.account.place(trader.request("bx0-entry"))
+        await client.sim("POST", "do", {"act": "foreign_order", "symbol": "BTCUSDT"})
+        await client.sim("POST", "do", {"act": "manual_close", "symbol": "BTCUSDT"})
+        await trader.until(lambda: len(told(trader)) >= 2)
+        assert await trader.account.fetch_positions() == ()
+        assert told(trader) == await real(trader)
+        strange = await trader.account.fetch_open_orders()
+        assert strange
+        assert not any(one.request.client_id.startswith("bx") for one in strange)
+        names = {one.client_id for one in trader.told if isinstance(one, Fill)}
+        assert len(names) == 2
+        assert trader.account.active() == {SYMBOL}
