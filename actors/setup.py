@@ -11,6 +11,7 @@ import msgspec
 from actors.clockguard import ClockVerdict
 from actors.domain.bars import MarketDescription
 from actors.domain.findings import Strategy
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.exchange.book import PaperSettings
 from actors.exchange.opening import account_identity, open_account
 from actors.exchange.paper import PaperExchange
@@ -54,6 +55,8 @@ class EngineSetup(msgspec.Struct, frozen=True):
     exchange: OpenExchange | None = None
     #: What this machine's clock is worth against the exchange's.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
+    #: What each exchange account's gate shows; a simulated market has none.
+    exchange_budgets: Callable[[], tuple[ExchangeBudget, ...]] = tuple
 
     @property
     def library(self) -> PresetLibrary:

@@ -67,7 +67,8 @@ async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
     say.print("loading market and strategy (the first time takes half a minute)")
     began_ns = time.perf_counter_ns()
-    async with opened_market(options.settings, options.symbols, say) as opened:
+    wanted = (options.settings, options.symbols, options.data_dir)
+    async with opened_market(*wanted, say) as opened:
         setup = prepare(options, opened)
         load_seconds = (time.perf_counter_ns() - began_ns) / 1e9
         return await _run(options, opened, setup, load_seconds)
@@ -116,6 +117,7 @@ def attachment(
         def tell(alert: Alert) -> None:
             engine.risk_ref.tell(alert)  # looked up then: there is none yet
 
+        opened.alarm_to(tell, lambda: engine.running)
         takers, groups = outside.attach(view, tell, engine.clock)
         if options.settings.control.port:
             plane = ControlPlane(
@@ -154,6 +156,7 @@ def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
         supervision=settings.supervision,
         preset=options.preset,
         clock_verdict=opened.clock_verdict,
+        exchange_budgets=opened.budgets,
     )
 
 
