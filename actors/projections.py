@@ -18,6 +18,7 @@ from actors.domain.messages import (
     PositionView,
     Transition,
 )
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import LogRow
 from actors.domain.shown.money import HealthLight, RiskView
 from actors.domain.shown.symbols import (
@@ -182,6 +183,10 @@ class Projections:
         """What the monitor measured last, mailboxes, time without stops."""
         unprotected = msgspec.to_builtins(self.unprotected())
         return self._machine.resource_health() | {"unprotected": unprotected}
+
+    def exchange_budgets(self) -> tuple[ExchangeBudget, ...]:
+        """What is left of each exchange's patience; empty: it is simulated."""
+        return self._engine.setup.exchange_budgets()
 
     def lights(self) -> tuple[HealthLight, ...]:
         """One light for everything that trading needs."""

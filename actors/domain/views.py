@@ -19,6 +19,7 @@ from actors.domain.messages import (
     Transition,
 )
 from actors.domain.phases import Phase
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import (
     AuditRow,
     IncidentRow,
@@ -202,6 +203,9 @@ class EngineView(Protocol):
 
     def risk(self) -> RiskView:
         """Limits and what is used of them, reserved, exposure, kill switch."""
+
+    def exchange_budgets(self) -> tuple[ExchangeBudget, ...]:
+        """What is left of each exchange's patience; empty: it is simulated."""
 
     def lights(self) -> tuple[HealthLight, ...]:
         """One light each for feed, exchange, journal, clock, loop lag, machine."""

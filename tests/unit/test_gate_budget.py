@@ -59,7 +59,7 @@ async def test_what_others_use_is_seen_and_respected(
     autojump_clock: MockClock,
 ) -> None:
     gated = Gated(TERMS)
-    await gated.ask(used=60)
+    await gated.ask(used=30)  # and as much is expected of them
     await gated.ask(cost=10)
     assert trio.current_time() == 0
     assert await gated.ask() == 60
@@ -84,7 +84,7 @@ async def test_little_is_sent_before_it_is_known_what_others_use(
     sent: list[float] = []
 
     async def scan() -> None:
-        sent.append(await gated.ask(cost=5, seconds=4, used=50))
+        sent.append(await gated.ask(cost=5, seconds=4, used=20))
 
     async with trio.open_nursery() as nursery:
         for _ in range(4):
@@ -111,6 +111,32 @@ async def test_a_figure_stands_for_one_window(autojump_clock: MockClock) -> None
     gated = Gated(TERMS)
     await gated.ask(used=99)
     assert await gated.ask(lane=Lane.PROTECT, cost=2) == 60
+
+
+async def test_what_others_will_use_is_left_to_them(autojump_clock: MockClock) -> None:
+    """They take one each second, sixty a window; we ask for all that we get."""
+    gated, ours = Gated(TERMS), [0, 0, 0, 0]
+    with trio.move_on_after(181):
+        while True:
+            async with gated.gate.request(lane=Lane.ENTRY) as ticket:
+                await trio.sleep(0.5)
+                window, second = divmod(int(trio.current_time()), 60)
+                ours[window] += 1
+                ticket.told(200, {"used": str(second + ours[window])})
+    assert 40 <= gated.gate.view().weight_others <= 64
+    assert 15 <= min(ours[:3]) <= max(ours[:3]) <= 40  # a hundred is never exceeded
+    assert gated.gate.allows(Lane.SCAN)
+
+
+async def test_alone_everything_is_ours_after_one_window(
+    autojump_clock: MockClock,
+) -> None:
+    gated, used = Gated(TERMS), 0
+    for second in range(130):
+        used = 1 if second % 60 == 0 else used + 1
+        await gated.ask(used=used)
+        await trio.sleep(1)
+        assert gated.gate.view().weight_others <= (30 if second < 60 else 0)
 
 
 async def test_headers_that_are_no_numbers_are_left_alone(

@@ -10,6 +10,7 @@ class ExchangeBudget(msgspec.Struct, frozen=True, rename="camel"):
     weight_used: int  # ours or the exchange's own figure, the larger one
     weight_limit: int
     weight_entry_limit: int  # the rest is for protect, cancel and exit alone
+    weight_others: int  # expected of other programs on this address
     window_seconds: float
     orders_used: int | None  # None: this exchange does not count them
     orders_limit: int | None

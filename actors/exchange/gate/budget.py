@@ -9,7 +9,8 @@ Two sums are kept, and the larger one counts.
   exchange has begun to count anew. A smaller figure replaces it only when it comes from
   a request that was sent after the larger one had come.
 
-While no figure stands, as at the start, little may be under way until one comes.
+While no figure stands, as at the start, little may be under way until one comes. What
+others are going to use is left to them (`others`), but for the urgent lanes.
 
 So a program beside us on the same address slows us down and earns us no refusal. The
 last part of the budget is for the urgent lanes alone, and scans leave some for entries.
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 import msgspec
 
 from actors.exchange.gate.limiter import ROUNDING, Lane
+from actors.exchange.gate.others import Others
 from actors.exchange.gate.terms import Terms
 
 #: Who may use the reserve.
@@ -57,6 +59,8 @@ class SharedWindow:
     def __init__(self, limit: float, seconds: float, *, tells: bool = False) -> None:
         self.limit = limit
         self._tells = tells
+        self._others = Others(limit, seconds)
+        self._answered = 0.0  # of ours, since the last figure
         self._seconds = seconds
         self._open: dict[Spend, None] = {}  # not answered yet, oldest first
         self._spent: deque[tuple[float, float]] = deque()  # when answered, cost
@@ -76,7 +80,8 @@ class SharedWindow:
 
     def wait_seconds(self, cost: float, now: float, lane: Lane) -> float:
         """How long until there is room; a cost above all of it waits for all of it."""
-        room = max(self.limit_of(lane) - cost, 0.0) + ROUNDING
+        room = max(self.limit_of(lane) - cost - self.foreseen(lane, now), 0.0)
+        room += ROUNDING
         if self.used(now) <= room:
             is_blind = self._tells and lane not in URGENT and now >= self._stands_until
             return self._blind_seconds(cost) if is_blind else 0.0
@@ -84,6 +89,10 @@ class SharedWindow:
         if now < self._stands_until:
             ends.append(self._stands_until)
         return min(ends) - now if ends else self._seconds
+
+    def foreseen(self, lane: Lane, now: float) -> float:
+        """Say how much is left to others when a request of a lane starts."""
+        return 0.0 if lane in URGENT else self._others.expected(now)
 
     def _blind_seconds(self, cost: float) -> float:
         """Let little be sent before an answer tells what others have used."""
@@ -103,6 +112,7 @@ class SharedWindow:
         if spend in self._open:
             del self._open[spend]
             self._spent.append((now, spend.cost))
+            self._answered += spend.cost
 
     def give_back(self, spend: Spend) -> None:
         """Take back a request that was not sent."""
@@ -119,6 +129,9 @@ class SharedWindow:
         is_older = spend.started < self._told_at
         if is_older and now < self._stands_until and told < self._told:
             return
+        if stands is None:
+            self._others.see(used, self._answered + spend.cost, now)
+            self._answered = -spend.cost  # it is settled after this
         self._told, self._told_at = told, now
         self._stands_until = now + (self._seconds if stands is None else stands)
 

@@ -202,6 +202,7 @@ class Gate:
             weight_used=round(budget.weight.used(now)),
             weight_limit=round(budget.weight.limit),
             weight_entry_limit=round(budget.weight.limit_of(Lane.ENTRY)),
+            weight_others=round(budget.weight.foreseen(Lane.ENTRY, now)),
             window_seconds=self.terms.window_seconds,
             orders_used=None if orders is None else round(orders.used(now)),
             orders_limit=None if orders is None else round(orders.limit),
