@@ -19,6 +19,7 @@ from actors.domain.messages import (
     Transition,
 )
 from actors.domain.shown.divergence import Divergence
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import LogRow
 from actors.domain.shown.money import HealthLight, RiskView
 from actors.domain.shown.symbols import (
@@ -184,6 +185,10 @@ class Projections:
         """What the monitor measured last, mailboxes, time without stops."""
         unprotected = msgspec.to_builtins(self.unprotected())
         return self._machine.resource_health() | {"unprotected": unprotected}
+
+    def exchange_budgets(self) -> tuple[ExchangeBudget, ...]:
+        """What is left of each exchange's patience; empty: it is simulated."""
+        return self._engine.setup.exchange_budgets()
 
     def lights(self) -> tuple[HealthLight, ...]:
         """One light for everything that trading needs."""

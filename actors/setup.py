@@ -13,6 +13,7 @@ from actors.domain.bars import MarketDescription
 from actors.domain.findings import Strategy
 from actors.domain.live import LIVE, PAPER, LiveRules
 from actors.domain.shown.divergence import Divergence
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.exchange.book import PaperSettings
 from actors.exchange.opening import account_identity, open_account
 from actors.exchange.paper import PaperExchange
@@ -61,6 +62,9 @@ class EngineSetup(msgspec.Struct, frozen=True):
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     #: How far a shadow's paper account is from the real one; None: there is no shadow.
     divergence: Callable[[], Divergence | None] = lambda: None
+
+    #: What each exchange account's gate shows; a simulated market has none.
+    exchange_budgets: Callable[[], tuple[ExchangeBudget, ...]] = tuple
 
     @property
     def mode(self) -> str:

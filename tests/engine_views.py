@@ -12,6 +12,7 @@ from actors.domain.shown.divergence import (
     SlippageSpread,
     TradeDivergence,
 )
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import LogRow
 from actors.domain.shown.money import (
     DayRow,
@@ -113,6 +114,29 @@ SHADOW = Divergence(
     last_fault="AssertionError: a test",
     off=False,
 )
+BUDGET = ExchangeBudget(
+    exchange="binanceusdm",
+    weight_used=1_200,
+    weight_limit=2_400,
+    weight_entry_limit=2_040,
+    weight_others=100,
+    window_seconds=60.0,
+    orders_used=3,
+    orders_limit=300,
+    waiting={"protect": 0, "entry": 2},
+    banned_until_ms=NEWEST_MS,
+    ban_reason="banned (HTTP 418)",
+    breaker="half-open",
+    breaker_left_seconds=0.0,
+    failures={"server error": 5},
+    trouble="banned",
+    requests=700,
+    faults={"banned": 1, "network": 4},
+    retries=6,
+    refused=8,
+    last_refusal="binanceusdm is not asked for another 121 s",
+    last_refusal_ms=NEWEST_MS,
+)
 LONG = ExposureRow("long", 1, Decimal("150.15"), Decimal("0.9"), Decimal("0.9"))
 
 
@@ -124,6 +148,7 @@ class ShownEngine:
     killed: KillPhase = KillPhase.ARMED
     presets = PresetLibrary()
     shadow: Divergence | None = SHADOW
+    budgets: tuple[ExchangeBudget, ...] = (BUDGET,)
 
     def library(self) -> PresetLibrary:
         return self.presets
@@ -196,6 +221,9 @@ class ShownEngine:
 
     def divergence(self) -> Divergence | None:
         return self.shadow
+
+    def exchange_budgets(self) -> tuple[ExchangeBudget, ...]:
+        return self.budgets
 
     def lights(self) -> tuple[HealthLight, ...]:
         return (HealthLight("feed", "ok", "20 ms", "5000 ms", ""),)

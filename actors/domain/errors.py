@@ -6,6 +6,7 @@ EngineError
 +-- StrategyError       a strategy cannot be loaded or broke its contract
 +-- JournalError        the journal cannot be opened, read or written
 +-- ExchangeError       an exchange could not be asked
+    +-- Unsent          it was not asked: provably nothing was sent
 
 `actors.runtime.errors` and `config.errors` hold the trees of their own rooms, which
 import nothing from here. The message of each gives the thing, the value, the limit
@@ -35,3 +36,14 @@ class JournalError(EngineError):
 
 class ExchangeError(EngineError):
     """An exchange could not be asked; its answer is unknown, never empty."""
+
+
+class Unsent(ExchangeError):
+    """The gate let a request not through: provably nothing was sent.
+
+    `left_ms`: how long it is of no use to ask again.
+    """
+
+    def __init__(self, message: str, left_ms: int = 0) -> None:
+        super().__init__(message)
+        self.left_ms = left_ms

@@ -20,6 +20,7 @@ from actors.domain.messages import (
 )
 from actors.domain.phases import Phase
 from actors.domain.shown.divergence import Divergence
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import (
     AuditRow,
     IncidentRow,
@@ -206,6 +207,9 @@ class EngineView(Protocol):
 
     def divergence(self) -> Divergence | None:
         """How far paper is from the real exchange; None: there is no shadow."""
+
+    def exchange_budgets(self) -> tuple[ExchangeBudget, ...]:
+        """What is left of each exchange's patience; empty: it is simulated."""
 
     def lights(self) -> tuple[HealthLight, ...]:
         """One light each for feed, exchange, journal, clock, loop lag, machine."""

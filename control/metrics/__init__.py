@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from actors.domain.views import EngineView
 from control.live.hub import Hub
 from control.metrics.account import account_metrics
+from control.metrics.exchange import exchange_metrics
 from control.metrics.machine import machine_metrics
 from control.metrics.trading import trading_metrics
 
@@ -39,6 +40,7 @@ def metrics_pieces(engine: EngineView, hub: Hub) -> Iterator[bytes]:
     for families in (
         trading_metrics(engine, rows, numbers),
         account_metrics(engine),
+        exchange_metrics(engine),
         machine_metrics(engine, rows, numbers, hub.statistics()),
     ):
         for family in families:

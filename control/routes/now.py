@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors.domain.phases import GLOBAL_MACHINE
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.money import RiskView
 from actors.domain.shown.symbols import (
     DepthView,
@@ -173,6 +174,11 @@ def markers(house: House, call: Call) -> answers.Markers:
 def risk(house: House, _: Call) -> RiskView:
     """Limits and what is used of them, reserved, exposure, the kill switch."""
     return house.engine.risk()
+
+
+def exchange(house: House, _: Call) -> answers.Items[ExchangeBudget]:
+    """What is left of each exchange's patience; none where it is simulated."""
+    return answers.Items(house.engine.exchange_budgets())
 
 
 def state_machine(house: House, _: Call) -> answers.StateMachine:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from actors.domain.messages import Role
+from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import (
     AuditRow,
     IncidentRow,
@@ -63,6 +64,7 @@ LIVE = (
     read("/api/orders/{id}", now.order, wire.OrderRow),
     read("/api/reconcile", now.differences, answers.Items[DifferenceRow]),
     read("/api/risk", now.risk, RiskView),
+    read("/api/exchange", now.exchange, answers.Items[ExchangeBudget]),
     read("/api/state-machine", now.state_machine, answers.StateMachine),
     read(
         "/api/state-machine/transitions",

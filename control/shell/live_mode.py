@@ -7,7 +7,7 @@ each symbol and the account's modes were seen to be as they must be.
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import msgspec
 from rich.console import Console
@@ -16,7 +16,6 @@ from actors.domain.bars import MarketDescription
 from actors.domain.errors import ExchangeError
 from actors.domain.live import LiveRules
 from actors.domain.shown.divergence import Divergence
-from actors.engine import Engine
 from actors.exchange.book import PaperSettings
 from actors.exchange.live import Accept, LiveAccount, LivePlan, open_live_account
 from actors.exchange.live.plan import MarginMode
@@ -25,16 +24,13 @@ from actors.exchange.shadow import Shadowed
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import MarketClock
 from actors.service import service
+from actors.setup import EngineSetup, OpenExchange
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.secrets import Secret, find_secret
 from config.settings import Settings
 from control.shell.confirming import REAL, allowed
 from control.shell.opened import Opened
-
-OpenExchange = Callable[
-    [MarketDescription, MarketClock], AbstractAsyncContextManager[SimulatedExchange]
-]
 
 
 class Real(msgspec.Struct, frozen=True):
@@ -45,7 +41,17 @@ class Real(msgspec.Struct, frozen=True):
     exchange: OpenExchange
     divergence: Callable[[], Divergence | None]
     services: tuple[SupervisorSpec, ...]
-    engines: list[Engine]  # gets the engine, whose books say which symbols matter
+
+    def trade(self, setup: EngineSetup) -> EngineSetup:
+        """Let an engine trade this account instead of a paper one."""
+        return msgspec.structs.replace(
+            setup,
+            exchange=self.exchange,
+            exchange_now_ms=self.now_ms,
+            live=self.rules,
+            divergence=self.divergence,
+            pace=msgspec.structs.replace(setup.pace, simulated=False),
+        )
 
 
 class ExchangeHour:
@@ -64,8 +70,7 @@ async def opened_account(
     Raises SettingsError for keys and symbols that are not there, ExchangeError with the
     remedy for an account that is not as it must be.
     """
-    rules, engines = _rules(settings.live, opened), list[Engine]()
-    plan = _plan(settings, opened, engines, os.environ)
+    plan, rules = _plan(settings, opened, os.environ), _rules(settings.live, opened)
     async with open_live_account(plan) as account:
         await account.prepare()
         shadowed = Shadowed(
@@ -90,7 +95,6 @@ async def opened_account(
             exchange=exchange,
             divergence=shadowed.divergence,
             services=(SupervisorSpec("live", (private,), group_budget=Budget(10, 60)),),
-            engines=engines,
         )
 
 
@@ -99,7 +103,9 @@ def _rules(live: LiveGroup, opened: Opened) -> LiveRules:
     names = allowed(live)
     traded = {one.symbol for one in opened.market.describe().instruments}
     if unknown := sorted(set(names) - traded):
-        msg = f"live.symbols names {', '.join(unknown)}, which this market does not have"
+        msg = (
+            f"live.symbols names {', '.join(unknown)}, which this market does not have"
+        )
         raise SettingsError(msg)
     return LiveRules(
         allowed=frozenset(names),
@@ -109,19 +115,12 @@ def _rules(live: LiveGroup, opened: Opened) -> LiveRules:
 
 
 def _plan(
-    settings: Settings,
-    opened: Opened,
-    engines: list[Engine],
-    environment: Mapping[str, str],
+    settings: Settings, opened: Opened, environment: Mapping[str, str]
 ) -> LivePlan:
     live, now_ms = settings.live, opened.exchange_now_ms
     if now_ms is None:
         msg = f"{settings.market.spec} tells no time: it cannot be traded live"
         raise ExchangeError(msg)
-
-    def touched() -> frozenset[str]:
-        return frozenset(name for one in engines for name in one.symbols_in_hand())
-
     return LivePlan(
         exchange=settings.market.spec.removeprefix(REAL),
         key=_key("exchange_key", live.key_file, environment),
@@ -132,7 +131,7 @@ def _plan(
         leverage=live.leverage,
         margin_mode=MarginMode(live.margin),
         accept=_accepted(live),
-        touched=touched,
+        touched=opened.in_hand,
         rest_url=settings.streams.rest_url,
         stream_url=settings.streams.stream_url,
         gate=opened.gates[0],

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
 
 import msgspec
 import structlog
@@ -9,7 +11,13 @@ from rich.console import Console
 
 from actors.clockguard import ClockChange, ClockGuard, ClockVerdict
 from actors.domain.errors import ExchangeError
+from actors.domain.messages import Alert
+from actors.domain.shown.exchange import ExchangeBudget
+from actors.engine import Engine
+from actors.exchange.gate import Bans, Gate, Lane, in_lane, retried, terms_of
+from actors.market.live.dialect import Ask
 from actors.market.live.opening import Plan, dialect_of, open_live
+from actors.market.live.repair import Fetch
 from actors.market.live.rest import public_rest
 from actors.market.live.time import ExchangeTime
 from actors.market.port import Market, open_market
@@ -22,7 +30,8 @@ from control.shell.confirming import REAL
 log = structlog.get_logger(component="clock")
 
 HOUR_MS = 3_600_000
-
+#: How long a question to the exchange is asked again and again.
+PATIENCE_SECONDS = 90.0
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,19 +43,42 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     exchange_now_ms: Callable[[], int] | None = None  # its own clock
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     services: tuple[SupervisorSpec, ...] = ()
+    gates: tuple[Gate, ...] = ()  # one for each exchange account that is asked
+    #: The engine that trades on it, once there is one.
+    engines: list[Engine] = msgspec.field(default_factory=list)
+
+    def in_hand(self) -> frozenset[str]:
+        """The symbols in which the engine's books have an order or a position."""
+        return frozenset(name for one in self.engines for name in one.symbols_in_hand())
+
+    def alarm_to(
+        self, tell: Callable[[Alert], None], is_running: Callable[[], bool]
+    ) -> None:
+        """Let the gates tell their alarms to the engine, once it runs."""
+        for gate in self.gates:
+            gate.tally.alarms = lambda a: tell(a) if is_running() else _alarm(a)
+
+    def budgets(self) -> tuple[ExchangeBudget, ...]:
+        """Show every gate."""
+        return tuple(gate.view() for gate in self.gates)
 
 
 @asynccontextmanager
 async def opened_market(
-    settings: Settings, symbols: int | tuple[str, ...] | None, say: Console
+    settings: Settings,
+    symbols: int | tuple[str, ...] | None,
+    data_dir: Path | None,
+    say: Console,
 ) -> AsyncIterator[Opened]:
     """Open the market of a run for the length of a block.
 
-    Raises MarketDataError, and ExchangeError where an exchange cannot be asked.
+    `data_dir`: where an exchange's bans are kept; None: in memory. Raises
+    MarketDataError, and ExchangeError where an exchange cannot be asked.
     """
     spec = settings.market.spec
     if spec.startswith(REAL):
-        async with _real(settings, symbols, say) as real:
+        bans = Bans(data_dir and data_dir / "bans.json", WallClock())
+        async with _real(settings, symbols, bans, say) as real:
             yield real
         return
     market = open_market(spec, symbols=symbols, seed=settings.engine.seed)
@@ -59,25 +91,21 @@ async def opened_market(
 
 @asynccontextmanager
 async def _real(
-    settings: Settings, symbols: int | tuple[str, ...] | None, say: Console
+    settings: Settings,
+    symbols: int | tuple[str, ...] | None,
+    bans: Bans,
+    say: Console,
 ) -> AsyncIterator[Opened]:
     """List, measure the clock, fetch history; the engine's tree then streams."""
     dialect = dialect_of(settings.market.spec.removeprefix(REAL))
-    plan = Plan(
-        symbols=symbols,
-        history_ms=int(settings.market.warmup_hours * HOUR_MS),
-        stream_url=settings.streams.stream_url,
-        depth=settings.streams.depth,
-        budgets=settings.feed,
-        seed=settings.engine.seed,
-    )
 
     def told(done: int, of: int) -> None:
         if done == of or done % max(1, of // 10) == 0:
             say.print(f"history: {done} of {of} symbols")
 
-    async with public_rest(dialect, settings.streams.rest_url) as rest:
-        source = ExchangeTime(dialect, rest)
+    gate = Gate(terms_of(dialect.name), bans, WallClock(), _alarm)
+    async with public_rest(dialect, gate, settings.streams.rest_url) as rest:
+        source = ExchangeTime(dialect, _prompt(rest))
         guard = ClockGuard(source, settings.clock, WallClock(), _clock_changed)
         await guard.measure()
 
@@ -89,7 +117,9 @@ async def _real(
             return known
 
         now_ms()
-        market = await open_live(dialect, plan, rest, now_ms, told)
+        random = Random(settings.engine.seed)  # noqa: S311 - pauses, no secret
+        patient, plan = _patient(rest, gate, random), _plan(settings, symbols)
+        market = await open_live(dialect, plan, rest, now_ms, told, patient)
         clock = service("clock", guard.run)
         yield Opened(
             market=market,
@@ -98,7 +128,48 @@ async def _real(
             exchange_now_ms=now_ms,
             clock_verdict=lambda: guard.verdict,
             services=(SupervisorSpec("clocks", (clock,), group_budget=Budget(5, 60)),),
+            gates=(gate,),
         )
+
+
+def _plan(settings: Settings, symbols: int | tuple[str, ...] | None) -> Plan:
+    return Plan(
+        symbols=symbols,
+        history_ms=int(settings.market.warmup_hours * HOUR_MS),
+        stream_url=settings.streams.stream_url,
+        depth=settings.streams.depth,
+        budgets=settings.feed,
+        seed=settings.engine.seed,
+    )
+
+
+def _prompt(rest: Fetch) -> Fetch:
+    """Let the clock be asked before all scans: a wait would count as the way."""
+
+    async def fetch(ask: Ask) -> bytes:
+        with in_lane(Lane.RECONCILE):
+            return await rest(ask)
+
+    return fetch
+
+
+def _patient(rest: Fetch, gate: Gate, random: Random) -> Fetch:
+    """Ask again where the table of faults says that it helps."""
+
+    async def fetch(ask: Ask) -> bytes:
+        return await retried(
+            lambda: rest(ask),
+            within_seconds=PATIENCE_SECONDS,
+            random=random,
+            note=gate.tally.retry,
+        )
+
+    return fetch
+
+
+def _alarm(alert: Alert) -> None:
+    """Log what happens before there is an engine to tell."""
+    log.warning("exchange_gate", message=alert.message, action=alert.action)
 
 
 def _clock_changed(change: ClockChange) -> None:

@@ -8,8 +8,11 @@ import gc
 import math
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import trio
@@ -17,7 +20,7 @@ import trio
 from actors.domain import ids
 from actors.domain.bars import empty_bars
 from actors.domain.findings import SymbolContext
-from actors.domain.live import CONFIRMATION
+from actors.domain.live import CONFIRMATION, LIVE
 from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
@@ -39,6 +42,9 @@ from control.plane import ControlPlane
 from control.shell.opened import Opened, opened_market
 from control.shell.progress import show_progress
 from control.shell.signals import interruptible, say
+
+if TYPE_CHECKING:
+    from control.shell.live_mode import Real
 
 DONE, REFUSED = 0, 3
 WAIT_SECONDS_MAX = 1.0
@@ -65,43 +71,33 @@ async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
     say.print("loading market and strategy (the first time takes half a minute)")
     began_ns = time.perf_counter_ns()
+    wanted = (options.settings, options.symbols, options.data_dir)
     async with (
-        opened_market(options.settings, options.symbols, say) as opened,
+        opened_market(*wanted, say) as opened,
         account_of(options, opened) as real,
     ):
-        setup = prepare(options, opened)
+        setup, services = prepare(options, opened), opened.services
         if real is not None:
-            setup = with_real_money(setup, real)
+            setup, services = real.trade(setup), (*services, *real.services)
+        whole = msgspec.structs.replace(opened, services=services)
         load_seconds = (time.perf_counter_ns() - began_ns) / 1e9
-        return await _run(options, opened, setup, load_seconds)
+        return await _run(options, whole, setup, load_seconds)
 
 
 @asynccontextmanager
 async def account_of(
     options: RunOptions, opened: Opened
 ) -> AsyncIterator["Real | None"]:
-    """Open the real account in live mode; None: paper."""
+    """Open the account of live mode for the length of a block; None: it is paper."""
     if options.mode != LIVE:
         yield None
         return
-    # ccxt is a quarter of a second and thirty megabytes that paper does without.
-    from control.shell.live_mode import opened_account
+    # ccxt is a quarter of a second and thirty megabytes, which paper does without.
+    from control.shell.live_mode import opened_account  # noqa: PLC0415
 
     paper = paper_settings(options.settings)
     async with opened_account(options.settings, paper, opened, say) as real:
         yield real
-
-
-def with_real_money(setup: EngineSetup, real: "Real") -> EngineSetup:
-    """Let the engine trade the real account instead of a paper one."""
-    return msgspec.structs.replace(
-        setup,
-        exchange=real.exchange,
-        exchange_now_ms=real.now_ms,
-        live=real.rules,
-        divergence=real.divergence,
-        pace=msgspec.structs.replace(setup.pace, simulated=False),
-    )
 
 
 async def _run(
@@ -147,6 +143,8 @@ def attachment(
         def tell(alert: Alert) -> None:
             engine.risk_ref.tell(alert)  # looked up then: there is none yet
 
+        opened.engines.append(engine)
+        opened.alarm_to(tell, lambda: engine.running)
         takers, groups = outside.attach(view, tell, engine.clock)
         if options.settings.control.port:
             plane = ControlPlane(
@@ -181,6 +179,7 @@ def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
         supervision=settings.supervision,
         preset=options.preset,
         clock_verdict=opened.clock_verdict,
+        exchange_budgets=opened.budgets,
     )
     compile_pipeline(setup)
     if data_dir is not None:

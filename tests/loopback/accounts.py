@@ -22,11 +22,11 @@ from actors.exchange.live import (
     Accept,
     LiveAccount,
     LivePlan,
-    Secret,
     open_live_account,
 )
 from actors.loopback.accounts.order import Conditional
 from actors.loopback.floor.pit import Pit, Venue
+from config.secrets import Secret
 from tests.loopback.client import PATIENCE_SECONDS, Client
 
 SYMBOL, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"

@@ -5,8 +5,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.domain.errors import ExchangeError
-from actors.exchange.ccxtrio import limiter as module
-from actors.exchange.ccxtrio.limiter import Lane, Limiter, in_lane
+from actors.exchange.gate import limiter as module
+from actors.exchange.gate.limiter import Lane, Limiter, in_lane
 
 #: One token every 50 ms, as binance's rateLimit of 50 gives.
 BUCKET = {"refillRate": 1 / 50, "capacity": 1, "cost": 1, "algorithm": "leakyBucket"}

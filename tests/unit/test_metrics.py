@@ -111,6 +111,19 @@ def test_of_a_limit_with_many_rows_the_nearest_counts(
     assert value(samples, "limit_blocks", limit="side") == blocks
 
 
+def test_an_exchange_tells_its_budget_its_ban_and_its_faults() -> None:
+    samples, of = scraped(well()), {"exchange": "binanceusdm"}
+    assert value(samples, "exchange_weight_used", **of) == 1_200
+    assert value(samples, "exchange_banned", **of) == 1
+    assert value(samples, "exchange_breaker", **of) == 1
+    assert value(samples, "exchange_waiting", **of, lane="entry") == 2
+    assert value(samples, "exchange_faults_total", **of, fault="network") == 4
+    assert value(samples, "exchange_refused_total", **of) == 8
+    engine = well()
+    engine.budgets = ()
+    assert not [name for name, _ in scraped(engine) if "_exchange_" in name]
+
+
 def test_by_symbol_there_is_the_age_of_its_data_alone() -> None:
     names = tuple(f"S{number}/USDT" for number in range(500))
     engine = well(names)

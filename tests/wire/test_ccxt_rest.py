@@ -13,7 +13,7 @@ import trio
 from actors.domain.errors import ExchangeError as EngineError
 from actors.exchange.ccxtrio import body, carrier, importing
 from actors.exchange.ccxtrio.classes import Family, exchange_class
-from actors.exchange.ccxtrio.limiter import Limiter
+from actors.exchange.gate.limiter import Limiter
 from tests.wire.ccxt_world import until
 from tests.wire.http_peer import Heard, answering
 

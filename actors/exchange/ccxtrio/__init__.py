@@ -21,8 +21,8 @@ install()
 from actors.exchange.ccxtrio.classes import Family, exchange_class, exchange_ids
 from actors.exchange.ccxtrio.feed import Feed
 from actors.exchange.ccxtrio.history import Fetched, Wanted, fetch_history
-from actors.exchange.ccxtrio.limiter import Lane, Limiter, in_lane
 from actors.exchange.ccxtrio.shapes import Candle, Hole, Kind, Quote, Trade
+from actors.exchange.gate.limiter import Lane, Limiter, in_lane
 
 __all__ = [
     "Candle",

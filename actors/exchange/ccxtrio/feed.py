@@ -22,9 +22,9 @@ from typing import Any, Self
 import trio
 from ccxt.base.errors import NetworkError, NotSupported
 
-from actors.exchange.ccxtrio.limiter import Lane, in_lane
 from actors.exchange.ccxtrio.reading import Reader
 from actors.exchange.ccxtrio.shapes import Event, Hole, Kind, Quote
+from actors.exchange.gate.limiter import Lane, in_lane
 
 BATCH = 40
 WAITING_MAX = 20_000

@@ -12,8 +12,8 @@ import msgspec
 import trio
 from ccxt.base.errors import BaseError, NetworkError
 
-from actors.exchange.ccxtrio.limiter import Lane, in_lane
 from actors.exchange.ccxtrio.shapes import Candle
+from actors.exchange.gate.limiter import Lane, in_lane
 
 AT_ONCE = 4
 TRIES = 4

@@ -7,6 +7,8 @@ asyncio or aiohttp: opening and closing, the limiter, the loading of markets, an
 
 import ssl
 from collections.abc import Mapping
+from contextlib import nullcontext
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,22 +21,28 @@ from actors.exchange.ccxtrio.carrier import (
     Undelivered,
     written,
 )
-from actors.exchange.ccxtrio.limiter import Limiter
 from actors.exchange.ccxtrio.markets import SharedLoad
+from actors.exchange.gate.gate import Gate, Ticket
+from actors.exchange.gate.limiter import Limiter
 
+#: From the wait for the gate to the sending; ccxt signs between the two.
+_admitted: ContextVar[Ticket | None] = ContextVar("admitted", default=None)
 #: ccxt asks for the first; without files aiohttp sends the second.
 MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"
 
 
 class RestOnTrio:
-    """The mixin. `limiter` in ccxt's config shares one limiter among several objects.
+    """The mixin. `gate` in ccxt's config shares one gate among several objects.
+
+    Without a gate a limiter of its own keeps to ccxt's limit; `limiter` shares that.
 
     A public name with an underscore would get a camel-case twin from ccxt's
     constructor, so whatever is ours alone begins with an underscore.
     """
 
     limiter: Limiter | None = None
+    gate: Gate | None = None
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self._shared_load = SharedLoad()
@@ -81,8 +89,17 @@ class RestOnTrio:
         self.throttler = self.limiter or Limiter(self.tokenBucket)
 
     async def throttle(self: Any, cost: float | None = None) -> None:
-        """Wait for the limiter; see `limiter.in_lane`."""
-        await self.throttler(cost)
+        """Wait until a request may be sent; see `limiter.in_lane`. Raises Unsent."""
+        if self.gate is None:
+            await self.throttler(cost)
+        else:
+            _admitted.set(await self._ticket(cost))
+
+    async def _ticket(self: Any, cost: float | None) -> Ticket:
+        """Admit a request; ccxt signs it afterwards, and signatures grow old."""
+        weight = self.gate.terms.ccxt_weight * (1.0 if cost is None else cost)
+        ticket: Ticket = await self.gate.admit(weight)
+        return ticket
 
     async def load_markets(
         self: Any,
@@ -113,16 +130,23 @@ class RestOnTrio:
         self.open(lazy=True)
         if self.verbose:
             self.log("\nfetch Request:", self.id, method, url, request_headers, body)
-        try:
-            request = _written(method, url, request_headers, body)
-            answer = await self._carrier.carry(request, proxy, self.timeout / 1000)
-        except Undelivered as error:
-            if self.closed_by_user:
-                msg = f"{self.id} instance was closed by the user"
-                raise ExchangeClosedByUser(msg) from error.__cause__
-            details = f"{self.id} {method} {url}"
-            raise error.kind(details) from error.__cause__
-        return self._read(answer, method, url, request_headers, body)
+        ticket = _admitted.get()
+        _admitted.set(None)  # one request each, also when ccxt asks again
+        if self.gate is not None and ticket is None:
+            ticket = await self._ticket(None)
+        with ticket or nullcontext():
+            try:
+                request = _written(method, url, request_headers, body)
+                answer = await self._carrier.carry(request, proxy, self.timeout / 1000)
+            except Undelivered as error:
+                if self.closed_by_user:
+                    msg = f"{self.id} instance was closed by the user"
+                    raise ExchangeClosedByUser(msg) from error.__cause__
+                details = f"{self.id} {method} {url}"
+                raise error.kind(details) from error.__cause__
+            if ticket is not None:
+                ticket.told(answer.status, answer.headers)
+            return self._read(answer, method, url, request_headers, body)
 
     def _route(
         self: Any,

@@ -14,9 +14,9 @@ import trio
 from ccxt.base.errors import ExchangeClosedByUser, NotSupported
 
 from actors.exchange.ccxtrio.client import Listener, SocketClient
-from actors.exchange.ccxtrio.limiter import Limiter
 from actors.exchange.ccxtrio.promise import Promise
 from actors.exchange.ccxtrio.rest import RestOnTrio
+from actors.exchange.gate.limiter import Limiter
 
 CLOSE_SECONDS = 5.0
 LISTENERS_MAX = 64

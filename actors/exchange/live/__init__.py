@@ -13,7 +13,7 @@ from actors.exchange.live.account import LiveAccount
 from actors.exchange.live.capabilities import ROWS, Row
 from actors.exchange.live.opening import open_live_account
 from actors.exchange.live.permissions import Permissions
-from actors.exchange.live.plan import Accept, LivePlan, MarginMode, Secret
+from actors.exchange.live.plan import Accept, LivePlan, MarginMode
 
 __all__ = [
     "ROWS",
@@ -23,6 +23,5 @@ __all__ = [
     "MarginMode",
     "Permissions",
     "Row",
-    "Secret",
     "open_live_account",
 ]

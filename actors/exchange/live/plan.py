@@ -1,27 +1,13 @@
 """What is chosen before an account at a real exchange is opened."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
 
 from actors.domain.bars import Instrument
-
-
-class Secret:
-    """A word that no log and no traceback shows."""
-
-    __slots__ = ("_word",)
-
-    def __init__(self, word: str) -> None:
-        self._word = word
-
-    def reveal(self) -> str:
-        """Give the word to whoever signs with it."""
-        return self._word
-
-    def __repr__(self) -> str:
-        return "Secret(***)" if self._word else "Secret()"
+from actors.exchange.gate import Gate
+from config.secrets import Secret
 
 
 class MarginMode(StrEnum):
@@ -45,7 +31,7 @@ class LivePlan(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str  # the name of its row in `capabilities`
     key: Secret
     secret: Secret
-    password: Secret = Secret("")
+    password: Secret | None = None
     instruments: tuple[Instrument, ...]
     #: The exchange's time, ms: requests are signed with it, never with our own clock.
     now_ms: Callable[[], int]
@@ -53,8 +39,8 @@ class LivePlan(msgspec.Struct, frozen=True, kw_only=True):
     margin_mode: MarginMode = MarginMode.ISOLATED
     accept: frozenset[Accept] = frozenset()
     #: Symbols with orders or positions on our books: their fills are asked for at once.
-    touched: frozenset[str] = frozenset()
+    touched: Callable[[], frozenset[str]] = frozenset
     rest_url: str = ""  # "": the exchange's own; else scheme and host
     stream_url: str = ""
-    #: Shared by all who ask this exchange; called with the cost of a request.
-    limiter: Callable[[float | None], Awaitable[None]] | None = None
+    #: Shared by all who ask this exchange; None: a limiter of its own.
+    gate: Gate | None = None

@@ -27,13 +27,15 @@ class Order:
 class Registry:
     """The orders of one account, as far as this port has met them."""
 
-    def __init__(self, now_ms: Callable[[], int], touched: Iterable[str] = ()) -> None:
-        self._now_ms = now_ms
+    def __init__(
+        self, now_ms: Callable[[], int], touched: Callable[[], frozenset[str]]
+    ) -> None:
+        self._now_ms, self._on_the_books = now_ms, touched
         self.orders: dict[str, Order] = {}
         self.held: frozenset[str] = frozenset()
         #: When something last happened in a symbol, so far as it was noticed here.
-        self._touched_ms = dict.fromkeys(touched, now_ms())
-        self._traded = set(touched)  # since the last look at positions
+        self._touched_ms: dict[str, int] = {}
+        self._traded = set[str]()  # since the last look at positions
         self._ids: dict[tuple[str, str], str] = {}
 
     def note(self, client_id: str, symbol: str, *, conditional: bool) -> Order:
@@ -100,7 +102,7 @@ class Registry:
     def to_ask(self, since_ms: int) -> frozenset[str]:
         """Give the symbols whose fills since then must be asked for."""
         recent = {s for s, at_ms in self._touched_ms.items() if at_ms >= since_ms}
-        return self.active() | recent
+        return self.active().union(recent, self._on_the_books())
 
     def _touch(self, symbol: str) -> None:
         self._touched_ms[symbol] = self._now_ms()

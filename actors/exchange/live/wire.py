@@ -65,7 +65,7 @@ class Wire:
             {
                 "apiKey": plan.key.reveal(),
                 "secret": plan.secret.reveal(),
-                "password": plan.password.reveal(),
+                "password": plan.password.reveal() if plan.password else "",
                 "enableRateLimit": True,
                 "timeout": TIMEOUT_MS,
                 "options": {
@@ -74,7 +74,8 @@ class Wire:
                     "adjustForTimeDifference": False,
                     "timeDifference": 0,
                 },
-                "limiter": plan.limiter or Limiter(LIMIT),
+                "gate": plan.gate,
+                "limiter": Limiter(LIMIT),
             }
         )
         api = self.exchange.urls["api"]

@@ -269,13 +269,13 @@ SPOT = Binance(
     "binance",
     ("wss://stream.binance.com:9443", "https://api.binance.com"),
     "/api/v3",
-    _shared(requests_per_second=2.5, rest_weight_per_second=75.0),
+    _shared(requests_per_second=2.5),
     SequenceRule(judge_spot, by_rest=True, shared=True),
 )
 USDM = Binance(
     "binanceusdm",
     ("wss://fstream.binance.com", "https://fapi.binance.com"),
     "/fapi/v1",
-    _shared(requests_per_second=5.0, rest_weight_per_second=30.0),
+    _shared(requests_per_second=5.0),
     SequenceRule(judge_futures, by_rest=True, shared=True),
 )

@@ -187,7 +187,6 @@ class Bybit:
             request_bytes_max=16 * 1024,
             requests_per_second=10.0,
             dials_per_second=1.5,
-            rest_weight_per_second=50.0,
         )
         self._category = category
 

@@ -26,7 +26,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_hour: int | None = None  # on one connection
     dials_per_second: float
     lifetime_seconds: float = 23 * 3600.0  # then another connection takes over
-    rest_weight_per_second: float  # in units of `Ask.weight`, below what is allowed
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -183,7 +183,6 @@ class Okx:
             requests_per_second=3.0,
             requests_per_hour=400,
             dials_per_second=1.5,
-            rest_weight_per_second=8.0,
         )
         self._swap = kind == "SWAP"
 

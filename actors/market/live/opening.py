@@ -44,15 +44,18 @@ async def open_live(
     fetch: Fetch,
     clock: Callable[[], int],
     progress: Progress,
+    patient: Fetch | None = None,
 ) -> LiveMarket:
     """Make the market; nothing streams before it is run.
 
+    `patient` asks for what is not urgent, symbols and history, again and again.
     Raises MarketDataError for symbols that are not traded, ExchangeError when the
     exchange cannot be asked.
     """
-    listed = await list_symbols(dialect, plan, fetch)
+    patient = patient or fetch
+    listed = await list_symbols(dialect, plan, patient)
     end_ms = clock() // MINUTE_MS * MINUTE_MS
-    past = Past(dialect, fetch, progress)
+    past = Past(dialect, patient, progress)
     start_ms = (end_ms - plan.history_ms) // MINUTE_MS * MINUTE_MS
     bars = await past.fetch(listed, start_ms, end_ms)
     channels = ALL if plan.depth else ALL - {Channel.DEPTH}

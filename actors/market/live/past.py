@@ -1,8 +1,8 @@
 """History at start: the newest closed candles of every symbol, by REST.
 
 Symbols are asked for side by side, each page by page, all within the exchange's
-weight. A symbol whose history cannot be had starts without one, marked as a fault of
-the data: it learns from live bars.
+weight; the port asks again where that helps. A symbol whose history cannot be had
+starts without one, marked as a fault of the data: it learns from live bars.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +18,6 @@ from actors.market.live.repair import Fetch
 from actors.market.live.wire import Candle
 
 MINUTE_MS = 60_000
-TRIES = 3
-PAUSE_SECONDS = 1.0
 SIDE_BY_SIDE = 8
 
 Progress = Callable[[int, int], None]  # symbols done, symbols in all
@@ -59,19 +57,13 @@ class Past:
         for at in range(start_ms, stop_ms, page_ms):
             end = min(at + page_ms, stop_ms)
             ask = self._rest.ask_candles(native, at, end - 1, (end - at) // MINUTE_MS)
-            for attempt in range(TRIES):
-                try:
-                    page = self._rest.read_candles(await self._fetch(ask))
-                except ExchangeError as error:
-                    if attempt == TRIES - 1:
-                        self.faults.append(
-                            DataFault(symbol, "no_history", 1, str(error)[:200])
-                        )
-                        return []
-                    await trio.sleep(PAUSE_SECONDS * 2**attempt)
-                else:
-                    candles += [c for c in page if at <= c.open_ts < end]
-                    break
+            try:
+                page = self._rest.read_candles(await self._fetch(ask))
+            except ExchangeError as error:
+                fault = DataFault(symbol, "no_history", 1, str(error)[:200])
+                self.faults.append(fault)
+                return []
+            candles += [c for c in page if at <= c.open_ts < end]
         return candles
 
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { allOffers, commandNamed, whyNot } from "$/model/commands";
 import { symbolOffers } from "$/model/symbols";
 import type { SymbolRow } from "$/wire/types";
+import { countsText } from "./budget";
 import { passes } from "./symbolColumns";
 import { sorted, turned, type Column } from "./table";
 
@@ -28,6 +29,11 @@ test("a filter finds a symbol by its name, phase, decision or quarantine", () =>
   expect(passes(row({}), "eth", "")).toBe(false);
   expect(passes(row({ quarantineReason: "ValueError in on_bar" }), "valueerror", "")).toBe(true);
   expect(passes(row({}), "", "PAUSED")).toBe(false);
+});
+
+test("counts are told largest first, and what did not happen is left out", () => {
+  expect(countsText({ network: 1, clock: 0, banned: 3 })).toBe("3 × banned, 1 × network");
+  expect(countsText({ scan: 0 })).toBe("");
 });
 
 describe("commands", () => {

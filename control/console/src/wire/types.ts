@@ -272,6 +272,34 @@ export interface EquityPointItems {
   items: EquityPoint[];
 }
 
+export interface ExchangeBudget {
+  exchange: string;
+  weightUsed: number;
+  weightLimit: number;
+  weightEntryLimit: number;
+  weightOthers: number;
+  windowSeconds: number;
+  ordersUsed: number | null;
+  ordersLimit: number | null;
+  waiting: Record<string, number>;
+  bannedUntilMs: number | null;
+  banReason: string | null;
+  breaker: string;
+  breakerLeftSeconds: number;
+  failures: Record<string, number>;
+  trouble: string | null;
+  requests: number;
+  faults: Record<string, number>;
+  retries: number;
+  refused: number;
+  lastRefusal: string | null;
+  lastRefusalMs: number | null;
+}
+
+export interface ExchangeBudgetItems {
+  items: ExchangeBudget[];
+}
+
 export interface Execution {
   filledShare: number;
   price: number | null;
@@ -1013,6 +1041,7 @@ export interface SocketTicket {
 export interface StartArgs {
   preset: string;
   mode?: string;
+  confirm?: string;
 }
 
 export interface StateMachine {

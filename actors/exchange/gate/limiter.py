@@ -18,12 +18,12 @@ a stop at the exchange is worth more than a scan of the market.
 """
 
 from bisect import bisect_left, insort
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -59,6 +59,21 @@ def in_lane(lane: Lane) -> Iterator[None]:
         _lane.reset(token)
 
 
+def lane_now() -> Lane:
+    """Say in which lane the caller asks."""
+    return _lane.get()
+
+
+class Budget(Protocol):
+    """What may be spent, and when."""
+
+    def wait_seconds(self, cost: float, now: float, lane: Lane) -> float:
+        """How long until a cost may be taken."""
+
+    def take(self, cost: float, now: float, lane: Lane) -> Any:
+        """Take it; what is given for it becomes the limiter's answer."""
+
+
 class LeakyBucket:
     """Says how long a cost has to wait, and takes it."""
 
@@ -68,7 +83,7 @@ class LeakyBucket:
         self._tokens = float(config.get("tokens", 0.0))
         self._counted_seconds: float | None = None
 
-    def wait_seconds(self, _cost: float, now: float) -> float:
+    def wait_seconds(self, _cost: float, now: float, _lane: Lane) -> float:
         """How long until a request may start."""
         if self._counted_seconds is not None:
             gained = (now - self._counted_seconds) * 1000 * self._refill_per_ms
@@ -78,7 +93,7 @@ class LeakyBucket:
             return 0.0
         return -self._tokens / self._refill_per_ms / 1000
 
-    def take(self, cost: float, _now: float) -> None:
+    def take(self, cost: float, _now: float, _lane: Lane) -> None:
         """Start a request."""
         self._tokens -= cost
 
@@ -92,7 +107,7 @@ class RollingWindow:
         self._spent: deque[tuple[float, float]] = deque()
         self._sum = 0.0
 
-    def wait_seconds(self, cost: float, now: float) -> float:
+    def wait_seconds(self, cost: float, now: float, _lane: Lane) -> float:
         """How long until there is room; a cost above all of it waits for all of it."""
         while self._spent and self._spent[0][0] + self._seconds <= now:
             self._sum -= self._spent.popleft()[1]
@@ -100,7 +115,7 @@ class RollingWindow:
             return 0.0
         return self._spent[0][0] + self._seconds - now
 
-    def take(self, cost: float, now: float) -> None:
+    def take(self, cost: float, now: float, _lane: Lane) -> None:
         """Start a request."""
         self._spent.append((now, cost))
         self._sum += cost
@@ -109,9 +124,10 @@ class RollingWindow:
 class _Place:
     """A place in the queue; the lower key is served first."""
 
-    __slots__ = ("key", "turn")
+    __slots__ = ("key", "lane", "turn")
 
     def __init__(self, lane: Lane, arrival: int) -> None:
+        self.lane = lane
         self.key = (lane, arrival)
         self.turn = trio.Event()
 
@@ -120,11 +136,10 @@ class _Place:
 
 
 class Limiter:
-    """The queue before an exchange. Takes ccxt's `tokenBucket` as it is."""
+    """The queue before an exchange. Takes ccxt's `tokenBucket`, or a budget."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        leaky = config.get("algorithm", "leakyBucket") == "leakyBucket"
-        self._budget = LeakyBucket(config) if leaky else RollingWindow(config)
+    def __init__(self, config: Mapping[str, Any], budget: Budget | None = None) -> None:
+        self._budget = budget or _budget_of(config)
         self._default_cost = float(config.get("cost", 1.0))
         self._queue: list[_Place] = []
         self._arrivals = 0
@@ -134,8 +149,20 @@ class Limiter:
         """How many wait."""
         return len(self._queue)
 
-    async def __call__(self, cost: float | None = None) -> None:
-        """Wait until a request of this cost may start, in the caller's lane."""
+    def waiting_by_lane(self) -> Counter[Lane]:
+        """How many wait in each lane."""
+        return Counter(place.lane for place in self._queue)
+
+    def look_again(self) -> None:
+        """Let the first in the queue look whether the budget has changed."""
+        if self._queue:
+            self._queue[0].turn.set()
+
+    async def __call__(self, cost: float | None = None) -> Any:
+        """Wait until a request of this cost may start, in the caller's lane.
+
+        Gives what the budget gave for it.
+        """
         if len(self._queue) >= WAITING_MAX:
             msg = f"{WAITING_MAX} requests wait for this exchange already: ask for less"
             raise ExchangeError(msg)
@@ -144,23 +171,31 @@ class Limiter:
         place = _Place(_lane.get(), self._arrivals)
         insort(self._queue, place)
         try:
-            await self._served(place, self._default_cost if cost is None else cost)
+            taken = await self._served(
+                place, self._default_cost if cost is None else cost
+            )
         finally:
             del self._queue[bisect_left(self._queue, place)]
-            if self._queue:
-                self._queue[0].turn.set()
+            self.look_again()
         await trio.lowlevel.cancel_shielded_checkpoint()
+        return taken
 
-    async def _served(self, place: _Place, cost: float) -> None:
+    async def _served(self, place: _Place, cost: float) -> Any:
         while True:
             if self._queue[0] is not place:
                 await place.turn.wait()
                 place.turn = trio.Event()
                 continue
             now = trio.current_time()
-            seconds = self._budget.wait_seconds(cost, now)
+            seconds = self._budget.wait_seconds(cost, now, place.lane)
             if seconds <= 0:
-                self._budget.take(cost, now)
-                return
+                return self._budget.take(cost, now, place.lane)
             # A more urgent caller may come meanwhile; then this one waits for its turn.
-            await trio.sleep(seconds)
+            with trio.move_on_after(seconds):
+                await place.turn.wait()
+                place.turn = trio.Event()
+
+
+def _budget_of(config: Mapping[str, Any]) -> Budget:
+    leaky = config.get("algorithm", "leakyBucket") == "leakyBucket"
+    return LeakyBucket(config) if leaky else RollingWindow(config)
