@@ -99,10 +99,9 @@ class Engine:
         )
         clock.advance_to(max(self.cursor.last_close_ms, exchange.now_ms))
         self.latency = Latency()
-        traded = list(self.description.instruments)
-        self.risk_state = RiskState(empty_book(), traded, setup.mode)
-        self.in_hand = Latch()
-        self.halt = Halt()
+        traded, mode = list(self.description.instruments), setup.mode
+        self.risk_state = RiskState(empty_book(), traded, mode)
+        self.in_hand, self.halt = Latch(), Halt()
         self.treasury = Treasury(self.halt, self.in_hand)
         self.market_over = trio.Event()
         self.dead_letters = DeadLetters()

@@ -21,6 +21,7 @@ from actors.domain.messages import (
 from actors.domain.shown.divergence import Divergence
 from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import LogRow
+from actors.domain.shown.machine import ActorRow, EngineNumbers
 from actors.domain.shown.money import HealthLight, RiskView
 from actors.domain.shown.symbols import (
     Candle,
@@ -32,11 +33,9 @@ from actors.domain.shown.symbols import (
     SymbolRow,
 )
 from actors.domain.views import (
-    ActorRow,
     CommandState,
     DifferenceRow,
     EngineMetrics,
-    EngineNumbers,
     Status,
     UnprotectedTime,
     WhyRow,

@@ -14,6 +14,7 @@ from actors.domain.shown.divergence import (
 )
 from actors.domain.shown.exchange import ExchangeBudget
 from actors.domain.shown.history import LogRow
+from actors.domain.shown.machine import ActorRow, EngineNumbers
 from actors.domain.shown.money import (
     DayRow,
     ExposureRow,
@@ -33,7 +34,6 @@ from actors.domain.shown.symbols import (
     SymbolDetail,
     SymbolRow,
 )
-from actors.domain.views import ActorRow, EngineNumbers
 from config.library import PresetLibrary
 
 MINUTE_MS = 60_000

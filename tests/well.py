@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from actors.domain.phases import KillPhase
+from actors.domain.shown.machine import ActorRow, EngineNumbers
 from actors.domain.shown.money import (
     DayRow,
     ExposureRow,
@@ -14,7 +15,6 @@ from actors.domain.shown.money import (
     LimitRow,
     RiskView,
 )
-from actors.domain.views import ActorRow, EngineNumbers
 from tests.engines import InMemoryEngine
 
 D = Decimal

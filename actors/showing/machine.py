@@ -10,9 +10,9 @@ import msgspec
 from actors.clockguard import CONSEQUENCES
 from actors.domain.orders import OrderState
 from actors.domain.phases import SymbolPhase
+from actors.domain.shown.machine import ActorRow, EngineNumbers
 from actors.domain.shown.money import HealthLight
 from actors.domain.shown.symbols import SymbolRow
-from actors.domain.views import ActorRow, EngineNumbers
 from actors.engine import Engine
 from actors.runtime import ChildState, TreeNode, deepest
 from actors.showing.money import visible

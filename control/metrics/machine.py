@@ -5,8 +5,9 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
+from actors.domain.shown.machine import ActorRow, EngineNumbers
 from actors.domain.shown.symbols import SymbolRow
-from actors.domain.views import ActorRow, EngineNumbers, EngineView
+from actors.domain.views import EngineView
 from control.live.hub import HubStatistics
 from control.metrics.families import Number, counter, counters, gauge, gauges, seconds
 

@@ -8,8 +8,9 @@ from prometheus_client.metrics_core import InfoMetricFamily, Metric
 
 from actors.domain.phases import ORDER_MACHINE, Phase, SymbolPhase
 from actors.domain.severity import Severity
+from actors.domain.shown.machine import EngineNumbers
 from actors.domain.shown.symbols import SymbolRow
-from actors.domain.views import EngineNumbers, EngineView
+from actors.domain.views import EngineView
 from control.metrics.families import (
     Number,
     counter,

@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from actors.domain.live import LIVE
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.settings import Settings
@@ -18,12 +19,14 @@ def sentence(settings: Settings) -> str:
     return f"trade real money on {exchange}"
 
 
-def confirmed(settings: Settings, typed: str, say: Console) -> None:
-    """Have a person type the sentence, or take it from the option.
+def confirmed(settings: Settings, mode: str, typed: str, say: Console) -> None:
+    """Have a person type the sentence, or take it from the option; paper needs none.
 
     Raises SettingsError: it is another one, nobody can be asked, or live mode lacks
     what it needs.
     """
+    if mode != LIVE:
+        return
     if not settings.market.spec.startswith(REAL):
         msg = f"--mode live trades on exchange:ID, not on {settings.market.spec}"
         raise SettingsError(msg)

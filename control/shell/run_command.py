@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from actors.domain.errors import EngineError
-from actors.domain.live import LIVE, PAPER
+from actors.domain.live import PAPER
 from actors.runtime import RuntimeFault
 from config.errors import ConfigError
 from control.errors import ControlError
@@ -85,8 +85,7 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     given = locals()
     try:
         options = run_options(given, explicit=_explicit(context))
-        if options.mode == LIVE:
-            confirmed(options.settings, confirm, err)
+        confirmed(options.settings, options.mode, confirm, err)
         code = trio.run(run_engine, options)
         # All is written: a late Ctrl-C must not make a good end look like a bad one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

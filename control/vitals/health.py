@@ -11,7 +11,8 @@ import msgspec
 import trio
 
 from actors.domain.phases import RUNNING_PHASES
-from actors.domain.views import ActorRow, EngineView
+from actors.domain.shown.machine import ActorRow
+from actors.domain.views import EngineView
 
 RISK = "risk"
 NOTHING_WAITS = -1

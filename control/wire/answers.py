@@ -7,9 +7,10 @@ import msgspec
 from actors.domain.findings import LevelView
 from actors.domain.messages import Role
 from actors.domain.phases import Phase
+from actors.domain.shown.machine import ActorRow
 from actors.domain.shown.money import HealthLight
 from actors.domain.shown.symbols import Candle, DepthView, Marker, SymbolRow
-from actors.domain.views import ActorRow, CommandState, UnprotectedTime
+from actors.domain.views import CommandState, UnprotectedTime
 from config.preset import Preset
 
 T = TypeVar("T")

@@ -154,7 +154,7 @@ async def test_command_route_takes_the_same_commands_by_name() -> None:
         "start",
         "emergency_stop",
     ]
-    assert plane.engine.performed[0].args == {**START, "mode": "paper"}
+    assert plane.engine.performed[0].args == {**START, "mode": "paper", "confirm": ""}
 
 
 async def test_live_mode_needs_an_admin() -> None:
