@@ -9,8 +9,8 @@ from actors.domain.live import LIVE
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.settings import Settings
-
-REAL = "exchange:"
+from control.shell.opened import REAL
+from control.shell.run import RunOptions
 
 
 def sentence(settings: Settings) -> str:
@@ -19,14 +19,15 @@ def sentence(settings: Settings) -> str:
     return f"trade real money on {exchange}"
 
 
-def confirmed(settings: Settings, mode: str, typed: str, say: Console) -> None:
+def confirmed(options: RunOptions, typed: str, say: Console) -> RunOptions:
     """Have a person type the sentence, or take it from the option; paper needs none.
 
     Raises SettingsError: it is another one, nobody can be asked, or live mode lacks
     what it needs.
     """
-    if mode != LIVE:
-        return
+    settings = options.settings
+    if options.mode != LIVE:
+        return options
     if not settings.market.spec.startswith(REAL):
         msg = f"--mode live trades on exchange:ID, not on {settings.market.spec}"
         raise SettingsError(msg)
@@ -40,6 +41,7 @@ def confirmed(settings: Settings, mode: str, typed: str, say: Console) -> None:
     if typed.strip() != wanted:
         msg = f'live mode was not confirmed: type or give --confirm "{wanted}"'
         raise SettingsError(msg)
+    return options
 
 
 def allowed(live: LiveGroup) -> tuple[str, ...]:

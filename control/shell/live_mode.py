@@ -29,8 +29,8 @@ from config.errors import SettingsError
 from config.live import LiveGroup
 from config.secrets import Secret, find_secret
 from config.settings import Settings
-from control.shell.confirming import REAL, allowed
-from control.shell.opened import Opened
+from control.shell.confirming import allowed
+from control.shell.opened import REAL, Opened
 
 
 class Real(msgspec.Struct, frozen=True):

@@ -25,11 +25,11 @@ from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import Settings
-from control.shell.confirming import REAL
 
 log = structlog.get_logger(component="clock")
 
 HOUR_MS = 3_600_000
+REAL = "exchange:"
 #: How long a question to the exchange is asked again and again.
 PATIENCE_SECONDS = 90.0
 

@@ -85,8 +85,7 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     given = locals()
     try:
         options = run_options(given, explicit=_explicit(context))
-        confirmed(options.settings, options.mode, confirm, err)
-        code = trio.run(run_engine, options)
+        code = trio.run(run_engine, confirmed(options, confirm, err))
         # All is written: a late Ctrl-C must not make a good end look like a bad one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except (ConfigError, EngineError, ControlError) as error:
