@@ -132,6 +132,7 @@ def _plan(
         margin_mode=MarginMode(live.margin),
         accept=_accepted(live),
         touched=opened.in_hand,
+        seed=settings.engine.seed,
         rest_url=settings.streams.rest_url,
         stream_url=settings.streams.stream_url,
         gate=opened.gates[0],

@@ -106,8 +106,11 @@ def fault_of_status(status: int) -> Fault | None:
 def fault_of(error: BaseException) -> Fault | None:
     """Say what an error tells; None: it tells nothing of the exchange.
 
-    Our own ExchangeError speaks for the error that it was raised from.
+    Our own ExchangeError speaks for the error that it was raised from, or says it.
     """
+    said = getattr(error, "fault", None)
+    if isinstance(said, Fault):
+        return said
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(status, int):
         return fault_of_status(status)

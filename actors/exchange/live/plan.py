@@ -40,6 +40,7 @@ class LivePlan(msgspec.Struct, frozen=True, kw_only=True):
     accept: frozenset[Accept] = frozenset()
     #: Symbols with orders or positions on our books: their fills are asked for at once.
     touched: Callable[[], frozenset[str]] = frozenset
+    seed: int = 0  # of the pauses between questions that failed
     rest_url: str = ""  # "": the exchange's own; else scheme and host
     stream_url: str = ""
     #: Shared by all who ask this exchange; None: a limiter of its own.

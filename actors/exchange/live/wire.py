@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
+from random import Random
 from typing import Any
 
-from actors.domain.errors import ExchangeError
+from actors.domain.errors import ExchangeError, Unsent
 from actors.domain.orders import Outcome, Refused, Unknown
 from actors.exchange.ccxtrio import Lane, Limiter, exchange_class, in_lane
+from actors.exchange.gate import Fault, fault_of, retried
+from actors.exchange.gate.faults import fault_of_status
 from actors.exchange.live.answers import (
     TEXT_MAX,
     Heard,
@@ -21,6 +25,8 @@ from actors.exchange.outcome import Act, Answer, classify
 
 #: Below the dispatcher's patience, so that it is the answer's own name that is told.
 TIMEOUT_MS = 8_000
+#: A question is asked again and again for so long, if its caller has no less.
+ASK_SECONDS = 20.0
 #: ccxt's own is a bucket: one list of open orders empties it, and a protective stop
 #: would wait two seconds for the next drop. Its costs are a minute's: 1,200 is all that
 #: spot gives, and half of what USD-M does.
@@ -29,15 +35,23 @@ LIMIT = {"algorithm": "rollingWindow", "windowSize": 60_000, "rateLimit": 50}
 _QUERY = re.compile(r"\?\S+")
 
 
-class NoSuchOrder(ExchangeError):
+class NoAnswer(ExchangeError):
+    """A question was not answered; `fault` says what that tells of the exchange."""
+
+    def __init__(self, text: str, fault: Fault | None) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+
+class NoSuchOrder(NoAnswer):
     """The exchange says that it knows no such order."""
 
 
-class CodeError(ExchangeError):
+class CodeError(NoAnswer):
     """The exchange refused a question, with a code of its own."""
 
-    def __init__(self, text: str, code: str) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, fault: Fault, code: str) -> None:
+        super().__init__(text, fault)
         self.code = code
 
 
@@ -55,6 +69,7 @@ class Wire:
 
     def __init__(self, plan: LivePlan, row: Row, *mixins: type) -> None:
         self._name = row.port.name
+        self._random = Random(plan.seed)  # noqa: S311 - pauses, no secret
         made = type(
             f"{row.ccxt_id}_live",
             (*mixins, Hearing, exchange_class(row.ccxt_id)),
@@ -103,7 +118,17 @@ class Wire:
         return classify(self._name, act, answer)
 
     async def ask(self, call: Call) -> Any:
-        """Ask in the caller's lane. Raises NoSuchOrder, CodeError, ExchangeError."""
+        """Ask in the caller's lane, again where the table of faults says that it helps.
+
+        Raises NoSuchOrder, CodeError, ExchangeError.
+        """
+        return await retried(
+            lambda: self._ask_once(call),
+            within_seconds=ASK_SECONDS,
+            random=self._random,
+        )
+
+    async def _ask_once(self, call: Call) -> Any:
         heard, failed = Heard(), None
         with hearing(heard):
             try:
@@ -111,17 +136,21 @@ class Wire:
             except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
                 failed = error
         if heard.status is None:
+            if isinstance(failed, Unsent):
+                raise failed
+            fault = None if failed is None else fault_of(failed)
             msg = f"{call.method}: {told(failed)}"
-            raise ExchangeError(msg) from None  # its chain would show signed addresses
+            raise NoAnswer(msg, fault) from None  # its chain shows signed addresses
         body = decoded(heard.text)
         code = str(body.get("code", "")) if isinstance(body, Mapping) else ""
         fine = 200 <= heard.status < 300 and not code.startswith("-")
         if fine and isinstance(body, (dict, list)):
             return body
         text = f"{call.method}: HTTP {heard.status} {heard.text[:TEXT_MAX]}"
+        fault = fault_of_status(heard.status) or Fault.PARSE
         if code == "-2013" and 400 <= heard.status < 500:
-            raise NoSuchOrder(text)
-        raise CodeError(text, code)
+            raise NoSuchOrder(text, fault)
+        raise CodeError(text, fault, code)
 
 
 def told(error: Exception | None) -> str:
