@@ -70,7 +70,7 @@ class Shadowed:
         """
         self._real = real
         self._clock = clock
-        self._side = RealSide()
+        self._side = RealSide({one.symbol for one in instruments})
         self._comparison = Comparison()
         self._replay = Replay(
             lambda: Double(instruments, settings, MarketClock(), quote_equity),
