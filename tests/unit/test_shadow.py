@@ -206,6 +206,21 @@ async def test_an_order_that_paper_alone_refuses_is_told_so() -> None:
     assert rig.shadow.divergence().totals.paper_fill_rate == 0.0
 
 
+async def test_an_entry_that_the_real_exchange_gives_up_ends_on_paper_too() -> None:
+    rig = Rig()
+    bid = {"kind": OrderKind.LIMIT, "limit_price": "101"}
+
+    async def by_hand() -> None:
+        await rig.real.cancel("AAA", "o1")
+
+    await rig.bar(*FLAT, acts={10_000: rig.buy(**bid), 30_000: by_hand})
+    await rig.bar(103.0, 103.5, 100.0, 102.0)
+    (row,) = rig.shadow.divergence().orders
+    assert (row.real.filled_share, row.paper.filled_share) == (0.0, 0.0)
+    assert row.paper.ended == "user"
+    assert rig.shadow.divergence().trades == ()
+
+
 async def test_two_trades_of_one_bar_are_two() -> None:
     rig = Rig()
     acts = {5_000: rig.buy(), 15_000: rig.sell(), 25_000: rig.buy(), 35_000: rig.sell()}

@@ -8,10 +8,12 @@ import pytest
 
 from actors.domain.orders import (
     ExchangePosition,
+    OpenOrder,
     OrderKind,
     OrderRequest,
     Outcome,
     Placed,
+    Side,
 )
 from actors.exchange.shadow import comparison, replay
 from actors.exchange.shadow.shadowed import FAULTS_MAX
@@ -282,3 +284,23 @@ async def test_a_memory_that_cannot_be_used_is_a_fault_and_no_more(
     found = rig.shadow.divergence()
     assert (found.faults, len(found.trades)) == (2, 1)
     assert "shadow.json" in found.last_fault
+
+
+async def test_what_the_account_holds_of_other_symbols_is_not_played(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    elsewhere = OrderRequest("by-hand", "ZZZ", Side.LONG, OrderKind.MARKET, Decimal(1))
+
+    async def positions() -> tuple[ExchangePosition, ...]:
+        return tuple(
+            ExchangePosition(name, Decimal(1), Decimal(100)) for name in ("BBB", "ZZZ")
+        )
+
+    async def orders() -> tuple[OpenOrder, ...]:
+        return (OpenOrder(elsewhere, "x"),)
+
+    monkeypatch.setattr(rig.real, "fetch_positions", positions)
+    monkeypatch.setattr(rig.real, "fetch_open_orders", orders)
+    await rig.fetches()
+    assert rig.shadow.held() == rig.shadow.active() == {"BBB"}

@@ -6,7 +6,7 @@ orders that pass by, from every update, and from the answers to the engine's fet
 it asks for nothing itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -46,7 +46,9 @@ class Standing(msgspec.Struct):
 class RealSide:
     """Positions and live orders of the real account."""
 
-    def __init__(self) -> None:
+    def __init__(self, symbols: Container[str]) -> None:
+        """Know of these; what the account holds of others is not this engine's."""
+        self._symbols = symbols
         self.positions: dict[str, Decimal] = {}  # signed, none is zero
         self.orders: dict[str, Standing] = {}
         self.moves = 0  # counts the fills: an answer that was overtaken is not taken
@@ -93,8 +95,8 @@ class RealSide:
             if standing is not None:
                 standing.told = update.filled_quantity
                 self._drop_if_over(update.client_id, standing)
-        elif standing is None and update.client_id not in self._over:
-            self.orders[update.client_id] = Standing(update.symbol, None)
+        elif standing is None:
+            self._sighted(update.client_id, update.symbol)
 
     def _drop_if_over(self, client_id: str, standing: Standing) -> None:
         if standing.over:
@@ -102,7 +104,7 @@ class RealSide:
             _keep(self._over, client_id)
 
     def _hold(self, symbol: str, quantity: Decimal) -> None:
-        if quantity == ZERO:
+        if quantity == ZERO or symbol not in self._symbols:
             self.positions.pop(symbol, None)
         else:
             self.positions[symbol] = quantity
@@ -114,8 +116,13 @@ class RealSide:
             if standing.quantity is None and client_id not in resting:
                 del self.orders[client_id]
         for client_id, symbol in resting.items():
-            if client_id not in self._over:
-                self.orders.setdefault(client_id, Standing(symbol, None))
+            if client_id not in self.orders:
+                self._sighted(client_id, symbol)
+
+    def _sighted(self, client_id: str, symbol: str) -> None:
+        """Count an order as live that we did not send, unless it is known as over."""
+        if symbol in self._symbols and client_id not in self._over:
+            self.orders[client_id] = Standing(symbol, None)
 
     def fetched_positions(
         self, found: Sequence[ExchangePosition], moves: int

@@ -16,7 +16,14 @@ from typing import Any
 import msgspec
 import trio
 
-from actors.domain.orders import OrderRequest, Outcome, Placed, Refused
+from actors.domain.orders import (
+    OrderRequest,
+    OrderState,
+    OrderUpdate,
+    Outcome,
+    Placed,
+    Refused,
+)
 from actors.exchange.shadow.comparison import Comparison
 from actors.exchange.shadow.double import Double
 from actors.exchange.shadow.trades import Fate, Pair, Trade
@@ -25,6 +32,7 @@ NOTES_MAX = 4_000  # of a market that does not come on
 GRACE_MS = 5_000
 LATE_MS = 1_000  # an order may be noted so long after its moment was played
 BREATH_STEPS = 50  # then whoever sends real orders has the loop
+OWN_REASONS = frozenset({"band", "expired", "margin", "post_only", "reduce_only"})
 UNRESOLVED = "nobody knew whether an order had arrived when its bar closed"
 LATE = "an order was noted after its bar had been played"
 TOO_MANY = f"more than {NOTES_MAX} orders and cancels wait for their bar"
@@ -84,6 +92,21 @@ class Replay:
             self._comparison.spoil_newest(note.pair.request.symbol, TOO_MANY)
         else:
             self._notes.append(note)
+
+    def follow(self, update: OrderUpdate, now_ms: int) -> None:
+        """Let paper lose an opening order too that the real exchange has given up.
+
+        What paper ends by rules of its own it ends in its own time; an exit goes on
+        until the trade is settled.
+        """
+        pair = self._comparison.pairs.get(update.client_id)
+        if (
+            pair is not None
+            and update.state is OrderState.CANCELLED
+            and update.reason not in OWN_REASONS
+            and not pair.request.reduce_only
+        ):
+            self.note(Note(now_ms, pair, is_cancel=True, answer=Placed("")))
 
     def spoil(self) -> None:
         """Begin with a new account before the next bar."""

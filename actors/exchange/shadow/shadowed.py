@@ -70,7 +70,7 @@ class Shadowed:
         """
         self._real = real
         self._clock = clock
-        self._side = RealSide()
+        self._side = RealSide({one.symbol for one in instruments})
         self._comparison = Comparison()
         self._replay = Replay(
             lambda: Double(instruments, settings, MarketClock(), quote_equity),
@@ -269,6 +269,7 @@ class Shadowed:
     def _hear(self, update: ExchangeUpdate) -> None:
         if isinstance(update, OrderUpdate):
             self._side.word(update)
+            self._replay.follow(update, self._clock.now_ms())
         elif update.ts_ms < self._since_ms or not self._side.fill(update):
             return
         self._comparison.real(update)
