@@ -8,6 +8,7 @@ each symbol and the account's modes were seen to be as they must be.
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -16,7 +17,6 @@ from actors.domain.bars import MarketDescription
 from actors.domain.errors import ExchangeError
 from actors.domain.live import LiveRules
 from actors.domain.shown.divergence import Divergence
-from actors.exchange.book import PaperSettings
 from actors.exchange.live import Accept, LiveAccount, LivePlan, open_live_account
 from actors.exchange.live.plan import MarginMode
 from actors.exchange.port import SimulatedExchange
@@ -31,6 +31,7 @@ from config.secrets import Secret, find_secret
 from config.settings import Settings
 from control.shell.confirming import allowed
 from control.shell.opened import REAL, Opened
+from control.shell.run import paper_settings
 
 
 class Real(msgspec.Struct, frozen=True):
@@ -63,9 +64,11 @@ class ExchangeHour:
 
 @asynccontextmanager
 async def opened_account(
-    settings: Settings, paper: PaperSettings, opened: Opened, say: Console
+    settings: Settings, memory: Path | None, opened: Opened, say: Console
 ) -> AsyncIterator[Real]:
     """Open and prepare the account for the length of a block.
+
+    `memory` is where the shadow keeps what it compared.
 
     Raises SettingsError for keys and symbols that are not there, ExchangeError with the
     remedy for an account that is not as it must be.
@@ -77,8 +80,9 @@ async def opened_account(
             account,
             ExchangeHour(plan.now_ms),
             plan.instruments,
-            paper,
+            paper_settings(settings),
             await account.fetch_equity(),
+            memory,
         )
 
         @asynccontextmanager

@@ -95,8 +95,8 @@ async def account_of(
     # ccxt is a quarter of a second and thirty megabytes, which paper does without.
     from control.shell.live_mode import opened_account  # noqa: PLC0415
 
-    paper = paper_settings(options.settings)
-    async with opened_account(options.settings, paper, opened, say) as real:
+    memory = options.data_dir and options.data_dir / "shadow.json"
+    async with opened_account(options.settings, memory, opened, say) as real:
         yield real
 
 

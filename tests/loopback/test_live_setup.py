@@ -8,10 +8,11 @@ import pytest
 
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import Placed, Refused
-from actors.exchange.live import Accept, MarginMode, Secret, open_live_account
+from actors.exchange.live import Accept, MarginMode, open_live_account
 from actors.loopback.floor.pit import Venue
 from actors.loopback.rest import counter
 from actors.loopback.rest.request import private
+from config.secrets import Secret
 from tests.loopback.accounts import SYMBOL, Trader, instruments, plan_for, trading
 from tests.loopback.client import Client, exchange
 

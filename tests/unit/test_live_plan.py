@@ -14,11 +14,11 @@ from actors.exchange.live import (
     Accept,
     LivePlan,
     Permissions,
-    Secret,
     open_live_account,
 )
 from actors.exchange.live.capabilities import row_for
 from actors.exchange.live.symbols import Symbols, fee_in_quote
+from config.secrets import Secret
 
 D = Decimal
 BTC = Instrument(
