@@ -70,6 +70,7 @@ class PrivateStream:
         self._client: Any = None
         self._kept_ms = 0
         self._last_ms = 0
+        self._sound_ms: int | None = None  # up to when all was told; None: up to now
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
         #: Told a symbol whose leverage somebody has changed.
@@ -106,6 +107,8 @@ class PrivateStream:
     async def _stay_connected(self) -> None:
         pause = PAUSE_SECONDS_MIN
         while True:
+            if self._sound_ms is None:
+                self._sound_ms = self._last_ms
             try:
                 with in_lane(Lane.RECONCILE):
                     ended = await self._connected()
@@ -205,9 +208,11 @@ class PrivateStream:
 
     async def _ask(self) -> None:
         registry, now_ms = self._venue.registry, self._now_ms()
+        # Fills told meanwhile are newer than what was missed: they do not count here.
+        sound_ms = self._last_ms if self._sound_ms is None else self._sound_ms
         before = {name: one for name, one in registry.orders.items() if one.live}
         standing = await self._venue.open_orders()
-        for fill in await self._venue.fills(self._last_ms - OVERLAP_MS, now_ms):
+        for fill in await self._venue.fills(sound_ms - OVERLAP_MS, now_ms):
             self._tell(fill)
         for one in standing:
             self._tell(_word(one, now_ms))
@@ -217,6 +222,7 @@ class PrivateStream:
                 word = await self._venue.order(order.symbol, name)
                 if word is not None:
                     self._tell(word)
+        self._sound_ms = None
 
 
 def _word(one: OpenOrder, now_ms: int) -> OrderUpdate:
