@@ -44,6 +44,23 @@ async def test_a_cut_stream_loses_and_doubles_nothing() -> None:
         assert trader.told_trades() == await trader.true_trades()
 
 
+async def test_a_newer_fill_does_not_hide_one_that_could_not_be_asked_for() -> None:
+    async with exchange() as client, trading(client) as trader:
+        fired = client.exchange.menu.fired
+        await cut(trader)
+        await trader.account.place(trader.request("bx0-missed"))
+        # All tries of one asking fail; a fill of two minutes later waits behind them.
+        await trader.fault("error_before", on=["/fapi/v1/userTrades"], count=3)
+        await client.sim("POST", "advance", {"ms": 2 * MINUTE_MS})
+        with trio.fail_after(10):
+            while not fired["error_before"]:  # noqa: ASYNC110 - a test's patience
+                await trio.sleep(0.01)
+        await trader.account.place(trader.request("bx1-newer"))
+        await trader.until(lambda: bool(trader.fills("bx0-missed")))
+        assert trader.told_trades() == await trader.true_trades()
+        assert fired["error_before"] == 3
+
+
 async def test_a_listen_key_that_expires_is_replaced() -> None:
     async with exchange() as client, trading(client) as trader:
         await trader.fault("listen_key_expires", count=1)
