@@ -61,6 +61,19 @@ async def test_a_newer_fill_does_not_hide_one_that_could_not_be_asked_for() -> N
         assert fired["error_before"] == 3
 
 
+async def test_a_stream_that_falls_silent_is_noticed_and_begins_anew() -> None:
+    async with exchange() as client, trading(client, stream=False) as trader:
+        trader.account._venue.wire.exchange.streaming["keepAlive"] = 300
+        async with trio.open_nursery() as nursery:
+            await nursery.start(trader.account.run)
+            await trader.fault("socket_silent")
+            await trader.account.place(trader.request("bx0-entry"))
+            await trader.fault("socket_silent", count=0)
+            await trader.ended("bx0-entry")
+            assert trader.told_trades() == await trader.true_trades()
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_listen_key_that_expires_is_replaced() -> None:
     async with exchange() as client, trading(client) as trader:
         await trader.fault("listen_key_expires", count=1)

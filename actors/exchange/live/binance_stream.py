@@ -70,6 +70,7 @@ class PrivateStream:
         self._client: Any = None
         self._kept_ms = 0
         self._last_ms = 0
+        self._pause = PAUSE_SECONDS_MIN
         self._sound_ms: int | None = None  # up to when all was told; None: up to now
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
@@ -105,7 +106,6 @@ class PrivateStream:
             self._client.on_error(NetworkError(why))
 
     async def _stay_connected(self) -> None:
-        pause = PAUSE_SECONDS_MIN
         while True:
             if self._sound_ms is None:
                 self._sound_ms = self._last_ms
@@ -113,12 +113,11 @@ class PrivateStream:
                 with in_lane(Lane.RECONCILE):
                     ended = await self._connected()
                 await self._send.send(CONNECTED)
-                pause = PAUSE_SECONDS_MIN
                 await ended
             except (BaseError, ExchangeError) as error:
                 log.warning("the account's stream ended", reason=told(error))
-            await trio.sleep(pause)
-            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+            await trio.sleep(self._pause)
+            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
 
     async def _connected(self) -> Any:
         """Dial and subscribe; give the promise that breaks when it is over."""
@@ -222,7 +221,7 @@ class PrivateStream:
                 word = await self._venue.order(order.symbol, name)
                 if word is not None:
                     self._tell(word)
-        self._sound_ms = None
+        self._sound_ms, self._pause = None, PAUSE_SECONDS_MIN
 
 
 def _word(one: OpenOrder, now_ms: int) -> OrderUpdate:
