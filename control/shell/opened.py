@@ -98,14 +98,13 @@ async def _real(
 ) -> AsyncIterator[Opened]:
     """List, measure the clock, fetch history; the engine's tree then streams."""
     dialect = dialect_of(settings.market.spec.removeprefix(REAL))
-
-    def told(done: int, of: int) -> None:
-        if done == of or done % max(1, of // 10) == 0:
-            say.print(f"history: {done} of {of} symbols")
-
     gate = Gate(terms_of(dialect.name), bans, WallClock(), _alarm)
-    async with public_rest(dialect, gate, settings.streams.rest_url) as rest:
-        source = ExchangeTime(dialect, _prompt(rest))
+    url = settings.streams.rest_url
+    async with (
+        public_rest(dialect, gate, url) as rest,
+        public_rest(dialect, gate, url) as line,  # the clock's: never behind scans
+    ):
+        source = ExchangeTime(dialect, _prompt(line))
         guard = ClockGuard(source, settings.clock, WallClock(), _clock_changed)
         await guard.measure()
 
@@ -119,7 +118,7 @@ async def _real(
         now_ms()
         random = Random(settings.engine.seed)  # noqa: S311 - pauses, no secret
         patient, plan = _patient(rest, gate, random), _plan(settings, symbols)
-        market = await open_live(dialect, plan, rest, now_ms, told, patient)
+        market = await open_live(dialect, plan, rest, now_ms, _told(say), patient)
         clock = service("clock", guard.run)
         yield Opened(
             market=market,
@@ -141,6 +140,14 @@ def _plan(settings: Settings, symbols: int | tuple[str, ...] | None) -> Plan:
         budgets=settings.feed,
         seed=settings.engine.seed,
     )
+
+
+def _told(say: Console) -> Callable[[int, int], None]:
+    def told(done: int, of: int) -> None:
+        if done == of or done % max(1, of // 10) == 0:
+            say.print(f"history: {done} of {of} symbols")
+
+    return told
 
 
 def _prompt(rest: Fetch) -> Fetch:

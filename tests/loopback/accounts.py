@@ -24,6 +24,7 @@ from actors.exchange.live import (
     LivePlan,
     open_live_account,
 )
+from actors.exchange.live.binance_words import trade_name
 from actors.loopback.accounts.order import Conditional
 from actors.loopback.floor.pit import Pit, Venue
 from config.secrets import Secret
@@ -156,6 +157,18 @@ class Trader:
             for one in self.told
             if isinstance(one, Fill) and one.client_id == client_id
         ]
+
+    def told_trades(self) -> list[str]:
+        """Every trade that was told, by its name."""
+        return sorted(one.trade_id for one in self.told if isinstance(one, Fill))
+
+    async def true_trades(self) -> list[str]:
+        """Every trade that there was."""
+        key = "buyer" if self.venue is Venue.USDM else "isBuyer"
+        return sorted(
+            trade_name(one["symbol"], one["id"], buyer=one[key])
+            for one in (await self.truth())["fills"]
+        )
 
     async def fault(self, name: str, **how: Any) -> None:
         """Switch a fault on."""

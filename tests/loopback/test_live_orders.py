@@ -220,3 +220,22 @@ async def test_what_our_rules_refuse_is_never_sent(more: dict[str, object]) -> N
 async def test_the_exchange_s_clock_is_asked_for() -> None:
     async with exchange() as client, trading(client, stream=False) as trader:
         assert await trader.account.fetch_time() == client.exchange.now_ms()
+
+
+async def test_a_trade_with_ourselves_is_two_fills() -> None:
+    """Both bear the same number at the exchange."""
+    async with exchange() as client, trading(client) as trader:
+        limit = trader.price(Side.LONG, 1)
+        maker = trader.request("bx0-maker", kind=OrderKind.LIMIT, limit_price=limit)
+        assert isinstance(await trader.account.place(maker), Placed)
+        await trader.account.place(trader.request("bx0-taker", Side.SHORT))
+        await trader.ended("bx0-maker")
+        await trader.ended("bx0-taker")
+        trades = [
+            fill.trade_id.rpartition("-")[0]
+            for name in ("bx0-maker", "bx0-taker")
+            for fill in trader.fills(name)
+        ]
+        assert len(trades) == 2
+        assert len(set(trades)) == 1
+        assert trader.told_trades() == await trader.true_trades()

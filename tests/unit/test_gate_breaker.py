@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.domain.errors import IllegalTransition, Unsent
 from actors.exchange.gate import RULES, Breaker, Fault, Lane, State
@@ -202,8 +202,30 @@ async def test_a_gate_that_closed_since_it_admitted_sends_nothing(
 ) -> None:
     gated = Gated()
     ticket = await gated.gate.admit(5.0)
-    await gated.ask(418, retry_after=10)
+    await gated.ask(418, Lane.CANCEL, retry_after=10, x_mbx_used_weight_1m=3)
+    assert gated.gate.view().weight_used == 8
     with pytest.raises(Unsent), ticket:
         pytest.fail("it was sent")
     assert gated.gate.view().requests == 1
-    assert gated.gate.view().weight_used == 1
+    assert gated.gate.view().weight_used == 3
+
+
+async def test_a_ban_in_the_last_moment_is_still_waited_out(
+    autojump_clock: MockClock,
+) -> None:
+    """It is told while the next one has its place already; trio draws who is first."""
+    waited = set()
+    for _ in range(20):
+        gated, answer, began = Gated(), trio.Event(), trio.current_time()
+
+        async def banned(gated: Gated = gated, answer: trio.Event = answer) -> None:
+            async with gated.gate.request() as ticket:
+                await answer.wait()
+                ticket.told(418, {"Retry-After": "120"})
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(banned)
+            await wait_all_tasks_blocked()
+            answer.set()
+            waited.add(round(await gated.ask(lane=Lane.PROTECT) - began))
+    assert waited == {0, 121}

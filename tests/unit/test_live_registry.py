@@ -79,8 +79,13 @@ def test_only_ended_orders_are_forgotten() -> None:
     for serial in range(registry.ORDERS_MAX + 10):
         known.note(f"a{serial}", BTC, conditional=False)
         known.heard(ended(f"a{serial}"))
-        known.same(BTC, str(serial), f"a{serial}")
     assert len(known.orders) <= registry.ORDERS_MAX + 1
     assert list(known.conditionals(BTC)) == ["lives"]
+
+
+def test_the_oldest_ids_are_forgotten_first() -> None:
+    known = Registry(Hour())
+    for serial in range(registry.IDS_MAX + 1):
+        known.same(BTC, str(serial), f"a{serial}")
     assert known.name_of(BTC, "0") is None
-    assert known.name_of(BTC, str(registry.ORDERS_MAX)) == f"a{registry.ORDERS_MAX}"
+    assert known.name_of(BTC, "1") == "a1"

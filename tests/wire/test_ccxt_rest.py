@@ -11,9 +11,11 @@ import pytest
 import trio
 
 from actors.domain.errors import ExchangeError as EngineError
+from actors.domain.errors import Unsent
 from actors.exchange.ccxtrio import body, carrier, importing
 from actors.exchange.ccxtrio.classes import Family, exchange_class
-from actors.exchange.gate.limiter import Limiter
+from actors.exchange.gate import Limiter, terms_of
+from tests.gates import Gated
 from tests.wire.ccxt_world import until
 from tests.wire.http_peer import Heard, answering
 
@@ -298,6 +300,47 @@ async def test_one_limiter_may_serve_several_objects() -> None:
     first, second = kraken(limiter=limiter), kraken(limiter=limiter)
     assert first.throttler is second.throttler is limiter
     assert kraken().throttler is not limiter
+
+
+async def test_a_gate_takes_each_request_and_what_became_of_it() -> None:
+    asked: list[bytes] = []
+
+    async def script(heard: Heard) -> None:
+        asked.append(heard.raw)
+        await heard.answer(status="418 I'm a teapot", headers="Retry-After: 90\r\n")
+
+    gated = Gated(terms_of("kraken"))
+    async with answering(script) as address:
+        exchange = kraken(gate=gated.gate)
+        with pytest.raises(errors.DDoSProtection):
+            await exchange.fetch(address + "/x")  # also where ccxt limits nothing
+        with pytest.raises(Unsent, match="kraken is not asked for another 9"):
+            await exchange.fetch(address + "/x")
+        await exchange.close()
+    seen = gated.gate.view()
+    assert (seen.requests, seen.refused, len(asked)) == (1, 1, 1)
+
+
+async def test_a_broken_line_is_told_to_the_gate_and_ccxt_asks_with_a_new_ticket() -> (
+    None
+):
+    gated, heard = Gated(terms_of("kraken")), 0
+
+    async def script(peer: Heard) -> None:
+        nonlocal heard
+        heard += 1
+        await peer.stream.aclose()
+
+    async with answering(script) as address:
+        exchange = kraken(gate=gated.gate, enableRateLimit=True)
+        exchange.urls["api"]["public"] = address
+        exchange.options["maxRetriesOnFailure"] = 2
+        with pytest.raises(errors.NetworkError):
+            await exchange.public_get_time()
+        await exchange.close()
+    seen = gated.gate.view()
+    assert (seen.requests, heard, seen.failures) == (3, 3, {"network": 3})
+    assert seen.weight_used == 3
 
 
 def test_an_unknown_exchange_is_named_with_what_is_close() -> None:

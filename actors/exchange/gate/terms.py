@@ -27,9 +27,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     #: Tell what is left of an endpoint's own limit, and that limit.
     left_header: str = ""
     limit_header: str = ""
-    #: The exchange's dead-man's switch cancels entries and leaves protective stops:
-    #: only then may it be armed while a position is held.
-    switch_spares_stops: bool = False
 
 
 def _bybit(name: str) -> Terms:
@@ -63,7 +60,6 @@ _ALL = (
         used_header="x-mbx-used-weight-1m",
         orders=300,
         orders_header="x-mbx-order-count-10s",
-        switch_spares_stops=True,
     ),
     _bybit("bybit"),
     _bybit("bybitspot"),

@@ -14,7 +14,7 @@ import trio
 from actors.domain.money import ZERO
 from actors.domain.orders import ExchangeUpdate, Fill, OrderState, OrderUpdate
 from actors.exchange.live.binance import Binance
-from actors.exchange.live.binance_words import SIDES, reason_of, state_of
+from actors.exchange.live.binance_words import SIDES, reason_of, state_of, trade_name
 from actors.exchange.live.symbols import fee_in_quote
 
 Event = Mapping[str, Any]
@@ -88,7 +88,7 @@ class Events:
     def _fill(self, row: Event, client_id: str, symbol: str) -> Fill:
         traded, maker = (Decimal(row["l"]), Decimal(row["L"])), bool(row["m"])
         return Fill(
-            trade_id=f"{row['s']}-{row['t']}",
+            trade_id=trade_name(row["s"], row["t"], buyer=row["S"] == "BUY"),
             client_id=client_id,
             symbol=symbol,
             side=SIDES[row["S"]],

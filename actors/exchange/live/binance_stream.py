@@ -70,6 +70,8 @@ class PrivateStream:
         self._client: Any = None
         self._kept_ms = 0
         self._last_ms = 0
+        self._pause = PAUSE_SECONDS_MIN
+        self._sound_ms: int | None = None  # up to when all was told; None: up to now
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
         #: Told a symbol whose leverage somebody has changed.
@@ -104,18 +106,18 @@ class PrivateStream:
             self._client.on_error(NetworkError(why))
 
     async def _stay_connected(self) -> None:
-        pause = PAUSE_SECONDS_MIN
         while True:
+            if self._sound_ms is None:
+                self._sound_ms = self._last_ms
             try:
                 with in_lane(Lane.RECONCILE):
                     ended = await self._connected()
                 await self._send.send(CONNECTED)
-                pause = PAUSE_SECONDS_MIN
                 await ended
             except (BaseError, ExchangeError) as error:
                 log.warning("the account's stream ended", reason=told(error))
-            await trio.sleep(pause)
-            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+            await trio.sleep(self._pause)
+            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
 
     async def _connected(self) -> Any:
         """Dial and subscribe; give the promise that breaks when it is over."""
@@ -205,9 +207,11 @@ class PrivateStream:
 
     async def _ask(self) -> None:
         registry, now_ms = self._venue.registry, self._now_ms()
+        # Fills told meanwhile are newer than what was missed: they do not count here.
+        sound_ms = self._last_ms if self._sound_ms is None else self._sound_ms
         before = {name: one for name, one in registry.orders.items() if one.live}
         standing = await self._venue.open_orders()
-        for fill in await self._venue.fills(self._last_ms - OVERLAP_MS, now_ms):
+        for fill in await self._venue.fills(sound_ms - OVERLAP_MS, now_ms):
             self._tell(fill)
         for one in standing:
             self._tell(_word(one, now_ms))
@@ -217,6 +221,7 @@ class PrivateStream:
                 word = await self._venue.order(order.symbol, name)
                 if word is not None:
                     self._tell(word)
+        self._sound_ms, self._pause = None, PAUSE_SECONDS_MIN
 
 
 def _word(one: OpenOrder, now_ms: int) -> OrderUpdate:

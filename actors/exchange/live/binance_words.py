@@ -207,6 +207,11 @@ def open_algo(row: Row, symbols: Symbols) -> OpenOrder:
     return OpenOrder(request, str(row["algoId"]))
 
 
+def trade_name(market_id: str, number: int, *, buyer: bool) -> str:
+    """Name one side of a trade: a number is its symbol's, and we may meet ourselves."""
+    return f"{market_id}-{number}-{'b' if buyer else 's'}"
+
+
 def fill_of(row: Row, client_id: str, symbols: Symbols) -> Fill:
     """Read a trade as the REST endpoints of either venue write it."""
     buyer = row["buyer"] if "buyer" in row else row["isBuyer"]
@@ -221,7 +226,7 @@ def fill_of(row: Row, client_id: str, symbols: Symbols) -> Fill:
         maker=maker,
     )
     return Fill(
-        trade_id=f"{row['symbol']}-{row['id']}",
+        trade_id=trade_name(row["symbol"], row["id"], buyer=bool(buyer)),
         client_id=client_id,
         symbol=symbol,
         side=Side.LONG if buyer else Side.SHORT,

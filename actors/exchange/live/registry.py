@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from actors.domain.orders import Fill, OrderState, OrderUpdate
 
 ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED})
-ORDERS_MAX = 20_000
+ORDERS_MAX, IDS_MAX = 2_000, 20_000
 
 
 class Order:
@@ -61,7 +61,7 @@ class Registry:
     def same(self, symbol: str, exchange_id: str, client_id: str) -> None:
         """Learn under which id the exchange has an order."""
         self._ids[symbol, exchange_id] = client_id
-        while len(self._ids) > ORDERS_MAX:
+        while len(self._ids) > IDS_MAX:
             del self._ids[next(iter(self._ids))]
 
     def name_of(self, symbol: str, exchange_id: str) -> str | None:
