@@ -1,6 +1,6 @@
 """Hands a command to whoever carries it out, and waits for its end."""
 
-from actors.conductor import ENDING, TENDING
+from actors.conductor import ENDING, RECOVERY_SECONDS, TENDING
 from actors.domain.messages import Command, CommandAnswer
 from actors.engine import Engine
 from actors.risk.commands import RULES
@@ -9,6 +9,8 @@ from actors.runtime import AskRefused, AskTimeout, ReplyTo
 
 COMMAND_SECONDS = 2.0
 LIFECYCLE_SECONDS = 15.0
+#: A start asks the exchange for its whole truth first.
+START_SECONDS = RECOVERY_SECONDS + LIFECYCLE_SECONDS
 #: The exchange is asked; its answers take their time.
 LOOK_SECONDS = 15.0
 HALTING = frozenset({"kill_switch", "emergency_stop"})
@@ -32,7 +34,9 @@ async def _carried(engine: Engine, command: Command) -> CommandAnswer:
     if command.name in HALTING:
         return await _halt(engine, command)
     if command.name in LIFECYCLE:
-        return await engine.ask_conductor(command, LIFECYCLE_SECONDS)
+        is_start = command.name == "start"
+        seconds = START_SECONDS if is_start else LIFECYCLE_SECONDS
+        return await engine.ask_conductor(command, seconds)
     answer: CommandAnswer = await engine.risk_ref.ask(
         lambda reply: CommandRequest(command, reply),
         LOOK_SECONDS if command.name == "reconcile" else COMMAND_SECONDS,

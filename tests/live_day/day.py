@@ -28,14 +28,15 @@ HOUR_MS = 3_600_000
 #: they must, and in no more trades.
 FAULTS = ",".join(
     (
-        *("request_lost=0.02", "answer_lost=0.02", "executed_late=0.02:ms=2000"),
-        *("error_after=0.02", "error_before=0.02", "refused_unlisted=0.01:on=place"),
-        *("slow_answers=0.02:ms=1500", "connection_reset=0.02", "garbage_body=0.01"),
-        *("rate_storm=0.001", "query_blind=0.05:ms=3000", "partial_pages=0.02"),
+        *("request_lost=0.005", "answer_lost=0.005", "executed_late=0.005:ms=2000"),
+        *("error_after=0.005", "error_before=0.005", "refused_unlisted=0.01:on=place"),
+        *("slow_answers=0.005:ms=1500", "connection_reset=0.005"),
+        *("garbage_body=0.002", "rate_storm=0.0002"),
+        *("query_blind=0.05:ms=3000", "partial_pages=0.02"),
         *("cancel_races=0.1", "stop_refused=0.02", "stop_vanishes=0.02:ms=2000"),
         *("stop_stuck=0.01", "fill_twice=0.1", "fill_shuffled=0.1"),
         *("fill_missing=0.05", "listen_key_expires=0.002"),
-        *("feed_dropped=0.001", "feed_twice=0.001", "feed_shuffled=0.001"),
+        *("feed_dropped=0.0001", "feed_twice=0.001", "feed_shuffled=0.001"),
         *("socket_silent=0.0005", "socket_dropped=0.002"),
     )
 )
