@@ -9,9 +9,14 @@ from rich.console import Console
 
 from actors.clockguard import ClockChange, ClockGuard, ClockVerdict
 from actors.domain.errors import ExchangeError
-from actors.market.live.opening import Plan, dialect_of, open_live
+from actors.market.live.dialect import Dialect
+from actors.market.live.exchanges import DIALECTS
+from actors.market.live.foreign import foreign
+from actors.market.live.opening import Plan, open_live
+from actors.market.live.repair import Fetch
 from actors.market.live.rest import public_rest
 from actors.market.live.time import ExchangeTime
+from actors.market.live.told import Source
 from actors.market.port import Market, open_market
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
@@ -22,6 +27,9 @@ log = structlog.get_logger(component="clock")
 
 HOUR_MS = 3_600_000
 REAL = "exchange:"
+#: Before an id: through ccxt, also where there are hot streams.
+VIA_CCXT = "ccxt-"
+CANDLES_PER_ASK = 1_000  # asked for at once; ccxt makes pages of it
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +68,6 @@ async def _real(
     settings: Settings, symbols: int | tuple[str, ...] | None, say: Console
 ) -> AsyncIterator[Opened]:
     """List, measure the clock, fetch history; the engine's tree then streams."""
-    dialect = dialect_of(settings.market.spec.removeprefix(REAL))
     plan = Plan(
         symbols=symbols,
         history_ms=int(settings.market.warmup_hours * HOUR_MS),
@@ -74,7 +81,7 @@ async def _real(
         if done == of or done % max(1, of // 10) == 0:
             say.print(f"history: {done} of {of} symbols")
 
-    async with public_rest(dialect, settings.streams.rest_url) as rest:
+    async with _way(settings) as (dialect, rest, streams):
         source = ExchangeTime(dialect, rest)
         guard = ClockGuard(source, settings.clock, WallClock(), _clock_changed)
         await guard.measure()
@@ -87,7 +94,7 @@ async def _real(
             return known
 
         now_ms()
-        market = await open_live(dialect, plan, rest, now_ms, told)
+        market = await open_live(dialect, plan, rest, now_ms, told, streams)
         clock = service("clock", guard.run)
         yield Opened(
             market=market,
@@ -96,6 +103,24 @@ async def _real(
             clock_verdict=lambda: guard.verdict,
             services=(SupervisorSpec("clocks", (clock,), group_budget=Budget(5, 60)),),
         )
+
+
+Way = tuple[Dialect, Fetch, Source | None]
+
+
+@asynccontextmanager
+async def _way(settings: Settings) -> AsyncIterator[Way]:
+    """Find how the exchange is asked and heard: by hot streams, else through ccxt."""
+    name, where = settings.market.spec.removeprefix(REAL), settings.streams
+    if name in DIALECTS:
+        dialect = DIALECTS[name]
+        async with public_rest(dialect, where.rest_url) as rest:
+            yield dialect, rest, None
+        return
+    from control.shell.foreign import joined  # noqa: PLC0415 - it loads ccxt
+
+    async with joined(name.removeprefix(VIA_CCXT), where) as one:
+        yield foreign(name, CANDLES_PER_ASK), one, one
 
 
 def _clock_changed(change: ClockChange) -> None:

@@ -21,7 +21,7 @@ from actors.market.live.dialect import Ask
 from actors.market.live.exchanges import DIALECTS
 from actors.market.live.market import LiveMarket
 from actors.market.live.minutes import MINUTE_MS
-from actors.market.live.opening import Plan, dialect_of, open_live
+from actors.market.live.opening import Plan, open_live
 from actors.market.live.ranks import Ranks
 from actors.market.live.wire import Candle, DepthUpdate
 from config.settings import FeedGroup
@@ -260,8 +260,6 @@ def test_ranks_are_those_of_a_replay() -> None:
 
 
 async def test_what_is_not_traded_is_refused_with_what_is() -> None:
-    with pytest.raises(MarketDataError, match="binanceusdm"):
-        dialect_of("nowhere")
     exchange = Exchange()
     plan = Plan(symbols=("XXX/USDT",), history_ms=0)
     with pytest.raises(MarketDataError, match=r"XXX/USDT.*BTC/USDT"):

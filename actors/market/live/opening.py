@@ -6,12 +6,12 @@ import msgspec
 
 from actors.domain.errors import MarketDataError
 from actors.market.live.dialect import Dialect, Listed
-from actors.market.live.exchanges import DIALECTS
 from actors.market.live.market import LiveMarket
 from actors.market.live.minutes import MINUTE_MS
 from actors.market.live.past import Past, Progress
 from actors.market.live.repair import Fetch
-from actors.market.live.streams import ALL, Streams, Wish
+from actors.market.live.streams import ALL, Present, Streams, Wish
+from actors.market.live.told import Source, ToldStreams
 from actors.market.live.wire import Channel
 from config.settings import FeedGroup
 
@@ -30,22 +30,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
 
-def dialect_of(name: str) -> Dialect:
-    """Find an exchange; MarketDataError: it has no hot streams."""
-    if name not in DIALECTS:
-        msg = f"exchange:{name} has no streams here; known: {', '.join(DIALECTS)}"
-        raise MarketDataError(msg)
-    return DIALECTS[name]
-
-
 async def open_live(
     dialect: Dialect,
     plan: Plan,
     fetch: Fetch,
     clock: Callable[[], int],
     progress: Progress,
+    source: Source | None = None,
 ) -> LiveMarket:
     """Make the market; nothing streams before it is run.
+
+    `source`: who keeps the streams, where they are not the dialect's own.
 
     Raises MarketDataError for symbols that are not traded, ExchangeError when the
     exchange cannot be asked.
@@ -63,7 +58,11 @@ async def open_live(
         budgets=plan.budgets,
         seed=plan.seed,
     )
-    streams = Streams(dialect, wish, fetch, clock)
+    streams: Present = (
+        Streams(dialect, wish, fetch, clock)
+        if source is None
+        else ToldStreams(dialect, wish, source, clock)
+    )
     return LiveMarket(streams, listed, fetch, bars, end_ms, tuple(past.faults))
 
 
