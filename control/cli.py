@@ -17,6 +17,7 @@ from config.preset import Preset
 from control.errors import ControlError
 from control.shell.audit import audit
 from control.shell.ctl import ctl
+from control.shell.data import data
 from control.shell.doctor import doctor
 from control.shell.exchange_sim import exchange_sim
 from control.shell.notices import notices
@@ -34,6 +35,7 @@ app = typer.Typer(
 presets = typer.Typer(help="Look at presets.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(ctl, name="ctl")
+app.add_typer(data, name="data")
 app.add_typer(notices, name="notices")
 app.add_typer(presets, name="presets")
 app.add_typer(token, name="token")

@@ -38,6 +38,8 @@ class Joined:
     def __init__(self, side: PublicSide) -> None:
         self.side = side
         self.channels = frozenset(CHANNELS[kind] for kind in side.kinds)
+        self.timeframe = "1m"
+        self.marks_damage = False  # let damaged rows through, as candles of nothing
         self.damaged = 0  # rows that are no candle
         self._numbers = count(1)
 
@@ -51,7 +53,7 @@ class Joined:
         if ask.path == CANDLES:
             query = ask.query
             span = int(query["start"]), int(query["stop"])
-            rows = await self.side.candles(query["symbol"], "1m", *span)
+            rows = await self.side.candles(query["symbol"], self.timeframe, *span)
             return answer(self._sound(query["symbol"], rows))
         return answer(await self.side.time_ms())
 
@@ -64,6 +66,8 @@ class Joined:
                 found.append(candle)
                 continue
             self.damaged += 1
+            if self.marks_damage:
+                found.append(damaged(open_ts))
             log.warning("damaged_candle", symbol=symbol, row=str(rows[open_ts])[:200])
         return found
 
@@ -93,6 +97,11 @@ class Joined:
             return trade
         number = f"unnumbered-{next(self._numbers)}"
         return msgspec.structs.replace(trade, trade_id=number)
+
+
+def damaged(open_ts: int) -> Candle:
+    """Make what no candle can be, and who reads it sees so."""
+    return Candle(open_ts, 0.0, 0.0, 0.0, 0.0, 0.0, closed=True, ts_ms=0)
 
 
 def candle_of(row: list[Any]) -> Candle | None:

@@ -100,7 +100,7 @@ async def fetch_rows(
     rows: Rows = {}
     for _ in range(PAGES_MAX):
         answer = await _page(exchange, symbol, timeframe, (since, size))
-        fresh = {int(row[0]): row for row in answer if since <= row[0] < stop}
+        fresh = {int(row[0]): row for row in answer if since <= (row[0] or 0) < stop}
         if not fresh.keys() - rows.keys():
             break
         rows |= fresh
