@@ -86,12 +86,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     def fits(self, plan: DownloadPlan) -> bool:
         """Whether a plan that was written down is this one."""
-        known = self.symbols
-        same = known is None or known in {plan.symbols, len(plan.symbols)}
-        if isinstance(known, int):  # the exchange may have had fewer
-            same = len(plan.symbols) <= known
         return (
-            same
+            self.symbols == plan.asked
             and (self.exchange, self.timeframe) == (plan.exchange, plan.timeframe)
             and self.start_ms == plan.start_ms
             and self.stop_ms in {None, plan.stop_ms}
@@ -155,16 +151,15 @@ async def download_all(wanted: Wanted, say: Say) -> bool:
 def _check_fits(wanted: Wanted, plan: DownloadPlan, where: Path) -> None:
     if wanted.fits(plan):
         return
-    symbols = wanted.symbols if isinstance(wanted.symbols, tuple) else plan.symbols
     ours = msgspec.structs.replace(
         plan,
         exchange=wanted.exchange,
         timeframe=wanted.timeframe,
-        symbols=symbols,
+        asked=wanted.symbols,
         start_ms=wanted.start_ms,
         stop_ms=wanted.stop_ms or plan.stop_ms,
     )
-    what = differences(plan, ours) or f"{len(plan.symbols)} symbols"
+    what = differences(plan, ours)
     msg = (
         f"{where} is of another download ({what}); give its options, choose "
         "another --out, or remove it"
@@ -182,6 +177,7 @@ async def _plan(wanted: Wanted, dialect: Dialect, fetch: Fetch) -> DownloadPlan:
         exchange=wanted.exchange,
         timeframe=wanted.timeframe,
         bar_ms=wanted.bar_ms,
+        asked=wanted.symbols,
         symbols=tuple(one.instrument.symbol for one in listed),
         natives=tuple(one.native for one in listed),
         start_ms=wanted.start_ms,

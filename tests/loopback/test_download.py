@@ -33,6 +33,7 @@ class Run:
         self.given = given | more
         self.out = out
         self.said: list[str] = []
+        self.partial = False
 
     def command(self) -> list[str]:
         words = [sys.executable, "-m", "control.cli", "data", "download"]
@@ -41,9 +42,10 @@ class Run:
         return [*words, "--out", str(self.out)]
 
     async def here(self) -> bool:
-        usual = {"until": "", "symbols": "", "timeframe": "1m", "partial": False}
+        usual = {"until": "", "symbols": "", "timeframe": "1m"}
         more: dict[str, Any] = usual | self.given
         more |= {"config": Path(self.given["config"]), "target": self.out}
+        more["partial"] = self.partial
         self.said = []
         return await download_all(Wanted.read(**more), self.said.append)
 
@@ -70,6 +72,9 @@ async def test_both_ways_give_the_same_file_and_know_when_it_is_there(
         hot.given["timeframe"] = "5m"
         with pytest.raises(MarketDataError, match="timeframe 1m, not 5m"):
             await hot.here()
+        told.given["symbols"] = "1"
+        with pytest.raises(MarketDataError, match="symbols None, not 1"):
+            await told.here()
 
 
 async def test_hours_are_those_of_the_minutes(tmp_path: Path) -> None:
@@ -139,6 +144,61 @@ def names(folder: Path) -> set[str]:
 def lines(out: Path) -> int:
     found = (out.parent / f"{out.name}.parts").glob("*.pages")
     return sum(path.read_bytes().count(b"\n") for path in found)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("market.download.fetching", "exchange.ccxtrio.history"):
+        monkeypatch.setattr(f"actors.{module}.PAUSE_SECONDS", 0.001)
+
+
+@pytest.mark.parametrize("way", ["", "ccxt-"])
+async def test_an_exchange_that_stumbles_gives_the_same_rows(
+    way: str, hasty: None, tmp_path: Path
+) -> None:
+    """Answers that are no JSON, lines that break, errors: asked again until had."""
+    async with exchange(history_minutes=KEPT) as client:
+        clean = Run(client, tmp_path / "clean.parquet", 1_400)
+        assert await clean.here()
+        on = ("/fapi/v1/klines",)
+        faults = {
+            "garbage_body": {"chance": 0.3, "on": on},
+            "connection_reset": {"chance": 0.2, "on": on},
+            "error_before": {"chance": 0.2, "on": on},
+        }
+        await client.sim("POST", "faults", faults)
+        run = Run(
+            client, tmp_path / "bars.parquet", 1_400, exchange=f"{way}binanceusdm"
+        )
+        for _ in range(20):
+            if await run.here():
+                break
+        fired = (await client.sim("GET", "faults"))["fired"]
+    assert sum(fired.values()) >= 3, fired
+    assert rows(run.out).equals(rows(clean.out))
+
+
+@pytest.mark.parametrize("way", ["", "ccxt-"])
+async def test_a_symbol_that_cannot_be_had_is_told_and_written_without_on_request(
+    way: str, hasty: None, tmp_path: Path
+) -> None:
+    async with exchange(history_minutes=KEPT) as client:
+        await client.sim("POST", "faults", {"error_before": {"on": ["ETHUSDT"]}})
+        run = Run(client, tmp_path / "bars.parquet", 600, exchange=f"{way}binanceusdm")
+        assert not await run.here()
+        assert "ETH/USDT:USDT: 0 bars; missing: 600 failed" in run.said
+        assert any(line.startswith("failed: ETH/USDT:USDT") for line in run.said)
+        assert not names(tmp_path) & {"bars.parquet"}
+        run.partial = True
+        assert not await run.here()
+    assert rows(run.out)["symbol"].unique().to_list() == ["BTC/USDT:USDT"]
+    assert "nothing was asked for" in (await said_again(run))[0]
+
+
+async def said_again(run: Run) -> list[str]:
+    """Ask once more; the exchange is not there any more, nor needed."""
+    await run.here()
+    return run.said
 
 
 async def test_what_cannot_be_downloaded_is_refused(tmp_path: Path) -> None:

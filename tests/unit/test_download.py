@@ -26,6 +26,7 @@ PLAN = DownloadPlan(
     exchange="binance",
     timeframe="1m",
     bar_ms=MINUTE,
+    asked=None,
     symbols=SYMBOLS,
     natives=("BTCUSDT", "ETHUSDT"),
     start_ms=START,

@@ -11,9 +11,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.domain.errors import ExchangeError
 from actors.domain.freshness import Health
 from actors.exchange.ccxtrio import Trade, exchange_class
-from actors.exchange.ccxtrio.public import PublicSide
+from actors.exchange.ccxtrio.public import SETTINGS, PublicSide
 from actors.exchange.ccxtrio.serverdate import ServerDate
 from actors.market.live.foreign import foreign
 from actors.market.live.streams import Wish
@@ -169,6 +170,26 @@ async def test_steps_of_significant_digits_are_those_of_the_price_now() -> None:
         ("ETH/USDT", Decimal("0.000001")),
     ]
     assert listed[0].lot_size == Decimal("1E-8")
+
+
+async def test_an_answer_that_is_none_is_an_error_and_an_empty_one_is_empty(
+    autojump_clock: MockClock,
+) -> None:
+    """ccxt reads a page of a web server as no candles at all."""
+    exchange = exchange_class("binance")(SETTINGS)
+    answers: list[Any] = [[], None]
+
+    async def fetch_ohlcv(*_: Any) -> list[Any]:
+        exchange.last_json_response = answers[0]
+        return []
+
+    exchange.fetch_ohlcv = fetch_ohlcv
+    exchange.set_markets([bitfinex(exchange, "BTC")])
+    side = PublicSide(exchange, "")
+    assert await side.candles(BTC, "1m", START, START + MINUTE) == {}
+    del answers[0]
+    with pytest.raises(ExchangeError, match="answered no JSON"):
+        await side.candles(BTC, "1m", START, START + MINUTE)
 
 
 def bitfinex(exchange: Any, base: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import trio
-from ccxt.base.errors import BaseError, NetworkError
+from ccxt.base.errors import BadResponse, BaseError, NetworkError
 
 from actors.exchange.ccxtrio.limiter import Lane, in_lane
 from actors.exchange.ccxtrio.shapes import Candle
@@ -116,18 +116,31 @@ def page_size(exchange: Any, symbol: str) -> int:
     return int(page or PAGE_UNKNOWN)
 
 
+def check_readable(exchange: Any) -> None:
+    """Raise BadResponse if the newest answer was no JSON: ccxt reads that as nothing.
+
+    To be called at once after an answer, before another can take its place.
+    """
+    known = exchange.enableLastJsonResponse
+    if known and not isinstance(exchange.last_json_response, list | dict):
+        msg = f"{exchange.id} answered no JSON: {str(exchange.last_http_response)[:80]}"
+        raise BadResponse(msg)
+
+
 async def _page(
     exchange: Any, symbol: str, timeframe: str, which: tuple[int, int]
 ) -> list[list[Any]]:
     for attempt in range(TRIES):
         try:
-            rows = await exchange.fetch_ohlcv(symbol, timeframe, *which)
-        except NetworkError:
+            rows = list(await exchange.fetch_ohlcv(symbol, timeframe, *which))
+            if not rows:
+                check_readable(exchange)
+        except (NetworkError, BadResponse):
             if attempt == TRIES - 1:
                 raise
             await trio.sleep(PAUSE_SECONDS * 2**attempt)
         else:
-            return list(rows)
+            return rows
     raise AssertionError
 
 

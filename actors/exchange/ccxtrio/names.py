@@ -111,7 +111,8 @@ EXCHANGE_ATTRIBUTES = (
     *("aiohttp_proxy", "aiohttp_trust_env", "cafile", "clients", "closed_by_user"),
     *("enableLastHttpResponse", "enableLastJsonResponse", "enableLastResponseHeaders"),
     *("enableRateLimit", "last_request_headers", "logger", "markets", "markets_by_id"),
-    *("has", "last_response_headers", "precisionMode", "timeframes", "urls"),
+    *("has", "last_http_response", "last_json_response", "last_response_headers"),
+    *("precisionMode", "timeframes", "urls"),
     *("options", "origin", "returnResponseHeaders", "ssl_context", "streaming"),
     *("throttler", "timeout", "tokenBucket", "verbose", "verify"),
 )

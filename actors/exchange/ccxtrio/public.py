@@ -23,9 +23,13 @@ from actors.exchange.ccxtrio.feed import Feed, ways
 from actors.exchange.ccxtrio.history import Rows, fetch_rows, page_size
 from actors.exchange.ccxtrio.limiter import Lane, in_lane
 from actors.exchange.ccxtrio.serverdate import ServerDate
+from actors.exchange.ccxtrio.shapes import Kind
 
 KINDS = ("spot", "swap")
+LIVE, CANDLES = "1m", Kind.CANDLES  # what is streamed of candles
 BPS = Decimal(10_000)
+#: The newest answer is kept, to tell one that is empty from one that is none.
+SETTINGS = {"enableRateLimit": True, "enableLastJsonResponse": True}
 #: Where the exchange says nothing, as a recording's instruments have it.
 NOTIONAL_MIN = Decimal(5)
 MAKER_FEE_BPS = Decimal("2.0")
@@ -44,7 +48,8 @@ class PublicSide:
 
     def __init__(self, exchange: Any, kind: str) -> None:
         self.id = str(exchange.id)
-        self.kinds = frozenset(ways(exchange))
+        candles = LIVE in (exchange.timeframes or ())
+        self.kinds = frozenset(k for k in ways(exchange) if candles or k != CANDLES)
         self._exchange = exchange
         self._kind = kind
         self._date = ServerDate()
@@ -121,8 +126,10 @@ class PublicSide:
         with _told(f"{self.id} time"):
             if exchange.has.get("fetchTime"):
                 return int(await exchange.fetch_time())
-            symbol = next(iter(await exchange.load_markets()))
-            await exchange.fetch_ticker(symbol)
+            markets = (await exchange.load_markets()).values()
+            wanted = [self._kind] if self._kind else KINDS
+            fit = (m["symbol"] for m in markets for k in wanted if _fits(m, k))
+            await exchange.fetch_ticker(next(fit, None))
         headers = exchange.last_response_headers or {}
         dates = [value for name, value in headers.items() if name.lower() == "date"]
         if not dates:
@@ -152,7 +159,7 @@ async def public_side(name: str, at: Addresses) -> AsyncIterator[PublicSide]:
         )
         raise MarketDataError(msg)
     family = Family.STREAM if exchange_id in streamed else Family.REST
-    exchange = exchange_class(exchange_id, family)({"enableRateLimit": True})
+    exchange = exchange_class(exchange_id, family)(SETTINGS)
     _move(exchange, at)
     if family is Family.STREAM:
         async with exchange:
@@ -175,7 +182,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _fits(market: dict[str, Any], kind: str) -> bool:
-    if not market.get("active", True) or market.get("type") != kind:
+    if market.get("active") is False or market.get("type") != kind:
         return False
     precision = market.get("precision") or {}
     if precision.get("price") is None or precision.get("amount") is None:

@@ -13,7 +13,7 @@ import trio
 from actors.domain.errors import ExchangeError
 from actors.market.download.pages import Page, PageLog
 from actors.market.download.plan import DownloadPlan, Span
-from actors.market.live.dialect import Rest
+from actors.market.live.dialect import Rest, candles_of
 from actors.market.live.repair import Fetch
 from actors.market.live.wire import Candle, is_sound
 
@@ -90,7 +90,7 @@ class Download:
         ask = self._rest.ask_candles(native, start, stop - 1, count)
         for attempt in range(TRIES):
             try:
-                candles = self._rest.read_candles(await self._fetch(ask))
+                candles = candles_of(self._rest, await self._fetch(ask))
             except ExchangeError:
                 if attempt == TRIES - 1:
                     raise

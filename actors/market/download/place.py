@@ -173,12 +173,10 @@ def _sync(folder: Path) -> None:
 def differences(known: DownloadPlan, wanted: DownloadPlan) -> str:
     """Say in which of its options a plan is another."""
     parts = []
-    for name in ("exchange", "timeframe"):
+    for name in ("exchange", "timeframe", "asked"):
         ours, theirs = getattr(wanted, name), getattr(known, name)
         if ours != theirs:
-            parts.append(f"{name} {theirs}, not {ours}")
-    if known.symbols != wanted.symbols:
-        parts.append(f"{len(known.symbols)} symbols ({', '.join(known.symbols[:4])})")
+            parts.append(f"{name.replace('asked', 'symbols')} {theirs}, not {ours}")
     for name, option in (("start_ms", "since"), ("stop_ms", "until")):
         ours, theirs = getattr(wanted, name), getattr(known, name)
         if ours != theirs:

@@ -21,6 +21,7 @@ class DownloadPlan(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str
     timeframe: str
     bar_ms: int
+    asked: int | tuple[str, ...] | None  # how many symbols, which, or all
     symbols: tuple[str, ...]
     natives: tuple[str, ...]  # the exchange's own names, in the same order
     start_ms: int

@@ -11,9 +11,13 @@ from typing import Protocol
 import msgspec
 
 from actors.domain.bars import Instrument
+from actors.domain.errors import ExchangeError
 from actors.market.live.sequence import SequenceRule
 from actors.market.live.wire import Answer, Candle, Channel, Decode, DepthUpdate, Trade
 from actors.sockets import Terms
+
+#: What reading an answer raises that is no such answer.
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +84,18 @@ class Rest(Protocol):
 
     def read_time(self, body: bytes) -> int:
         """Read the exchange's clock, ms since 1970 UTC."""
+
+
+def candles_of(rest: Rest, body: bytes) -> Sequence[Candle]:
+    """Read an answer with candles; ExchangeError: it is none, whatever its status."""
+    try:
+        return rest.read_candles(body)
+    except UNREADABLE as error:
+        what = f"{type(error).__name__}: {error}"[:100]
+        msg = (
+            f"the answer has no candles ({what}): {body[:80].decode(errors='replace')}"
+        )
+        raise ExchangeError(msg) from error
 
 
 class Dialect(Protocol):

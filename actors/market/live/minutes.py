@@ -13,7 +13,7 @@ from collections.abc import Callable
 import trio
 
 from actors.domain.errors import ExchangeError
-from actors.market.live.dialect import Listed
+from actors.market.live.dialect import Listed, candles_of
 from actors.market.live.repair import Fetch
 from actors.market.live.streams import Present
 from actors.market.live.wire import Candle
@@ -128,7 +128,7 @@ class Minutes:
         stop = opened + count * MINUTE_MS
         ask = rest.ask_candles(native, opened, stop - 1, count)
         try:
-            candles = rest.read_candles(await self._fetch(ask))
+            candles = candles_of(rest, await self._fetch(ask))
         except ExchangeError as error:
             hub.tell("close_not_fetched", symbol=native, error=str(error))
             return

@@ -13,7 +13,7 @@ import trio
 from actors.domain.bars import Bars, DataFault, empty_bars
 from actors.domain.errors import ExchangeError
 from actors.market.context import reference_close, volume_rank
-from actors.market.live.dialect import Dialect, Listed
+from actors.market.live.dialect import Dialect, Listed, candles_of
 from actors.market.live.repair import Fetch
 from actors.market.live.wire import Candle
 
@@ -61,7 +61,7 @@ class Past:
             ask = self._rest.ask_candles(native, at, end - 1, (end - at) // MINUTE_MS)
             for attempt in range(TRIES):
                 try:
-                    page = self._rest.read_candles(await self._fetch(ask))
+                    page = candles_of(self._rest, await self._fetch(ask))
                 except ExchangeError as error:
                     if attempt == TRIES - 1:
                         self.faults.append(
