@@ -286,3 +286,33 @@ async def test_a_symbol_without_history_starts_without_one(
     (fault,) = market.describe().faults
     assert (fault.symbol, fault.kind) == ("AAA/USDT", "no_history")
     assert [len(bars) for bars in next(market.blocks()).bars] == [5, 0, 5]
+
+
+async def test_a_page_of_a_web_server_is_no_history_and_no_end(
+    autojump_clock: MockClock,
+) -> None:
+    """Status 200, and no candles: asked again, then marked; late closes likewise."""
+    async with world() as there:
+        exchange, pages = there.exchange, [0]
+
+        async def fetch(ask: Ask) -> bytes:
+            if ask.query.get("symbol") != "AAAUSDT":
+                return await exchange.fetch(ask)
+            pages[0] += 1
+            return b"<html>we will be back soon</html>"
+
+        plan = Plan(symbols=None, history_ms=5 * MINUTE_MS)
+        market = await open_live(
+            DIALECTS["binance"], plan, fetch, exchange.now_ms, lambda *_: None
+        )
+        (fault,) = market.describe().faults
+        assert (fault.symbol, fault.kind, pages) == ("AAA/USDT", "no_history", [3])
+        assert "<html>" in fault.detail
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(market.minutes.run)
+            await trio.sleep(2 * MINUTE_MS / 1e3 + 10)
+            nursery.cancel_scope.cancel()
+        blocks = list(market.blocks())[1:]
+        assert [[len(bars) for bars in block.bars] for block in blocks] == [
+            [1, 0, 1]
+        ] * 2
