@@ -13,8 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.domain.errors import ExchangeError
 from actors.domain.freshness import Health
-from actors.exchange.ccxtrio import Trade, exchange_class
-from actors.exchange.ccxtrio.public import SETTINGS, PublicSide
+from actors.exchange.ccxtrio import Family, Trade, exchange_class
+from actors.exchange.ccxtrio.public import CLOCK_SETTINGS, SETTINGS, PublicSide
 from actors.exchange.ccxtrio.serverdate import ServerDate
 from actors.market.live.foreign import foreign
 from actors.market.live.streams import Wish
@@ -190,6 +190,41 @@ async def test_an_answer_that_is_none_is_an_error_and_an_empty_one_is_empty(
     del answers[0]
     with pytest.raises(ExchangeError, match="answered no JSON"):
         await side.candles(BTC, "1m", START, START + MINUTE)
+
+
+async def test_the_clock_is_asked_without_a_wait_for_the_limiter(
+    autojump_clock: MockClock,
+) -> None:
+    """Kraken lets one request a second through: a wait would pass for an offset."""
+    limited = exchange_class("kraken")(SETTINGS)
+    clock = exchange_class("kraken", Family.REST)(CLOCK_SETTINGS)
+
+    async def fetch(*_: Any) -> Any:
+        return {"error": [], "result": {"unixtime": START // 1_000}}
+
+    limited.fetch = clock.fetch = fetch
+    side, began = PublicSide(limited, "", clock), trio.current_time()
+    assert [await side.time_ms() for _ in range(5)] == [START] * 5
+    assert trio.current_time() == began
+    slow = PublicSide(limited, "")
+    assert [await slow.time_ms() for _ in range(5)] == [START] * 5
+    assert trio.current_time() > began + 1
+
+
+async def test_an_exchange_that_tells_no_time_is_asked_for_a_dated_answer() -> None:
+    clock = exchange_class("bitstamp", Family.REST)(CLOCK_SETTINGS)
+    clock.set_markets([bitfinex(clock, "BTC")])
+    headers: list[dict[str, str]] = [{"date": http_date(START // 1_000)}, {}]
+
+    async def fetch_ticker(symbol: str) -> None:
+        assert symbol == BTC
+        clock.last_response_headers = headers.pop(0)
+
+    clock.fetch_ticker = fetch_ticker
+    side = PublicSide(clock, "")
+    assert START <= await side.time_ms() < START + 1_000
+    with pytest.raises(ExchangeError, match="neither by itself nor in its answers"):
+        await side.time_ms()
 
 
 def bitfinex(exchange: Any, base: str) -> dict[str, Any]:

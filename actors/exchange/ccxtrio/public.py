@@ -27,6 +27,9 @@ from actors.exchange.ccxtrio.shapes import Kind
 
 KINDS = ("spot", "swap")
 LIVE, CANDLES = "1m", Kind.CANDLES  # what is streamed of candles
+#: The clock is asked by an object of its own: a wait for the limiter would be taken for
+#: the way to the exchange, and half of it for an offset. It is five requests a minute.
+CLOCK_SETTINGS = {"enableRateLimit": False}
 BPS = Decimal(10_000)
 #: The newest answer is kept, to tell one that is empty from one that is none.
 SETTINGS = {"enableRateLimit": True, "enableLastJsonResponse": True}
@@ -46,11 +49,12 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 class PublicSide:
     """The port to one exchange."""
 
-    def __init__(self, exchange: Any, kind: str) -> None:
+    def __init__(self, exchange: Any, kind: str, clock: Any = None) -> None:
         self.id = str(exchange.id)
         candles = LIVE in (exchange.timeframes or ())
         self.kinds = frozenset(k for k in ways(exchange) if candles or k != CANDLES)
         self._exchange = exchange
+        self._clock = clock or exchange
         self._kind = kind
         self._date = ServerDate()
 
@@ -122,7 +126,7 @@ class PublicSide:
 
     async def time_ms(self) -> int:
         """Ask for the exchange's clock; see `ServerDate` where it tells none."""
-        exchange = self._exchange
+        exchange = self._clock
         with _told(f"{self.id} time"):
             if exchange.has.get("fetchTime"):
                 return int(await exchange.fetch_time())
@@ -160,14 +164,18 @@ async def public_side(name: str, at: Addresses) -> AsyncIterator[PublicSide]:
         raise MarketDataError(msg)
     family = Family.STREAM if exchange_id in streamed else Family.REST
     exchange = exchange_class(exchange_id, family)(SETTINGS)
+    clock = exchange_class(exchange_id, Family.REST)(CLOCK_SETTINGS)
     _move(exchange, at)
-    if family is Family.STREAM:
-        async with exchange:
-            yield PublicSide(exchange, kind)
-        return
+    _move(clock, at)
+    side = PublicSide(exchange, kind, clock)
     try:
-        yield PublicSide(exchange, kind)
+        if family is Family.STREAM:
+            async with exchange:
+                yield side
+        else:
+            yield side
     finally:
+        await clock.close()
         await exchange.close()
 
 
