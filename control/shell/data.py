@@ -67,7 +67,7 @@ def download(  # noqa: PLR0913, PLR0917 - every option has its own line of help
         )
         say = partial(out.print, markup=False)
         whole = trio.run(download_until_stopped, wanted, say)
-    except (ConfigError, EngineError) as error:
+    except (ConfigError, EngineError, OSError) as error:
         err.print(f"refused: {error}", markup=False)
         raise typer.Exit(USAGE) from error
     raise typer.Exit(0 if whole else UNFINISHED)

@@ -265,6 +265,31 @@ def test_what_is_no_download_is_not_written_over(tmp_path: Path) -> None:
         Place(target).finished()
     with pytest.raises(MarketDataError, match="parquet"):
         Place(tmp_path / "bars.csv")
+    with pytest.raises(MarketDataError, match="parquet"):
+        Place(Path())
+
+
+async def test_a_full_disk_ends_it_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    place, venue = Place(tmp_path / "bars.parquet"), Venue()
+    place.room.mkdir()
+    append, left = PageLog.append, [7]
+
+    def full(log: PageLog, page: Page) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            with log.path.open("ab") as file:
+                file.write(b"0123 {torn")
+            raise OSError(28, "No space left on device")
+        append(log, page)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PageLog, "append", full)
+        with pytest.raises(MarketDataError, match="No space left"):
+            await downloaded(place, venue)
+    venue.asked.clear()
+    assert (await downloaded(place, venue)).fetched == 20 - 7
+    finish(place)
+    assert replayed(place.target) == EXPECTED
 
 
 def test_a_page_is_written_and_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from actors.domain.errors import ExchangeError
+from actors.domain.errors import ExchangeError, MarketDataError
 from actors.market.download.pages import Page, PageLog
 from actors.market.download.plan import DownloadPlan, Span
 from actors.market.live.dialect import Rest, candles_of
@@ -41,7 +41,11 @@ class Download:
         self._done = 0
 
     async def run(self) -> None:
-        """Fetch what is missing; what could not be had is in `problems`."""
+        """Fetch what is missing; what could not be had is in `problems`.
+
+        Raises MarketDataError when pages cannot be kept: the disk is full, or gone.
+        """
+        broken: list[OSError] = []
         waiting = list(zip(self._plan.symbols, self._plan.natives, strict=True))[::-1]
         work = []
         while waiting:
@@ -54,13 +58,20 @@ class Download:
         work.reverse()
 
         async def labour() -> None:
-            while work:
-                await self._symbol(*work.pop())
+            try:
+                while work:
+                    await self._symbol(*work.pop())
+            except OSError as error:
+                broken.append(error)
+                nursery.cancel_scope.cancel()
 
         self._tell()
         async with trio.open_nursery() as nursery:
             for _ in range(SIDE_BY_SIDE):
                 nursery.start_soon(labour)
+        if broken:
+            msg = f"{self._room}: {broken[0]}; the same command goes on from here"
+            raise MarketDataError(msg) from broken[0]
 
     def _tell(self) -> None:
         self._told(self._done, self._plan.page_count, len(self.problems))

@@ -35,7 +35,7 @@ class Place:
     """The target and its room."""
 
     def __init__(self, target: Path) -> None:
-        if target.suffix == ".csv":
+        if target.suffix == ".csv" or not target.name:
             msg = f"{target}: a download is a .parquet file or a folder of them"
             raise MarketDataError(msg)
         self.target = target
