@@ -56,6 +56,15 @@ def test_a_minute_is_built_of_all_its_trades_and_of_nothing_less() -> None:
     assert [(one.trades, one.closed) for one in found] == [(3, True), (1, True)]
 
 
+def test_a_trade_without_a_time_spoils_the_minute_it_may_belong_to() -> None:
+    building = Building()
+    undated = trade(-START, 10.0)
+    heard = (trade(0, 9.0), trade(MINUTE, 9.0), undated, trade(MINUTE + 1, 9.0))
+    more = (trade(2 * MINUTE, 9.0), trade(3 * MINUTE, 9.0))
+    found = [one for one in map(building.take, (*heard, *more)) if one is not None]
+    assert [one.open_ts - START for one in found] == [2 * MINUTE]
+
+
 class Silent:
     """A source whose words a test puts into its mouth."""
 

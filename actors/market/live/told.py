@@ -105,6 +105,9 @@ class Building:
 
     def take(self, trade: Trade) -> Candle | None:
         """Add a trade; the minute before its own, if it is over and all was heard."""
+        if trade.ts_ms <= 0:  # it belongs to some minute, and nobody knows to which
+            self._candle, self._whole = None, False
+            return None
         open_ts = trade.ts_ms // MINUTE_MS * MINUTE_MS
         known, price = self._candle, trade.price
         if known is None or open_ts > known.open_ts:
