@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 COMMANDS = {
     "audit": "control.shell.audit:audit",
     "ctl": "control.shell.ctl:ctl",
+    "data": "control.shell.data:data",
     "doctor": "control.shell.doctor:doctor",
     "exchange-sim": "control.shell.exchange_sim:exchange_sim",
     "notices": "control.shell.notices:notices",
@@ -35,11 +36,13 @@ class Commands(TyperGroup):
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
-            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        command: Any
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_group(found)
+        else:
+            alone = typer.Typer(add_completion=False)
             alone.command(cmd_name)(found)
-            found = alone
-        command = typer.main.get_command(found)
+            command = typer.main.get_command(alone)
         command.name = cmd_name
         return command
 

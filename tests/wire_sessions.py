@@ -6,6 +6,7 @@ import lzma
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 from tests.recorded import ROOT
 
@@ -13,13 +14,18 @@ SESSIONS = ROOT / "wire" / "cryptofeed"
 RAW = ROOT / "books" / "raw"
 
 
-def session(exchange: str) -> Iterator[tuple[str, str, str]]:
-    """Each line as (kind, where, text): what was received, and what REST answered."""
+def lines(exchange: str) -> Iterator[dict[str, Any]]:
+    """Each line of a session, the header first."""
     path = SESSIONS / f"{exchange}.jsonl.zst"
     command = ["zstd", "-dc", str(path)]
     text = subprocess.run(command, check=True, capture_output=True).stdout
     for line in io.BytesIO(text):
-        row = json.loads(line)
+        yield json.loads(line)
+
+
+def session(exchange: str) -> Iterator[tuple[str, str, str]]:
+    """Each line as (kind, where, text): what was received, and what REST answered."""
+    for row in lines(exchange):
         if row["t"] in {"recv", "http", "send"} and "data" in row:
             yield row["t"], row.get("url") or row["conn"], row["data"]
 

@@ -9,8 +9,8 @@ from actors.domain.live import LIVE
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.settings import Settings
-from control.shell.opened import REAL
 from control.shell.run import RunOptions
+from control.shell.ways import REAL
 
 
 def sentence(settings: Settings) -> str:

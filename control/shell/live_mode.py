@@ -30,8 +30,9 @@ from config.live import LiveGroup
 from config.secrets import Secret, find_secret
 from config.settings import Settings
 from control.shell.confirming import allowed
-from control.shell.opened import REAL, Opened
+from control.shell.opened import Opened
 from control.shell.run import paper_settings
+from control.shell.ways import REAL
 
 
 class Real(msgspec.Struct, frozen=True):

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random
 
 import msgspec
 import structlog
@@ -14,24 +13,19 @@ from actors.domain.errors import ExchangeError
 from actors.domain.messages import Alert
 from actors.domain.shown.exchange import ExchangeBudget
 from actors.engine import Engine
-from actors.exchange.gate import Bans, Gate, Lane, in_lane, retried, terms_of
-from actors.market.live.dialect import Ask
-from actors.market.live.opening import Plan, dialect_of, open_live
-from actors.market.live.repair import Fetch
-from actors.market.live.rest import public_rest
+from actors.exchange.gate import Bans, Gate
+from actors.market.live.opening import Plan, open_live
 from actors.market.live.time import ExchangeTime
 from actors.market.port import Market, open_market
 from actors.runtime import Budget, SupervisorSpec
 from actors.runtime.clock import WallClock
 from actors.service import service
 from config.settings import Settings
+from control.shell.ways import REAL, alarm, way_to
 
 log = structlog.get_logger(component="clock")
 
 HOUR_MS = 3_600_000
-REAL = "exchange:"
-#: How long a question to the exchange is asked again and again.
-PATIENCE_SECONDS = 90.0
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +50,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     ) -> None:
         """Let the gates tell their alarms to the engine, once it runs."""
         for gate in self.gates:
-            gate.tally.alarms = lambda a: tell(a) if is_running() else _alarm(a)
+            gate.tally.alarms = lambda a: tell(a) if is_running() else alarm(a)
 
     def budgets(self) -> tuple[ExchangeBudget, ...]:
         """Show every gate."""
@@ -97,28 +91,23 @@ async def _real(
     say: Console,
 ) -> AsyncIterator[Opened]:
     """List, measure the clock, fetch history; the engine's tree then streams."""
-    dialect = dialect_of(settings.market.spec.removeprefix(REAL))
-    gate = Gate(terms_of(dialect.name), bans, WallClock(), _alarm)
-    url = settings.streams.rest_url
-    async with (
-        public_rest(dialect, gate, url) as rest,
-        public_rest(dialect, gate, url) as line,  # the clock's: never behind scans
-    ):
-        source = ExchangeTime(dialect, _prompt(line))
+    async with way_to(settings, bans) as asked:
+        way = asked.way
+        source = ExchangeTime(way.dialect, asked.clock)
         guard = ClockGuard(source, settings.clock, WallClock(), _clock_changed)
         await guard.measure()
 
         def now_ms() -> int:
             known = guard.exchange_now_ms()
             if known is None:
-                msg = f"{dialect.name} does not tell its time: {guard.estimate.problem}"
+                problem = guard.estimate.problem
+                msg = f"{way.dialect.name} does not tell its time: {problem}"
                 raise ExchangeError(msg)
             return known
 
         now_ms()
-        random = Random(settings.engine.seed)  # noqa: S311 - pauses, no secret
-        patient, plan = _patient(rest, gate, random), _plan(settings, symbols)
-        market = await open_live(dialect, plan, rest, now_ms, _told(say), patient)
+        plan = _plan(settings, symbols)
+        market = await open_live(way, plan, now_ms, _told(say))
         clock = service("clock", guard.run)
         yield Opened(
             market=market,
@@ -127,7 +116,7 @@ async def _real(
             exchange_now_ms=now_ms,
             clock_verdict=lambda: guard.verdict,
             services=(SupervisorSpec("clocks", (clock,), group_budget=Budget(5, 60)),),
-            gates=(gate,),
+            gates=asked.gates,
         )
 
 
@@ -148,35 +137,6 @@ def _told(say: Console) -> Callable[[int, int], None]:
             say.print(f"history: {done} of {of} symbols")
 
     return told
-
-
-def _prompt(rest: Fetch) -> Fetch:
-    """Let the clock be asked before all scans: a wait would count as the way."""
-
-    async def fetch(ask: Ask) -> bytes:
-        with in_lane(Lane.RECONCILE):
-            return await rest(ask)
-
-    return fetch
-
-
-def _patient(rest: Fetch, gate: Gate, random: Random) -> Fetch:
-    """Ask again where the table of faults says that it helps."""
-
-    async def fetch(ask: Ask) -> bytes:
-        return await retried(
-            lambda: rest(ask),
-            within_seconds=PATIENCE_SECONDS,
-            random=random,
-            note=gate.tally.retry,
-        )
-
-    return fetch
-
-
-def _alarm(alert: Alert) -> None:
-    """Log what happens before there is an engine to tell."""
-    log.warning("exchange_gate", message=alert.message, action=alert.action)
 
 
 def _clock_changed(change: ClockChange) -> None:

@@ -21,8 +21,9 @@ from actors.market.live.dialect import Ask
 from actors.market.live.exchanges import DIALECTS
 from actors.market.live.market import LiveMarket
 from actors.market.live.minutes import MINUTE_MS
-from actors.market.live.opening import Plan, dialect_of, open_live
+from actors.market.live.opening import Plan, Way, open_live
 from actors.market.live.ranks import Ranks
+from actors.market.live.repair import Fetch
 from actors.market.live.wire import Candle, DepthUpdate
 from config.settings import FeedGroup
 
@@ -99,12 +100,16 @@ class World:
     began = 0.0
 
 
+def binance(fetch: Fetch) -> Way:
+    return Way(dialect=DIALECTS["binance"], fetch=fetch)
+
+
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     exchange = Exchange()
     plan = Plan(symbols=None, history_ms=HISTORY_MINUTES * MINUTE_MS)
     market = await open_live(
-        DIALECTS["binance"], plan, exchange.fetch, exchange.now_ms, lambda *_: None
+        binance(exchange.fetch), plan, exchange.now_ms, lambda *_: None
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(market.minutes.run)
@@ -260,14 +265,10 @@ def test_ranks_are_those_of_a_replay() -> None:
 
 
 async def test_what_is_not_traded_is_refused_with_what_is() -> None:
-    with pytest.raises(MarketDataError, match="binanceusdm"):
-        dialect_of("nowhere")
     exchange = Exchange()
     plan = Plan(symbols=("XXX/USDT",), history_ms=0)
     with pytest.raises(MarketDataError, match=r"XXX/USDT.*BTC/USDT"):
-        await open_live(
-            DIALECTS["binance"], plan, exchange.fetch, exchange.now_ms, lambda *_: None
-        )
+        await open_live(binance(exchange.fetch), plan, exchange.now_ms, lambda *_: None)
 
 
 async def test_a_symbol_without_history_starts_without_one(
@@ -282,9 +283,35 @@ async def test_a_symbol_without_history_starts_without_one(
         return await exchange.fetch(ask)
 
     plan = Plan(symbols=None, history_ms=5 * MINUTE_MS, budgets=FeedGroup())
-    market = await open_live(
-        DIALECTS["binance"], plan, fetch, exchange.now_ms, lambda *_: None
-    )
+    market = await open_live(binance(fetch), plan, exchange.now_ms, lambda *_: None)
     (fault,) = market.describe().faults
     assert (fault.symbol, fault.kind) == ("AAA/USDT", "no_history")
     assert [len(bars) for bars in next(market.blocks()).bars] == [5, 0, 5]
+
+
+async def test_a_page_of_a_web_server_is_no_history_and_no_end(
+    autojump_clock: MockClock,
+) -> None:
+    """Status 200, and no candles: marked; late closes are asked for again."""
+    async with world() as there:
+        exchange, pages = there.exchange, [0]
+
+        async def fetch(ask: Ask) -> bytes:
+            if ask.query.get("symbol") != "AAAUSDT":
+                return await exchange.fetch(ask)
+            pages[0] += 1
+            return b"<html>we will be back soon</html>"
+
+        plan = Plan(symbols=None, history_ms=5 * MINUTE_MS)
+        market = await open_live(binance(fetch), plan, exchange.now_ms, lambda *_: None)
+        (fault,) = market.describe().faults
+        assert (fault.symbol, fault.kind, pages) == ("AAA/USDT", "no_history", [1])
+        assert "<html>" in fault.detail
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(market.minutes.run)
+            await trio.sleep(2 * MINUTE_MS / 1e3 + 10)
+            nursery.cancel_scope.cancel()
+        blocks = list(market.blocks())[1:]
+        assert [[len(bars) for bars in block.bars] for block in blocks] == [
+            [1, 0, 1]
+        ] * 2

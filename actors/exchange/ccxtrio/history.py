@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import trio
-from ccxt.base.errors import BaseError, NetworkError
+from ccxt.base.errors import BadResponse, BaseError, NetworkError
 
 from actors.exchange.ccxtrio.shapes import Candle
 from actors.exchange.gate.limiter import Lane, in_lane
@@ -44,6 +44,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 Told = Callable[[Fetched], object]
+Rows = dict[int, list[Any]]  # by open time
 
 
 async def fetch_history(exchange: Any, wanted: Wanted, told: Told) -> None:
@@ -66,7 +67,7 @@ class _History:
     async def work(self) -> None:
         """Fetch one symbol after the other until none is left."""
         for symbol in self._left:
-            problem, rows = "", {}
+            problem, rows = "", Rows()
             try:
                 with in_lane(Lane.SCAN):
                     rows = await self._rows(symbol)
@@ -80,37 +81,67 @@ class _History:
             total = len(self._wanted.symbols)
             self._told(Fetched(symbol, candles, self._done, total, problem))
 
-    async def _rows(self, symbol: str) -> dict[int, list[Any]]:
-        """Ask page after page; an exchange that gives nothing new has no more."""
-        wanted, bar_ms = self._wanted, self._bar_ms
-        page = self._exchange.feature_value(symbol, "fetchOHLCV", "limit", None)
-        size = min(int(page or PAGE_UNKNOWN), wanted.bars + 1)
-        forming = wanted.now_ms // bar_ms * bar_ms
-        since = forming - wanted.bars * bar_ms
-        rows: dict[int, list[Any]] = {}
-        for _ in range(PAGES_MAX):
-            answer = await self._page(symbol, since, size)
-            fresh = {int(row[0]): row for row in answer if since <= row[0] < forming}
-            if not fresh.keys() - rows.keys():
-                break
-            rows |= fresh
-            since = max(fresh) + bar_ms
-            if since >= forming:
-                break
-        return rows
+    async def _rows(self, symbol: str) -> Rows:
+        forming = self._wanted.now_ms // self._bar_ms * self._bar_ms
+        span = (forming - self._wanted.bars * self._bar_ms, forming)
+        return await fetch_rows(self._exchange, symbol, self._wanted.timeframe, span)
 
-    async def _page(self, symbol: str, since: int, size: int) -> list[list[Any]]:
-        for attempt in range(TRIES):
-            try:
-                timeframe = self._wanted.timeframe
-                rows = await self._exchange.fetch_ohlcv(symbol, timeframe, since, size)
-            except NetworkError:
-                if attempt == TRIES - 1:
-                    raise
-                await trio.sleep(PAUSE_SECONDS * 2**attempt)
-            else:
-                return list(rows)
-        raise AssertionError
+
+async def fetch_rows(
+    exchange: Any, symbol: str, timeframe: str, span: tuple[int, int]
+) -> Rows:
+    """Fetch the candles that open in [start, stop), page after page.
+
+    An exchange that gives nothing new has no more.
+    """
+    bar_ms = int(exchange.parse_timeframe(timeframe)) * 1000
+    since, stop = span
+    size = min(page_size(exchange, symbol), (stop - since) // bar_ms + 1)
+    rows: Rows = {}
+    for _ in range(PAGES_MAX):
+        answer = await _page(exchange, symbol, timeframe, (since, size))
+        fresh = {int(row[0]): row for row in answer if since <= (row[0] or 0) < stop}
+        if not fresh.keys() - rows.keys():
+            break
+        rows |= fresh
+        since = max(fresh) + bar_ms
+        if since >= stop:
+            break
+    return rows
+
+
+def page_size(exchange: Any, symbol: str) -> int:
+    """Say how many candles an exchange gives at once."""
+    page = exchange.feature_value(symbol, "fetchOHLCV", "limit", None)
+    return int(page or PAGE_UNKNOWN)
+
+
+def check_readable(exchange: Any) -> None:
+    """Raise BadResponse if the newest answer was no JSON: ccxt reads that as nothing.
+
+    To be called at once after an answer, before another can take its place.
+    """
+    known = exchange.enableLastJsonResponse
+    if known and not isinstance(exchange.last_json_response, list | dict):
+        msg = f"{exchange.id} answered no JSON: {str(exchange.last_http_response)[:80]}"
+        raise BadResponse(msg)
+
+
+async def _page(
+    exchange: Any, symbol: str, timeframe: str, which: tuple[int, int]
+) -> list[list[Any]]:
+    for attempt in range(TRIES):
+        try:
+            rows = list(await exchange.fetch_ohlcv(symbol, timeframe, *which))
+            if not rows:
+                check_readable(exchange)
+        except (NetworkError, BadResponse):
+            if attempt == TRIES - 1:
+                raise
+            await trio.sleep(PAUSE_SECONDS * 2**attempt)
+        else:
+            return rows
+    raise AssertionError
 
 
 def _candle(symbol: str, row: list[Any]) -> Candle:

@@ -111,6 +111,8 @@ EXCHANGE_ATTRIBUTES = (
     *("aiohttp_proxy", "aiohttp_trust_env", "cafile", "clients", "closed_by_user"),
     *("enableLastHttpResponse", "enableLastJsonResponse", "enableLastResponseHeaders"),
     *("enableRateLimit", "last_request_headers", "logger", "markets", "markets_by_id"),
+    *("has", "last_http_response", "last_json_response", "last_response_headers"),
+    *("precisionMode", "timeframes", "urls"),
     *("options", "origin", "returnResponseHeaders", "ssl_context", "streaming"),
     *("throttler", "timeout", "tokenBucket", "verbose", "verify"),
 )
@@ -118,6 +120,7 @@ EXCHANGE_ATTRIBUTES = (
 IMPORTED = {
     "ccxt.async_support.base.ws.cache": ("BaseCache",),
     "ccxt.async_support.base.ws.client": ("Client", "json_dumps", "json_parser"),
+    "ccxt.base.decimal_to_precision": ("SIGNIFICANT_DIGITS", "TICK_SIZE"),
     "ccxt.base.exchange": ("Exchange",),
 }
 #: Ours, on the same objects: no exchange of ccxt may have a use for them.

@@ -42,7 +42,7 @@ class Bans:
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self._path = path
-        self._clock = clock
+        self.clock = clock
         self._bans = _loaded(path)
 
     def of(self, exchange: str) -> Ban | None:
@@ -55,7 +55,7 @@ class Bans:
         ban = self._bans.get(exchange)
         if ban is None:
             return 0.0
-        return max(0, ban.until_ms - self._clock.now_ms()) / 1000
+        return max(0, ban.until_ms - self.clock.now_ms()) / 1000
 
     def add(
         self,
@@ -73,7 +73,7 @@ class Bans:
         is no new offence. Raises OSError when the ban cannot be kept on the disk; it
         holds in memory all the same.
         """
-        now_ms, before = self._clock.now_ms(), self._bans.get(exchange)
+        now_ms, before = self.clock.now_ms(), self._bans.get(exchange)
         strikes = 0
         if before is not None and now_ms < before.until_ms + FORGIVEN_MS:
             strikes = before.strikes

@@ -4,16 +4,22 @@ A fifth exchange is a class with the members of `Dialect` in a file of its own (
 REST in a second one, where that is long) and one line in `exchanges.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from actors.domain.bars import Instrument
+from actors.domain.errors import ExchangeError
 from actors.market.live.sequence import SequenceRule
 from actors.market.live.wire import Answer, Candle, Channel, Decode, DepthUpdate, Trade
 from actors.sockets import Terms
+
+T = TypeVar("T")
+
+#: What reading an answer raises that is no such answer.
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +85,33 @@ class Rest(Protocol):
 
     def read_time(self, body: bytes) -> int:
         """Read the exchange's clock, ms since 1970 UTC."""
+
+
+def read_as(read: Callable[[bytes], T], body: bytes) -> T:
+    """Read an answer; ExchangeError: it is none of that kind, whatever its status."""
+    try:
+        return read(body)
+    except UNREADABLE as error:
+        what = f"{type(error).__name__}: {error}"[:100]
+        start = body[:80].decode(errors="replace")
+        msg = f"an answer cannot be read ({what}): {start}"
+        raise ExchangeError(msg) from error
+
+
+class Question(Protocol):
+    """A request and how its answer is read, as one: both may have to be done again."""
+
+    async def __call__(self, ask: Ask, read: Callable[[bytes], T]) -> T:
+        """Ask and read; ExchangeError: there is no answer."""
+
+
+def questions(fetch: Callable[[Ask], Awaitable[bytes]]) -> Question:
+    """Ask once."""
+
+    async def asked(ask: Ask, read: Callable[[bytes], T]) -> T:
+        return read_as(read, await fetch(ask))
+
+    return asked
 
 
 class Dialect(Protocol):

@@ -38,6 +38,7 @@ class Hub:
         self.counts: Counter[str] = Counter()
         self.dials = Pace(dialect.limits.dials_per_second, burst=5.0)
         self.first_data = trio.Event()
+        self.is_polled = False  # nothing is streamed: what REST gives is all
         self._clock = clock
         self._generation = 0
 

@@ -22,9 +22,9 @@ from actors.market.live.past import add_context, write_bar
 from actors.market.live.ranks import Ranks
 from actors.market.live.repair import Fetch
 from actors.market.live.sequence import BookState
-from actors.market.live.streams import Streams
+from actors.market.live.streams import Present
 from actors.market.live.symbol import SymbolStream
-from actors.market.live.wire import Candle
+from actors.market.live.wire import Candle, Channel
 
 #: Minutes that wait for the engine; more than a day of them means that nobody trades.
 WAITING_MAX = 1_440
@@ -35,7 +35,7 @@ class LiveMarket:
 
     def __init__(
         self,
-        streams: Streams,
+        streams: Present,
         listed: tuple[Listed, ...],
         fetch: Fetch,
         past: tuple[Bars, ...],
@@ -152,7 +152,8 @@ class LiveMarket:
         listed = self._listed[index]
         symbol = self.streams.hub.symbols[listed.native]
         passed, self._tapes[index] = self._tapes[index], symbol.tape.passed
-        if candle.trades is None and unbroken:
+        traded = Channel.TRADES in symbol.channels
+        if candle.trades is None and traded and unbroken:
             row["trades_per_minute"] = symbol.tape.passed - passed
         health = symbol.pulse.judge(self.streams.hub.now()).health
         if health is not Health.FRESH:

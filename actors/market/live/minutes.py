@@ -13,9 +13,9 @@ from collections.abc import Callable
 import trio
 
 from actors.domain.errors import ExchangeError
-from actors.market.live.dialect import Listed
+from actors.market.live.dialect import Listed, read_as
 from actors.market.live.repair import Fetch
-from actors.market.live.streams import Streams
+from actors.market.live.streams import Present
 from actors.market.live.wire import Candle
 
 MINUTE_MS = 60_000
@@ -35,7 +35,7 @@ class Minutes:
     """Collects closes by minute and hands each minute on once."""
 
     def __init__(
-        self, streams: Streams, listed: tuple[Listed, ...], fetch: Fetch, emit: Emit
+        self, streams: Present, listed: tuple[Listed, ...], fetch: Fetch, emit: Emit
     ) -> None:
         self.fetched = 0  # closes that REST gave
         self.missed = 0  # closes that were not there in time
@@ -51,10 +51,13 @@ class Minutes:
         streams.taps.closed = self._hear
 
     def _hear(self, native: str, candle: Candle) -> None:
+        self._note_close(native, candle)
+        self._keep(self._index[native], candle)
+
+    def _note_close(self, native: str, candle: Candle) -> None:
         hub = self._streams.hub
         close_ms = candle.open_ts + MINUTE_MS
         hub.symbols[native].pulse.closed(hub.now(), close_ms)
-        self._keep(self._index[native], candle)
 
     def _keep(self, index: int, candle: Candle) -> None:
         if candle.open_ts < self.next_ts:
@@ -116,20 +119,25 @@ class Minutes:
                 nursery.start_soon(self._ask_one, index)
 
     async def _ask_one(self, index: int) -> None:
-        rest = self._streams.hub.dialect.rest
+        hub = self._streams.hub
+        rest = hub.dialect.rest
         native, opened = self._listed[index].native, self.next_ts
         # After an outage all the minutes that are over are asked for at once.
-        over = (self._streams.hub.now().exchange_ms - opened) // MINUTE_MS
+        over = (hub.now().exchange_ms - opened) // MINUTE_MS
         count = max(1, min(over, MINUTES_MAX))
         stop = opened + count * MINUTE_MS
         ask = rest.ask_candles(native, opened, stop - 1, count)
         try:
-            candles = rest.read_candles(await self._fetch(ask))
+            candles = read_as(rest.read_candles, await self._fetch(ask))
         except ExchangeError as error:
-            self._streams.hub.tell("close_not_fetched", symbol=native, error=str(error))
+            hub.tell("close_not_fetched", symbol=native, error=str(error))
             return
         for candle in candles:
             known = index in self._closed.get(candle.open_ts, {})
             if opened <= candle.open_ts < stop and not known:
                 self.fetched += 1
+                if hub.is_polled:
+                    close_ms = candle.open_ts + MINUTE_MS
+                    hub.symbols[native].pulse.heard(hub.now(), close_ms)
+                    self._note_close(native, candle)
                 self._keep(index, candle)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import msgspec
 
 from actors.domain.errors import MarketDataError
-from actors.market.live.dialect import Dialect, Listed
-from actors.market.live.exchanges import DIALECTS
+from actors.market.live.dialect import Dialect, Listed, Question, questions
 from actors.market.live.market import LiveMarket
 from actors.market.live.minutes import MINUTE_MS
 from actors.market.live.past import Past, Progress
 from actors.market.live.repair import Fetch
-from actors.market.live.streams import ALL, Streams, Wish
+from actors.market.live.streams import ALL, Present, Streams, Wish
+from actors.market.live.told import Source, ToldStreams
 from actors.market.live.wire import Channel
 from config.settings import FeedGroup
 
@@ -30,32 +30,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
 
-def dialect_of(name: str) -> Dialect:
-    """Find an exchange; MarketDataError: it has no hot streams."""
-    if name not in DIALECTS:
-        msg = f"exchange:{name} has no streams here; known: {', '.join(DIALECTS)}"
-        raise MarketDataError(msg)
-    return DIALECTS[name]
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange is asked and heard."""
+
+    dialect: Dialect
+    fetch: Fetch
+    #: For what is not urgent, symbols and history: again and again. None: once.
+    patient: Question | None = None
+    source: Source | None = None  # who keeps the streams, where the dialect does not
 
 
 async def open_live(
-    dialect: Dialect,
-    plan: Plan,
-    fetch: Fetch,
-    clock: Callable[[], int],
-    progress: Progress,
-    patient: Fetch | None = None,
+    way: Way, plan: Plan, clock: Callable[[], int], progress: Progress
 ) -> LiveMarket:
     """Make the market; nothing streams before it is run.
 
-    `patient` asks for what is not urgent, symbols and history, again and again.
     Raises MarketDataError for symbols that are not traded, ExchangeError when the
     exchange cannot be asked.
     """
-    patient = patient or fetch
-    listed = await list_symbols(dialect, plan, patient)
+    dialect, asked = way.dialect, way.patient or questions(way.fetch)
+    listed = await list_symbols(dialect, plan.symbols, asked)
     end_ms = clock() // MINUTE_MS * MINUTE_MS
-    past = Past(dialect, patient, progress)
+    past = Past(dialect, asked, progress)
     start_ms = (end_ms - plan.history_ms) // MINUTE_MS * MINUTE_MS
     bars = await past.fetch(listed, start_ms, end_ms)
     channels = ALL if plan.depth else ALL - {Channel.DEPTH}
@@ -66,28 +62,32 @@ async def open_live(
         budgets=plan.budgets,
         seed=plan.seed,
     )
-    streams = Streams(dialect, wish, fetch, clock)
-    return LiveMarket(streams, listed, fetch, bars, end_ms, tuple(past.faults))
+    streams: Present = (
+        Streams(dialect, wish, way.fetch, clock)
+        if way.source is None
+        else ToldStreams(dialect, wish, way.source, clock)
+    )
+    return LiveMarket(streams, listed, way.fetch, bars, end_ms, tuple(past.faults))
 
 
 async def list_symbols(
-    dialect: Dialect, plan: Plan, fetch: Fetch
+    dialect: Dialect, symbols: int | tuple[str, ...] | None, asked: Question
 ) -> tuple[Listed, ...]:
     """Choose among what the exchange trades now, in its own order."""
     listed: dict[str, Listed] = {}
     for ask in dialect.rest.ask_listed():
-        for one in dialect.rest.read_listed(await fetch(ask)):
+        for one in await asked(ask, dialect.rest.read_listed):
             listed[one.instrument.symbol] = one
-    if isinstance(plan.symbols, tuple):
-        unknown = sorted(set(plan.symbols) - set(listed))
-        if unknown or not plan.symbols:
+    if isinstance(symbols, tuple):
+        unknown = sorted(set(symbols) - set(listed))
+        if unknown or not symbols:
             msg = f"exchange:{dialect.name} does not trade {unknown or 'nothing'}; "
             some = ", ".join(list(listed)[:8])
             msg += f"it trades {len(listed)} symbols: {some}, ..."
             raise MarketDataError(msg)
-        return tuple(listed[name] for name in dict.fromkeys(plan.symbols))
+        return tuple(listed[name] for name in dict.fromkeys(symbols))
     chosen = [one for one in listed.values() if one.instrument.quote in QUOTES]
     if not chosen:
         msg = f"exchange:{dialect.name} trades nothing in {', '.join(QUOTES)} now"
         raise MarketDataError(msg)
-    return tuple(chosen[: plan.symbols])
+    return tuple(chosen[:symbols])

@@ -13,8 +13,7 @@ import trio
 from actors.domain.bars import Bars, DataFault, empty_bars
 from actors.domain.errors import ExchangeError
 from actors.market.context import reference_close, volume_rank
-from actors.market.live.dialect import Dialect, Listed
-from actors.market.live.repair import Fetch
+from actors.market.live.dialect import Dialect, Listed, Question
 from actors.market.live.wire import Candle
 
 MINUTE_MS = 60_000
@@ -26,10 +25,10 @@ Progress = Callable[[int, int], None]  # symbols done, symbols in all
 class Past:
     """Fetches the history of many symbols."""
 
-    def __init__(self, dialect: Dialect, fetch: Fetch, progress: Progress) -> None:
+    def __init__(self, dialect: Dialect, asked: Question, progress: Progress) -> None:
         self.faults: list[DataFault] = []
         self._rest = dialect.rest
-        self._fetch = fetch
+        self._asked = asked
         self._progress = progress
         self._found: dict[int, list[Candle]] = {}
 
@@ -58,7 +57,7 @@ class Past:
             end = min(at + page_ms, stop_ms)
             ask = self._rest.ask_candles(native, at, end - 1, (end - at) // MINUTE_MS)
             try:
-                page = self._rest.read_candles(await self._fetch(ask))
+                page = await self._asked(ask, self._rest.read_candles)
             except ExchangeError as error:
                 fault = DataFault(symbol, "no_history", 1, str(error)[:200])
                 self.faults.append(fault)

@@ -19,11 +19,12 @@ from config.settings import FeedGroup
 class Pulse:
     """What was heard of one symbol, and when."""
 
-    __slots__ = ("_budgets", "_known", "event_ms", "message_ms")
+    __slots__ = ("_budgets", "_known", "bar_ms", "event_ms", "message_ms")
 
     def __init__(self, budgets: FeedGroup) -> None:
         self.message_ms: int | None = None  # monotonic
         self.event_ms = 0  # exchange's time of the newest event; 0: none
+        self.bar_ms = 0  # its length, where a symbol only speaks when a bar closes
         self._budgets = budgets
         self._known = Freshness()
 
@@ -65,4 +66,4 @@ class Pulse:
 
     def judge(self, now: Now) -> Judgement:
         """Judge the symbol's feed now."""
-        return judge(self._freshness(), now, self._budgets)
+        return judge(self._freshness(), now, self._budgets, self.bar_ms)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from actors.domain.errors import ExchangeError
-from actors.market.live.dialect import Ask
+from actors.market.live.dialect import Ask, read_as
 from actors.market.live.hub import Hub
 from actors.market.live.sequence import BookState
 from actors.market.live.symbol import SymbolStream
@@ -94,7 +94,7 @@ class Repairs:
             return RESUBSCRIBE_SECONDS
         body = await self._fetch(ask)
         self.books_fetched += 1
-        state = keeper.restart(self._hub.dialect.rest.read_depth(body))
+        state = keeper.restart(read_as(self._hub.dialect.rest.read_depth, body))
         symbol.repaired(self._hub.now())
         return None if state is BookState.WHOLE else RETRY_SECONDS
 
@@ -107,7 +107,7 @@ class Repairs:
         rest = self._hub.dialect.rest
         ask = rest.ask_trades(symbol.native, first)
         assert ask is not None, "ids are only missed where they can be asked for"
-        trades = rest.read_trades(await self._fetch(ask))
+        trades = read_as(rest.read_trades, await self._fetch(ask))
         wanted = [trade for trade in trades if trade.trade_id in tape.missing]
         self.trades_fetched += len(wanted)
         symbol.late_trades(wanted)

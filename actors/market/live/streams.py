@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
+from typing import Protocol
 
 import msgspec
 import trio
@@ -16,6 +17,28 @@ from actors.market.live.wire import Channel
 from config.settings import FeedGroup
 
 ALL = frozenset(Channel)
+
+
+class Connection(Protocol):
+    """What a market reads off one place for a connection."""
+
+    @property
+    def reconnects(self) -> int:
+        """How often what came before was lost."""
+
+
+class Present(Protocol):
+    """Streams as a market takes them: these, or those that are told (`told.py`)."""
+
+    hub: Hub
+    taps: Taps
+
+    @property
+    def slots(self) -> Sequence[Connection]:
+        """Where connections are."""
+
+    async def run(self) -> None:
+        """Stream until cancelled."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

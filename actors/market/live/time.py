@@ -1,6 +1,6 @@
 """An exchange's clock, asked for by REST."""
 
-from actors.market.live.dialect import Dialect
+from actors.market.live.dialect import Dialect, read_as
 from actors.market.live.repair import Fetch
 
 
@@ -13,4 +13,5 @@ class ExchangeTime:
 
     async def fetch_time(self) -> int:
         """The exchange's own clock, ms since 1970 UTC; ExchangeError: unknown."""
-        return self._rest.read_time(await self._fetch(self._rest.ask_time()))
+        body = await self._fetch(self._rest.ask_time())
+        return read_as(self._rest.read_time, body)

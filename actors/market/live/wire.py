@@ -7,6 +7,7 @@ Prices are floats here, as everywhere where the market is only seen.
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Protocol
 
 import msgspec
@@ -87,6 +88,15 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     closed: bool
     ts_ms: int  # of the message, by the exchange
     trades: int | None = None  # None: the exchange does not say
+
+
+def is_sound(candle: Candle) -> bool:
+    """Whether it can be: prices above zero, the range around them, all finite."""
+    opened, high, low, close = candle.open, candle.high, candle.low, candle.close
+    if not all(map(isfinite, (opened, high, low, close, candle.volume))):
+        return False
+    inside = low <= min(opened, close) and max(opened, close) <= high
+    return low > 0 and inside and candle.volume >= 0
 
 
 class DepthUpdate(msgspec.Struct, gc=False):

@@ -1,0 +1,1 @@
+"""Downloads candles into files that a replay reads: resumed, with its gaps."""
