@@ -68,6 +68,20 @@ async def test_the_dispatcher_makes_unknown_of_an_answer_that_never_comes() -> N
         assert isinstance(answered.outcome, Unknown)
 
 
+async def test_an_order_on_its_way_is_not_lost_to_a_list_that_has_it_not_yet() -> None:
+    async with exchange() as client, trading(client, stream=False) as trader:
+        await trader.fault("slow_answers", ms=400, on=["place"])
+        limit = trader.price(Side.LONG, -2_000)
+        request = trader.request("bx0-limit", kind=OrderKind.LIMIT, limit_price=limit)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trader.account.place, request)
+            while not client.exchange.menu.fired["slow_answers"]:  # noqa: ASYNC110 - a test's patience
+                await trio.sleep(0.01)
+            assert await trader.account.fetch_open_orders() == ()
+            assert trader.account.active() == frozenset()
+        assert trader.account.active() == {SYMBOL}
+
+
 async def test_a_storm_loses_nothing_and_doubles_nothing() -> None:
     """Lines break, answers are lost, fills come twice; in the end the books agree."""
     chance = random.Random(7)

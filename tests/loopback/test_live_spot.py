@@ -58,6 +58,7 @@ async def test_a_cancelled_order_is_told_under_its_own_name() -> None:
     async with exchange() as client, trading(client, SPOT) as trader:
         await bought(trader)
         await trader.account.place(trader.stop("bx0-stop", quantity=HALF))
+        await trader.until(lambda: bool(trader.words("bx0-stop")))
         trader.account._venue.registry._ids.clear()  # as if its first word was missed
         cancelled = await trader.account.cancel(trader.symbol, "bx0-stop")
         assert isinstance(cancelled, Placed)
