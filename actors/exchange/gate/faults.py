@@ -34,7 +34,7 @@ class Then(StrEnum):
 
     NOTHING = "nothing"  # the caller goes on with the error
     STALE = "stale"  # what we know of the exchange gets old: no entries
-    ALARM = "alarm"  # a person is told; trading goes on
+    ALARM = "alarm"  # a person is told; it passes by itself
     HALT = "halt"  # no order can be sent: entries stop until a person has looked
 
 
@@ -55,7 +55,7 @@ _WARNING, _ERROR, _CRITICAL = Severity.WARNING, Severity.ERROR, Severity.CRITICA
 #: fault             category     severity  retry  trips  ban    then
 RULES: dict[Fault, Rule] = {
     Fault.RATE_LIMIT: Rule(_EXCHANGE, _WARNING, True, False, 30.0, Then.ALARM),
-    Fault.BANNED: Rule(_EXCHANGE, _CRITICAL, False, False, 120.0, Then.HALT),
+    Fault.BANNED: Rule(_EXCHANGE, _CRITICAL, False, False, 120.0, Then.ALARM),
     Fault.MAINTENANCE: Rule(_EXCHANGE, _ERROR, True, True, 0.0, Then.STALE),
     Fault.SERVER: Rule(_EXCHANGE, _WARNING, True, True, 0.0, Then.STALE),
     Fault.NETWORK: Rule(_TRANSIENT, _WARNING, True, True, 0.0, Then.STALE),

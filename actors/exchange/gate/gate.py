@@ -11,6 +11,7 @@ A pair of `admit` and the ticket's block is for ccxt, which signs between the tw
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -105,8 +106,10 @@ class Gate:
         name, now = self.terms.name, trio.current_time()
         if ban is not None:
             left = self._bans.left_seconds(name)
-            msg = f"{name} is not asked for another {left:.0f} s, until {ban.until_ms} "
-            msg += f"(ms): {ban.reason}; nothing was sent ({lane.name.lower()})"
+            until = datetime.fromtimestamp(ban.until_ms / 1000, UTC)
+            msg = f"{name} is not asked for another {left:.0f} s, until "
+            msg += f"{until:%Y-%m-%d %H:%M:%S} UTC: {ban.reason}; nothing was sent "
+            msg += f"({lane.name.lower()})"
             return Unsent(msg, round(left * 1000))
         if not self.breaker.allows(lane, now):
             failed = self.breaker.failures(now)
@@ -250,6 +253,7 @@ class Ticket:
         _traceback: TracebackType | None,
     ) -> None:
         fault = None if self._status is None else fault_of_status(self._status)
+        why = "" if self._status is None else f" (HTTP {self._status})"
         if error is not None:
             # Without an answer the cause counts. With one, 400 says little where the
             # exchange has a word of its own for it.
@@ -257,12 +261,8 @@ class Ticket:
             named = fault_of(cause or error)
             if fault in {None, Fault.REQUEST, Fault.SERVER}:
                 fault = named or fault
+                why += f": {type(error).__name__}"  # its words may show a signature
         if self._status is None and fault is None:
             self._gate.give_up(self)
             return
-        self._gate.end(self, fault, self._why(fault, error))
-
-    def _why(self, fault: Fault | None, error: BaseException | None) -> str:
-        status = "" if self._status is None else f" (HTTP {self._status})"
-        named = "" if error is None else f": {type(error).__name__}"
-        return f"{fault}{status}{named}"
+        self._gate.end(self, fault, f"{fault}{why}")
