@@ -27,10 +27,11 @@ def main() -> int:
     parser.add_argument("--strategy", default="breakout")
     parser.add_argument("--preset", default="breakout_v1")
     parser.add_argument("--faults", default=FAULTS, help="as exchange-sim takes them")
-    given = parser.parse_args()
+    parser.add_argument("--folder", help="keep journal and report in this one")
+    given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
-        chosen = Chosen(folder=Path(folder), **vars(given))
-        told = trio.run(live_day, chosen)
+        kept = Path(given.pop("folder") or folder)
+        told = trio.run(live_day, Chosen(folder=kept, **given))
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
     return int(bool(told["broken"]) or not told["trades"])
 

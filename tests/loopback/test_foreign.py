@@ -133,7 +133,7 @@ async def test_a_run_opens_what_is_asked_for_through_ccxt() -> None:
             streams=where(client),
         )
         told = Console(record=True, quiet=True)
-        async with opened_market(settings, 1, told) as opened:
+        async with opened_market(settings, 1, None, told) as opened:
             assert opened.is_real
             assert opened.history_steps == 15
             assert opened.clock_verdict() is ClockVerdict.GOOD
@@ -146,5 +146,5 @@ async def test_an_unknown_exchange_is_refused_with_those_that_are_near() -> None
     for spec, near in (("exchange:krakn", "kraken"), ("exchange:gate-option", "gate")):
         settings = Settings(market=MarketGroup(spec=spec))
         with pytest.raises(MarketDataError, match=near):
-            async with opened_market(settings, 1, Console(quiet=True)):
+            async with opened_market(settings, 1, None, Console(quiet=True)):
                 pass
