@@ -137,3 +137,27 @@ async def test_a_person_s_orders_and_fills_are_told_under_their_own_names() -> N
         names = {one.client_id for one in trader.told if isinstance(one, Fill)}
         assert len(names) == 2
         assert trader.account.active() == {SYMBOL}
+
+
+async def test_an_event_that_cannot_be_read_is_asked_for() -> None:
+    """Also when a fill of two minutes later waits right behind it."""
+    async with exchange() as client, trading(client) as trader:
+        stream = trader.account._stream
+        take, spoiled = stream._take, []
+
+        def spoil(event: Any) -> None:
+            row = event.get("o") or {}
+            name = row.get("c") if row.get("x") == "TRADE" else ""
+            if name == "bx0-spoiled":
+                spoiled.append(event | {"o": row | {"l": "no number"}})
+                return
+            if name == "bx1-newer":
+                take(spoiled[0])
+            take(event)
+
+        stream._exchange.told = spoil
+        await trader.account.place(trader.request("bx0-spoiled"))
+        await client.sim("POST", "advance", {"ms": 2 * MINUTE_MS})
+        await trader.account.place(trader.request("bx1-newer"))
+        await trader.until(lambda: bool(trader.fills("bx0-spoiled")))
+        assert trader.told_trades() == await trader.true_trades()

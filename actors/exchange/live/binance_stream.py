@@ -72,6 +72,7 @@ class PrivateStream:
         self._last_ms = 0
         self._pause = PAUSE_SECONDS_MIN
         self._sound_ms: int | None = None  # up to when all was told; None: up to now
+        self._breaks = 0
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
         #: Told a symbol whose leverage somebody has changed.
@@ -102,13 +103,19 @@ class PrivateStream:
 
     def _reconnect(self, why: str) -> None:
         log.warning("the account's stream begins anew", reason=why)
+        self._broken()
         if self._client is not None:
             self._client.on_error(NetworkError(why))
 
+    def _broken(self) -> None:
+        """Note that something may be missed: fills told from here on are newer."""
+        self._breaks += 1
+        if self._sound_ms is None:
+            self._sound_ms = self._last_ms
+
     async def _stay_connected(self) -> None:
         while True:
-            if self._sound_ms is None:
-                self._sound_ms = self._last_ms
+            self._broken()
             try:
                 with in_lane(Lane.RECONCILE):
                     ended = await self._connected()
@@ -116,6 +123,7 @@ class PrivateStream:
                 await ended
             except (BaseError, ExchangeError) as error:
                 log.warning("the account's stream ended", reason=told(error))
+            self._broken()
             await trio.sleep(self._pause)
             self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
 
@@ -207,7 +215,7 @@ class PrivateStream:
 
     async def _ask(self) -> None:
         registry, now_ms = self._venue.registry, self._now_ms()
-        # Fills told meanwhile are newer than what was missed: they do not count here.
+        breaks = self._breaks
         sound_ms = self._last_ms if self._sound_ms is None else self._sound_ms
         before = {name: one for name, one in registry.orders.items() if one.live}
         standing = await self._venue.open_orders()
@@ -221,7 +229,9 @@ class PrivateStream:
                 word = await self._venue.order(order.symbol, name)
                 if word is not None:
                     self._tell(word)
-        self._sound_ms, self._pause = None, PAUSE_SECONDS_MIN
+        # What broke while this was asked may have kept back what came after.
+        self._sound_ms = None if breaks == self._breaks else now_ms
+        self._pause = PAUSE_SECONDS_MIN
 
 
 def _word(one: OpenOrder, now_ms: int) -> OrderUpdate:
