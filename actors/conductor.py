@@ -42,6 +42,7 @@ log = structlog.get_logger(component="conductor")
 ANSWER_SECONDS = 5.0
 #: The exchange's truth is waited for so long before a start has failed.
 RECOVERY_SECONDS = 60.0
+AGAIN_SECONDS = 2.0
 #: What could not be brought up to flatten is tried again so soon.
 ROUSE_SECONDS = 30.0
 #: After these, nothing runs: the feed that flattened under a kill switch ends too.
@@ -158,13 +159,26 @@ class Conductor(Actor[Any]):
             ANSWER_SECONDS,
         )
         if answer.ok and cast is not None:
-            unsettled = await self._risk().ask(Recover, RECOVERY_SECONDS)
-            if unsettled:
+            failed = await self._recovered() or await self._bring_up(cast)
+            if failed:
                 self._not_before = trio.current_time() + ROUSE_SECONDS
-                self._risk().tell(BeginFailed(f"start failed: {unsettled}"))
-            else:
-                await self._bring_up(cast)
+                failed = f"start failed: {failed}"
+                self._risk().tell(BeginFailed(failed))
+                if self._running:
+                    await self._take_down("start failed")
+                return msgspec.structs.replace(
+                    answer, ok=False, code=503, message=failed
+                )
         return answer
+
+    async def _recovered(self) -> str:
+        """Have the exchange's truth told, again while there is time; what lacks."""
+        end = trio.current_time() + RECOVERY_SECONDS
+        while True:
+            unsettled: str = await self._risk().ask(Recover, RECOVERY_SECONDS)
+            if not unsettled or trio.current_time() + AGAIN_SECONDS >= end:
+                return unsettled
+            await trio.sleep(AGAIN_SECONDS)
 
     def _wanted(self, command: Command) -> tuple[Preset | str, Cast | None]:
         """Load what is to be started, or say why it cannot be."""
@@ -196,7 +210,8 @@ class Conductor(Actor[Any]):
             return f"real money: send confirm = {CONFIRMATION!r} to start"
         return ""
 
-    async def _bring_up(self, cast: Cast) -> None:
+    async def _bring_up(self, cast: Cast) -> str:
+        """Start the children; returns why that failed, empty: it did not."""
         supervisor = self._root()
         try:
             refs = []
@@ -211,9 +226,8 @@ class Conductor(Actor[Any]):
             self._running.append(feed.name)
             ref.monitor(self._risk())
         except (RuntimeFault, EngineError) as error:
-            self._not_before = trio.current_time() + ROUSE_SECONDS
-            self._risk().tell(BeginFailed(f"start failed: {error}"))
-            await self._take_down("start failed")
+            return str(error)
+        return ""
 
     # --- one symbol ---------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 the engine ended itself, 2 refused, 3 the start was refused.
 """
 
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,8 +85,6 @@ def run(  # noqa: PLR0913, PLR0917 - every option has its own line of help
     try:
         options = run_options(given, explicit=_explicit(context))
         code = trio.run(run_engine, confirmed(options, confirm, err))
-        # All is written: a late Ctrl-C must not make a good end look like a bad one.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     except (ConfigError, EngineError, ControlError) as error:
         err.print(f"refused: {error}", markup=False)
         raise typer.Exit(USAGE) from error

@@ -15,8 +15,11 @@ async def interruptible() -> AsyncIterator[trio.CancelScope]:
     """Give the scope that the first SIGINT or SIGTERM cancels.
 
     From here to the end no signal cuts anything short: what the first one began is an
-    end in order, and the later ones are told so.
+    end in order, and the later ones are told so. Those that come after it are ignored:
+    all is written, and a late Ctrl-C must not make a good end look like a bad one.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # what is there again after the receiver
     trading = trio.CancelScope()
     try:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -15,7 +15,7 @@ import trio
 from actors.journal import Kind, Row, open_reader
 from actors.loopback.faults.menu import parse
 from actors.market.live.dialect import Listed
-from actors.market.live.opening import dialect_of
+from actors.market.live.exchanges import DIALECTS
 from actors.risk.orders.records import AccountOpened
 from config.library import PresetLibrary
 from tests.bench.loopback import exchange
@@ -112,7 +112,7 @@ async def _lived(chosen: Chosen, asked: httpx.AsyncClient, port: int) -> Witness
 
     clock = msgspec.json.decode(await tell("/sim/clock"))
     body = await tell("/fapi/v1/exchangeInfo")
-    listed = dialect_of(chosen.exchange).rest.read_listed(body)
+    listed = DIALECTS[chosen.exchange].rest.read_listed(body)
     wish = Wish(
         port=port,
         folder=str(chosen.folder),

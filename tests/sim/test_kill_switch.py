@@ -253,7 +253,7 @@ async def test_a_market_that_does_not_come_up_is_tried_again(
     async with living(held_and_in_flight(), tmp_path) as stage:
         await stage.bar(6)
         assert (await stage.command("stop")).ok
-        stage.venue.fetch_faults = 3
+        stage.venue.fetch_faults = 200  # more than are asked for in one start
         assert (await stage.command("kill_switch")).ok
         await stage.until(lambda: stage.machine.phase is Phase.ERROR)
         assert told(stage, "start failed")

@@ -76,10 +76,20 @@ def test_a_setting_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     assert "BREAKOUT_CONTROL_PROT" in done.stderr
 
 
-def test_live_mode_is_refused_by_the_engine(tmp_path: Path) -> None:
-    done = breakout("run", *UNSERVED, *SMALL, "--mode", "live", cwd=tmp_path)
-    assert done.returncode == 3
-    assert "'live'" in done.stderr
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "trades on exchange:ID, not on demo"),
+        (("--market", "exchange:binanceusdm"), "live.symbols is empty"),
+        (("--fresh",), "a real one goes on"),
+    ],
+)
+def test_live_mode_is_refused_without_what_it_needs(
+    tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = breakout("run", *UNSERVED, "--mode", "live", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 def test_invariants_cannot_be_switched_off(tmp_path: Path) -> None:
