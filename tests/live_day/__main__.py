@@ -31,7 +31,7 @@ def main() -> int:
     given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(given.pop("folder") or folder)
-        told = trio.run(live_day, Chosen(folder=kept, **given))
+        _, told = trio.run(live_day, Chosen(folder=kept, **given))
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
     return int(bool(told["broken"]) or not told["trades"])
 

@@ -66,8 +66,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str = "binanceusdm"
 
 
-async def live_day(chosen: Chosen) -> dict[str, Any]:
-    """Live it, and tell what was seen."""
+async def live_day(chosen: Chosen) -> tuple[Day, dict[str, Any]]:
+    """Live it; gives all that is left of it, and what there is to tell."""
     words = [
         *("--symbols", str(chosen.symbols), "--speed", str(chosen.speed)),
         *("--seed", str(chosen.seed)),
@@ -80,7 +80,7 @@ async def live_day(chosen: Chosen) -> dict[str, Any]:
     report = msgspec.json.decode((chosen.folder / "report.json").read_bytes())
     truth, status = seen.truth, seen.status
     names = ("trades", "signals", "illegal_transitions", "cpu_s", "restarts")
-    return {
+    return day, {
         **{name: getattr(chosen, name) for name in ("hours", "symbols", "speed")},
         **{name: report[name] for name in names},
         "slips": status["slips"],
