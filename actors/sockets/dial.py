@@ -24,8 +24,9 @@ async def dialled(
     stream: trio.abc.Stream | None = None
     try:
         with trio.fail_after(terms.handshake_seconds):
-            plain = await trio.open_tcp_stream(target.host, target.port)
-            stream = DirectStream(plain) if os.name == "posix" else plain
+            stream = await trio.open_tcp_stream(target.host, target.port)
+            direct = DirectStream(stream) if os.name == "posix" else None
+            stream = direct or stream
             if target.secure:
                 stream = trio.SSLStream(
                     stream,
@@ -34,7 +35,10 @@ async def dialled(
                     https_compatible=True,
                 )
             await stream.send_all(wanted)
-            return stream, await _shaken(request, stream)
+            answer = await _shaken(request, stream)
+            if direct is not None:
+                direct.breath_seconds = terms.breath_seconds
+            return stream, answer
     except BaseException as error:
         if stream is not None:
             await trio.aclose_forcefully(stream)

@@ -66,6 +66,7 @@ async def _real(
         history_ms=int(settings.market.warmup_hours * HOUR_MS),
         stream_url=settings.streams.stream_url,
         depth=settings.streams.depth,
+        breath_ms=settings.streams.breath_ms,
         budgets=settings.feed,
         seed=settings.engine.seed,
     )
