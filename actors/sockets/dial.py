@@ -9,6 +9,7 @@ from actors.sockets.direct import DirectStream
 from actors.sockets.errors import ConnectionLost, HandshakeFailed
 from actors.sockets.handshake import Answer, Request, answered, written
 from actors.sockets.terms import Terms
+from actors.sockets.tls import TlsStream
 
 HEAD_CHUNK = 16 * 1024
 
@@ -28,12 +29,9 @@ async def dialled(
             direct = DirectStream(stream) if os.name == "posix" else None
             stream = direct or stream
             if target.secure:
-                stream = trio.SSLStream(
-                    stream,
-                    ssl_context or ssl.create_default_context(),
-                    server_hostname=target.host,
-                    https_compatible=True,
-                )
+                context = ssl_context or ssl.create_default_context()
+                stream = tls = TlsStream(stream, context, target.host)
+                await tls.shake_hands()
             await stream.send_all(wanted)
             answer = await _shaken(request, stream)
             if direct is not None:
