@@ -1,5 +1,6 @@
 """Many messages read at one wake-up: how long one waits, and that none is lost."""
 
+import time
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -16,7 +17,7 @@ from actors.sockets import (
     WebSocket,
     open_websocket,
 )
-from actors.sockets.direct import FLOOD_BYTES
+from actors.sockets.direct import FLOOD_BYTES, doze_until
 from tests.wire.certificates import certificates
 from tests.wire.socket_peer import Peer, Script, serving
 
@@ -130,3 +131,33 @@ async def test_a_socket_that_is_cut_in_a_breath_ends_its_reader() -> None:
                 nursery.start_soon(cut, ws)
                 with pytest.raises(ClosedByUs):
                     await batches(ws, 1000)
+
+
+async def test_a_doze_lasts_until_its_moment() -> None:
+    for seconds in (-1.0, 0.0, 0.05):
+        began = trio.current_time()
+        await doze_until(began + seconds)
+        assert max(seconds, 0) <= trio.current_time() - began < 1
+
+
+async def test_a_doze_is_cancelled_like_any_wait() -> None:
+    with trio.fail_after(5), trio.move_on_after(0.05) as scope:
+        await doze_until(trio.current_time() + 60)
+    assert scope.cancelled_caught
+
+
+async def test_a_doze_that_is_over_and_cancelled_at_once_ends_once() -> None:
+    moment = trio.current_time() + 0.05
+    steps = []
+    with trio.fail_after(5):
+        with trio.move_on_at(moment):
+            await doze_until(moment)
+            steps.append("over")
+            await trio.lowlevel.checkpoint()
+            steps.append("not cancelled")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(doze_until, trio.current_time() + 0.05)
+            await trio.lowlevel.checkpoint()
+            time.sleep(0.1)  # noqa: ASYNC251 - trio does not hear of the moment
+            nursery.cancel_scope.cancel()
+    assert steps in (["over"], [])
