@@ -100,6 +100,9 @@ class StreamGroup(Group, frozen=True, kw_only=True):
     stream_url: Annotated[str, Meta(max_length=2048, pattern=r"^(wss?://.+)?$")] = ""
     rest_url: Annotated[str, Meta(max_length=2048, pattern=r"^(https?://.+)?$")] = ""
     depth: bool = True  # keep order books, for depth and imbalance
+    #: A message waits so long for others, at most, where many come: a wake-up costs as
+    #: much as dozens of messages. Own orders do not come this way. 0: none waits.
+    breath_ms: Annotated[int, Meta(ge=0, le=100)] = 5
 
 
 class ControlGroup(Group, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from actors.sockets.direct import DirectStream
 from actors.sockets.errors import ConnectionLost, HandshakeFailed
 from actors.sockets.handshake import Answer, Request, answered, written
 from actors.sockets.terms import Terms
+from actors.sockets.tls import TlsStream
 
 HEAD_CHUNK = 16 * 1024
 
@@ -24,17 +25,18 @@ async def dialled(
     stream: trio.abc.Stream | None = None
     try:
         with trio.fail_after(terms.handshake_seconds):
-            plain = await trio.open_tcp_stream(target.host, target.port)
-            stream = DirectStream(plain) if os.name == "posix" else plain
+            stream = await trio.open_tcp_stream(target.host, target.port)
+            direct = DirectStream(stream) if os.name == "posix" else None
+            stream = direct or stream
             if target.secure:
-                stream = trio.SSLStream(
-                    stream,
-                    ssl_context or ssl.create_default_context(),
-                    server_hostname=target.host,
-                    https_compatible=True,
-                )
+                context = ssl_context or ssl.create_default_context()
+                stream = tls = TlsStream(stream, context, target.host)
+                await tls.shake_hands()
             await stream.send_all(wanted)
-            return stream, await _shaken(request, stream)
+            answer = await _shaken(request, stream)
+            if direct is not None:
+                direct.breath_seconds = terms.breath_seconds
+            return stream, answer
     except BaseException as error:
         if stream is not None:
             await trio.aclose_forcefully(stream)

@@ -17,6 +17,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     #: Longest silence of all, pings or not; None where a peer may keep silent.
     silence_seconds: float | None = None
     message_bytes_max: int = 16 * 1024 * 1024
-    receive_bytes: int = 256 * 1024  # taken from the socket at once
+    #: Taken from the socket at once. Memory of 128 KiB and more is asked of the system
+    #: for each read, which costs twenty times what the read does.
+    receive_bytes: int = 64 * 1024
+    #: Messages that follow one another sooner are read together; the longest that one
+    #: waits for others. 0: each is read as soon as it is there.
+    breath_seconds: float = 0.0
     outbox_messages_max: int = 256
     deflate: bool = True  # offer permessage-deflate

@@ -126,6 +126,7 @@ def _plan(settings: Settings, symbols: int | tuple[str, ...] | None) -> Plan:
         history_ms=int(settings.market.warmup_hours * HOUR_MS),
         stream_url=settings.streams.stream_url,
         depth=settings.streams.depth,
+        breath_ms=settings.streams.breath_ms,
         budgets=settings.feed,
         seed=settings.engine.seed,
     )

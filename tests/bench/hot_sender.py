@@ -3,12 +3,14 @@
 `python -m tests.bench.hot_sender MODE SYMBOLS MESSAGES PER_SECOND` prints its port,
 answers each SUBSCRIBE, and once all topics are subscribed, on however many connections,
 sends to each what it asked for. Every trade has an id of its own, every update of a
-book follows the last.
+book follows the last. In the mode `bare` it sends the same bytes to whoever dials.
 """
 
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
@@ -128,12 +130,22 @@ class Venue:
             await flood(peer, frames)
 
 
+async def bare(stream: trio.SocketStream, count: int, per_second: float) -> None:
+    """No WebSocket: the same message to whoever dials, each at its moment."""
+    await paced(Peer(stream), [message("trades", "S000USDT", 1)] * count, per_second)
+
+
 async def main() -> None:
     mode, symbols, count, per_second = sys.argv[1:5]
-    venue = Venue(mode, int(symbols), int(count), float(per_second))
+    pace = int(count), float(per_second)
+    handler: Callable[[trio.SocketStream], Awaitable[None]] = (
+        partial(bare, count=pace[0], per_second=pace[1])
+        if mode == "bare"
+        else Venue(mode, int(symbols), *pace).serve
+    )
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     print(json.dumps({"port": listeners[0].socket.getsockname()[1]}), flush=True)
-    await trio.serve_listeners(venue.serve, listeners)
+    await trio.serve_listeners(handler, listeners)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """The WebSocket client against real loopback servers, kind ones and others."""
 
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,6 +25,7 @@ from actors.sockets import (
     connect,
     open_websocket,
 )
+from tests.wire.certificates import certificates
 from tests.wire.socket_peer import Peer, serving
 
 HURRIED = Terms(handshake_seconds=2.0, close_seconds=0.3, send_seconds=0.3)
@@ -320,17 +319,7 @@ async def test_the_blocks_own_error_comes_out_as_itself() -> None:
 @pytest.fixture
 def certified(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's context, and that of a client who trusts it."""
-    if shutil.which("openssl") is None:
-        pytest.skip("makes its certificate with openssl")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-        " -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost"
-        " -addext subjectAltName=DNS:localhost"
-    )
-    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    return server, ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    return certificates(tmp_path)
 
 
 async def test_tls_is_spoken_and_silence_heard_through_it(

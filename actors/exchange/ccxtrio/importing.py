@@ -8,7 +8,8 @@ is imported when somebody asks for it.
 
 aiohttp is deferred in the same way: ccxt imports it at the top of two files that the
 adapter replaces, so nothing of it is used. Whoever does touch it gets the real one. So
-is httpx's command line, which is half of the time that httpx takes to import.
+are httpx's command line, which is half of the time that httpx takes to import, and what
+requests guesses encodings with.
 """
 
 import importlib
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -89,6 +91,8 @@ class Deferred(ModuleType):
         self._attribute = attribute
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__version__":
+            return version(self.__name__)
         if name.startswith("__"):
             raise AttributeError(name)
         module = importlib.import_module(self.__name__)

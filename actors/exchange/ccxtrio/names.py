@@ -143,6 +143,7 @@ DEFERRED: dict[str, tuple[str, ...] | None] = {
     "aiohttp": ("WSMsgType",),
     "yarl": (),
     "aiohttp_fast_zlib": None,
+    "charset_normalizer": (),  # guesses encodings for requests, which ask nothing here
     "httpx._main": None,  # httpx's command line, which draws in a terminal's colours
 }
 

@@ -31,6 +31,7 @@ class Hub:
         random: Random,
     ) -> None:
         self.dialect = dialect
+        self.terms = dialect.terms  # of each connection
         self.stream_url = stream_url
         self.budgets = budgets
         self.random = random

@@ -22,12 +22,6 @@ from actors.market.live.symbol import SymbolStream
 from actors.market.live.wire import Answer, Channel, Control
 from actors.sockets import PeerSilent, SocketError, WebSocket, open_websocket
 
-#: Messages that follow one another sooner are read together: a wake-up costs as much as
-#: dozens of messages, and five milliseconds are nothing to a bar. A message that comes
-#: alone is read at once, and so is a flood.
-BREATH_SECONDS = 0.005
-FULL_BATCH = 64
-
 Take = Callable[[Now, bytes], None]
 Sink = Callable[[Now, Sequence[Any], int], None]
 #: A request that is not answered within this time does not hold up a take-over.
@@ -97,7 +91,7 @@ class Lane:
         await hub.dials.wait()
         url = hub.stream_url + self._plan.endpoint
         try:
-            async with open_websocket(url, hub.dialect.terms) as socket:
+            async with open_websocket(url, hub.terms) as socket:
                 self._socket, self._data_at = socket, trio.current_time()
                 self._ask_for_all()
                 async with trio.open_nursery() as nursery:
@@ -138,16 +132,13 @@ class Lane:
                     # One damaged message costs itself; a book notices what it misses.
                     hub.tell("damaged_message", error=str(error), text=payload[:200])
             if taken:
-                before, at = self._data_at, self._brought(taken)
-                if at - before < BREATH_SECONDS and len(batch) < FULL_BATCH:
-                    await trio.sleep(BREATH_SECONDS)
+                self._brought(taken)
 
-    def _brought(self, taken: int) -> float:
+    def _brought(self, taken: int) -> None:
         self.messages += taken
-        self._data_at = now = trio.current_time()
+        self._data_at = trio.current_time()
         if not self.ready and not self._unanswered:
             self._become_ready()
-        return now
 
     def _become_ready(self) -> None:
         self.ready = True

@@ -26,6 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     history_ms: int
     stream_url: str = ""  # empty: the exchange's own
     depth: bool = True
+    breath_ms: int = 5
     budgets: FeedGroup = FeedGroup()
     seed: int = 0
 
@@ -60,6 +61,7 @@ async def open_live(
         channels=channels,
         stream_url=plan.stream_url,
         budgets=plan.budgets,
+        breath_ms=plan.breath_ms,
         seed=plan.seed,
     )
     streams: Present = (

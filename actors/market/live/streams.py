@@ -48,6 +48,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     channels: frozenset[Channel] = ALL
     stream_url: str = ""  # empty: the exchange's own
     budgets: FeedGroup = FeedGroup()
+    breath_ms: int = 5  # a message waits so long for others at most
     seed: int = 0  # of the jitter of pauses
 
 
@@ -60,6 +61,9 @@ class Streams:
         url = wish.stream_url or dialect.stream_url
         jitter = Random(wish.seed)  # noqa: S311 - no secret hangs on it
         self.hub = Hub(dialect, url, clock, wish.budgets, jitter)
+        self.hub.terms = msgspec.structs.replace(
+            dialect.terms, breath_seconds=wish.breath_ms / 1e3
+        )
         self.taps = Taps()
         for native in wish.natives:
             self.hub.symbols[native] = SymbolStream(
