@@ -169,6 +169,7 @@ class Engine:
             clock_verdict=self.setup.clock_verdict,
             feed=judging(self.setup.market, self.cursor),
             live=self.setup.live,
+            shut=self.setup.shut,
         )
 
     def _rouse(self) -> None:

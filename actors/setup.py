@@ -66,6 +66,11 @@ class EngineSetup(msgspec.Struct, frozen=True):
     #: What each exchange account's gate shows; a simulated market has none.
     exchange_budgets: Callable[[], tuple[ExchangeBudget, ...]] = tuple
 
+    def shut(self) -> str | None:
+        """Say why an exchange would be sent no entry now; None: it would."""
+        reasons = (budget.no_entries for budget in self.exchange_budgets())
+        return next((reason for reason in reasons if reason is not None), None)
+
     @property
     def mode(self) -> str:
         """Whose money is traded."""

@@ -59,6 +59,7 @@ class Sources(msgspec.Struct, frozen=True):
     clock_verdict: Callable[[], ClockVerdict]
     feed: Callable[[str], Judgement | None]  # how old a symbol's data is
     live: LiveRules | None
+    shut: Callable[[], str | None]
 
 
 class Treasury:
@@ -150,6 +151,7 @@ class Treasury:
             clock_verdict=sources.clock_verdict,
             feed=sources.feed,
             live=sources.live,
+            shut=sources.shut,
         )
         self.risk = RiskActor(ports, sources.state)
         return self.risk

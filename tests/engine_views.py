@@ -130,6 +130,7 @@ BUDGET = ExchangeBudget(
     breaker_left_seconds=0.0,
     failures={"server error": 5},
     trouble="banned",
+    no_entries="binanceusdm is not asked for another 121 s",
     requests=700,
     faults={"banned": 1, "network": 4},
     retries=6,

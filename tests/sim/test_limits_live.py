@@ -22,6 +22,7 @@ STOPS: list[tuple[dict[str, Callable[..., Any]], str]] = [
     ({"clock_verdict": lambda: ClockVerdict.REFUSE}, "clock_offset"),
     ({"clock_verdict": lambda: ClockVerdict.HALT}, "clock_offset"),
     ({"clock_verdict": lambda: ClockVerdict.UNKNOWN}, "clock_offset"),
+    ({"shut": lambda: "the breaker is open"}, "exchange_shut"),
     ({"feed": lambda _symbol: OLD}, "old_data_event"),
     ({"reference": lambda _symbol: Decimal(10)}, "price_band"),
 ]

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 import pytest
 import trio
+from trio.testing import MockClock
 
 from actors.domain.errors import ExchangeError
 from actors.domain.severity import Severity
@@ -120,3 +121,19 @@ async def test_a_fault_that_halts_is_told_once_a_minute_and_ends_with_an_answer(
     assert gated.gate.view().trouble is None
     assert gated.gate.allows(Lane.ENTRY)
     assert gated.gate.view().faults["authorisation"] == 4
+
+
+async def test_what_halts_and_what_is_open_refuse_entries_and_say_why(
+    autojump_clock: MockClock,
+) -> None:
+    gated = Gated()
+    assert gated.gate.no_entries() is None
+    await gated.ask(401)
+    assert gated.gate.no_entries() == "binanceusdm: authorisation"
+    await gated.ask(200)
+    assert gated.gate.no_entries() is None
+    for _ in range(gated.gate.breaker.patience.failures):
+        await gated.ask(503, Lane.PROTECT)
+    why = gated.gate.view().no_entries
+    assert why is not None
+    assert "breaker open" in why

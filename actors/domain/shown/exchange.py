@@ -21,6 +21,7 @@ class ExchangeBudget(msgspec.Struct, frozen=True, rename="camel"):
     breaker_left_seconds: float  # until a probe may go through
     failures: dict[str, int]  # kind -> how many lately that count for the breaker
     trouble: str | None  # what the newest answer's fault means for the engine
+    no_entries: str | None  # why no entry would be sent now
     requests: int
     faults: dict[str, int]  # kind -> since the start
     retries: int

@@ -23,7 +23,7 @@ from actors.domain.shown.exchange import ExchangeBudget
 from actors.exchange.gate.bans import Bans, retry_after
 from actors.exchange.gate.breaker import Breaker, State
 from actors.exchange.gate.budget import URGENT, Share, SharedBudget, SharedWindow
-from actors.exchange.gate.faults import RULES, Fault, fault_of, fault_of_status
+from actors.exchange.gate.faults import RULES, Fault, Then, fault_of, fault_of_status
 from actors.exchange.gate.limiter import Lane, Limiter, in_lane, lane_now
 from actors.exchange.gate.tally import Alarms, Tally
 from actors.exchange.gate.terms import Terms
@@ -56,6 +56,14 @@ class Gate:
     def allows(self, lane: Lane) -> bool:
         """Say, without waiting, whether a request in `lane` would be taken now."""
         return self._refusal(lane) is None
+
+    def no_entries(self) -> str | None:
+        """Say why no entry would be sent now; None: it would be."""
+        refusal, trouble = self._refusal(Lane.ENTRY), self.tally.trouble
+        if refusal is not None:
+            return str(refusal)
+        halts = trouble is not None and RULES[trouble].then is Then.HALT
+        return f"{self.terms.name}: {trouble}" if halts else None
 
     @asynccontextmanager
     async def request(
@@ -216,6 +224,7 @@ class Gate:
             breaker_left_seconds=self.breaker.left_seconds(now),
             failures={str(k): v for k, v in self.breaker.failures(now).items()},
             trouble=None if tally.trouble is None else str(tally.trouble),
+            no_entries=self.no_entries(),
             requests=tally.requests,
             faults={str(fault): tally.faults[fault] for fault in Fault},
             retries=tally.retries,

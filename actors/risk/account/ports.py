@@ -40,6 +40,8 @@ class Ports(msgspec.Struct, frozen=True):
     #: A simulated market's time is the exchange's, and its data is of now.
     clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
     feed: Callable[[str], Judgement | None] = lambda _symbol: None
+    #: Why the exchange would be sent no entry now; None: it would.
+    shut: Callable[[], str | None] = lambda: None
     presets: PresetLibrary = PresetLibrary()
     live: LiveRules | None = None  # None: no real money
     #: Told of each signal that becomes no trade.

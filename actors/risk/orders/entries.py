@@ -86,6 +86,9 @@ class Entries:
         away = state.no_entries(signal.symbol)
         if away is not None:
             yield "symbol_unavailable", away, ""
+        shut = desk.ports.shut()
+        if shut is not None:
+            yield "exchange_shut", shut, "an exchange that answers"
         verdict = desk.ports.clock_verdict()
         if not CONSEQUENCES[verdict].entries:
             yield "clock_offset", verdict, ClockVerdict.WARN

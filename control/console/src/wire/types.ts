@@ -288,6 +288,7 @@ export interface ExchangeBudget {
   breakerLeftSeconds: number;
   failures: Record<string, number>;
   trouble: string | null;
+  noEntries: string | null;
   requests: number;
   faults: Record<string, number>;
   retries: number;
