@@ -106,7 +106,7 @@ class Wire:
                 await getattr(self.exchange, call.method)(call.params)
             except Exception as error:  # noqa: BLE001 - the answer says what it was, not ccxt's class
                 failed = error
-        if not heard.sent:
+        if not heard.sent or isinstance(failed, Unsent):  # the gate closed at last
             # Of a cancel "refused" would say that there is no such order.
             said = f"not sent: {told(failed)}"
             return Refused(said) if act is Act.PLACE else Unknown(said)
