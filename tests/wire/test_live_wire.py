@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import trio
-from actors.exchange.ccxtrio.limiter import _lane
 
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import Placed, Refused, Unknown
 from actors.exchange.ccxtrio import Lane
+from actors.exchange.gate.limiter import _lane
 from actors.exchange.live.capabilities import ROWS
 from actors.exchange.live.wire import Call, NoSuchOrder, Wire
 from actors.exchange.outcome import Act
