@@ -56,6 +56,7 @@ def plan_for(client: Client, venue: Venue = Venue.USDM, **chosen: Any) -> LivePl
         "instruments": instruments(client, venue),
         "now_ms": client.exchange.clock.now_ms,
         "leverage": 5,
+        "ask_seconds": 0.0,  # once: a test sees what one answer does
         "accept": frozenset({Accept.UNVERIFIED} if venue is Venue.SPOT else ()),
         "rest_url": f"http://{host}",
         "stream_url": f"ws://{host}",

@@ -42,6 +42,7 @@ def plan(**chosen: Any) -> LivePlan:
         "secret": Secret("the word"),
         "instruments": (BTC,),
         "now_ms": lambda: 0,
+        "ask_seconds": 0.0,  # once
     }
     return LivePlan(**(given | chosen))
 

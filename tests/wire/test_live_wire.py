@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 import trio
 
-from actors.domain.errors import ExchangeError
+from actors.domain.errors import ExchangeError, Unsent
 from actors.domain.orders import Placed, Refused, Unknown
 from actors.exchange.ccxtrio import Lane
-from actors.exchange.gate.limiter import _lane
+from actors.exchange.gate.gate import Ticket
+from actors.exchange.gate.limiter import lane_now
 from actors.exchange.live.capabilities import ROWS
 from actors.exchange.live.wire import Call, NoSuchOrder, Wire
 from actors.exchange.outcome import Act
+from tests.gates import Gated
 from tests.unit.test_live_plan import plan
 from tests.wire.http_peer import Heard, answering
 
@@ -62,28 +64,49 @@ async def test_it_is_signed_with_the_time_that_was_given() -> None:
     assert b"newClientOrderId=bx0-a" in bodies[0]
 
 
-async def test_each_request_waits_in_its_lane_and_one_stopped_there_is_unsent() -> None:
+async def test_each_request_waits_in_its_lane_and_one_stopped_there_is_unsent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lanes: list[Lane] = []
+    gate = Gated().gate
+    admit = gate.admit
 
-    async def limiter(_cost: float | None) -> None:
-        await trio.lowlevel.checkpoint()
-        lanes.append(_lane.get())
+    async def watched(cost: float = 1.0, lane: Lane | None = None) -> Ticket:
+        lanes.append(lane_now())
         if len(lanes) > 1:
             msg = "banned until noon"
-            raise ExchangeError(msg)
+            raise Unsent(msg)
+        return await admit(cost, lane)
+
+    monkeypatch.setattr(gate, "admit", watched)
 
     async def script(heard: Heard) -> None:
         await heard.answer(TAKEN)
 
-    async with answering(script) as address, wire(address, limiter=limiter) as made:
+    async with answering(script) as address, wire(address, gate=gate) as made:
         assert isinstance(await sent(made, Lane.PROTECT), Placed)
         entry = await sent(made)
         assert isinstance(entry, Refused)
-        assert entry.reason == "not sent: ExchangeError banned until noon"
+        assert entry.reason == "not sent: Unsent banned until noon"
         # Of a cancel a refusal would say that there is no such order.
         cancel = await made.send(Act.CANCEL, "bx0-a", Lane.CANCEL, CALL)
         assert isinstance(cancel, Unknown)
     assert lanes == [Lane.PROTECT, Lane.ENTRY, Lane.CANCEL]
+
+
+async def test_a_question_is_asked_again_where_that_helps() -> None:
+    asked: list[str] = []
+
+    async def script(heard: Heard) -> None:
+        asked.append(heard.line)
+        if len(asked) < 3:
+            await heard.answer(b"<html>soon</html>", status=502)
+        else:
+            await heard.answer(b'{"serverTime": 7}')
+
+    async with answering(script) as address, wire(address, ask_seconds=30.0) as made:
+        assert await made.ask(Call("fapiPublicGetTime")) == {"serverTime": 7}
+    assert len(asked) == 3
 
 
 async def test_two_who_ask_at_once_hear_their_own_answers() -> None:

@@ -40,6 +40,8 @@ class LivePlan(msgspec.Struct, frozen=True, kw_only=True):
     accept: frozenset[Accept] = frozenset()
     #: Symbols with orders or positions on our books: their fills are asked for at once.
     touched: Callable[[], frozenset[str]] = frozenset
+    #: A question is asked again and again for so long, if its caller has no less.
+    ask_seconds: float = 20.0
     seed: int = 0  # of the pauses between questions that failed
     rest_url: str = ""  # "": the exchange's own; else scheme and host
     stream_url: str = ""

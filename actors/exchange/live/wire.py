@@ -24,8 +24,6 @@ from actors.exchange.outcome import Act, Answer, classify
 
 #: Below the dispatcher's patience, so that it is the answer's own name that is told.
 TIMEOUT_MS = 8_000
-#: A question is asked again and again for so long, if its caller has no less.
-ASK_SECONDS = 20.0
 #: ccxt's own is a bucket: one list of open orders empties it, and a protective stop
 #: would wait two seconds for the next drop. Its costs are a minute's: 1,200 is all that
 #: spot gives, and half of what USD-M does.
@@ -68,6 +66,7 @@ class Wire:
 
     def __init__(self, plan: LivePlan, row: Row, *mixins: type) -> None:
         self._name = row.port.name
+        self._ask_seconds = plan.ask_seconds
         self._random = Random(plan.seed)  # noqa: S311 - pauses, no secret
         made = type(
             f"{row.ccxt_id}_live",
@@ -123,7 +122,7 @@ class Wire:
         """
         return await retried(
             lambda: self._ask_once(call),
-            within_seconds=ASK_SECONDS,
+            within_seconds=self._ask_seconds,
             random=self._random,
         )
 
