@@ -37,6 +37,7 @@ def exchange(*words: str) -> "Iterator[tuple[subprocess.Popen[str], int]]":
     finally:
         process.terminate()
         process.wait(10)
+        process.stdout.close()
 
 
 async def get(port: int, path: str) -> bytes:
