@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from actors.domain.live import LiveRules
+from actors.risk.account.book import CLOSED_KEPT
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.sources import load_settings
@@ -38,7 +39,7 @@ def test_the_defaults_are_the_most_careful_ones() -> None:
         ("first_order_usd_max", "0"),
         ("first_order_usd_max", "-1"),
         ("first_trades", -1),
-        ("first_trades", 1001),
+        ("first_trades", CLOSED_KEPT + 1),
         ("leverage", 0),
         ("leverage", 21),
         ("margin", "portfolio"),
@@ -53,8 +54,8 @@ def test_what_is_out_of_bounds_is_refused_by_its_name(name: str, value: Any) -> 
     assert "live" in str(refused.value)
 
 
-@pytest.mark.parametrize("edge", [0, 1000])
-def test_the_edges_are_within(edge: int) -> None:
+@pytest.mark.parametrize("edge", [0, CLOSED_KEPT])
+def test_as_many_first_trades_as_the_book_can_count(edge: int) -> None:
     given = {"live.first_trades": edge, "live.first_order_usd_max": "0.01"}
     assert load_settings(overrides=given).live.first_trades == edge
 
