@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 from trio.testing import MockClock
 
@@ -19,7 +20,7 @@ from tests.sim.faulty import FaultyVenue
 from tests.sim.script import leave, signal
 from tests.sim.stops import LOST, alarms, instead, is_close, is_stop, standing
 from tests.sim.test_real_time import Now, refused
-from tests.sim.world import START_MS, A, B, Stage, World, living
+from tests.sim.world import START_MS, A, B, Stage, World, living, preset
 
 FIRST_USD = Decimal(60)
 
@@ -42,6 +43,17 @@ async def test_a_symbol_that_is_not_allowed_is_watched_and_never_entered(
         assert {one.symbol for one in stage.venue.placed} == {A}
         assert "not_allowed" in await refused(stage, B)
         assert "not_allowed" not in await refused(stage, A)
+
+
+async def test_what_is_only_watched_takes_no_place_from_what_may_be_entered(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World({(name, 4): signal() for name in (A, B)})
+    world.preset = preset(scanner_config__max_candidates=1)
+    world.live = msgspec.structs.replace(rules(), allowed=frozenset({B}))
+    async with living(world, tmp_path) as stage:
+        await stage.bar(5)
+        assert {one.symbol for one in stage.venue.placed} == {B}
 
 
 async def test_only_a_start_with_the_word_trades_real_money(
