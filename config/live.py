@@ -21,7 +21,7 @@ class LiveGroup(Group, frozen=True, kw_only=True):
     symbols: Annotated[str, Meta(max_length=65_536)] = ""
     first_order_usd_max: Annotated[Decimal, bounded(gt=0)] = Decimal(50)
     #: So many trades must have ended before that cap is lifted.
-    first_trades: Annotated[int, Meta(ge=0, le=1000)] = 3
+    first_trades: Annotated[int, Meta(ge=0, le=200)] = 3  # the book keeps 200
     leverage: Annotated[int, Meta(ge=1, le=20)] = 1  # set at the exchange, read back
     margin: Literal["isolated", "cross"] = "isolated"
     shadow: bool = True  # run a paper account beside it and report how they differ

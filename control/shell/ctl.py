@@ -55,12 +55,14 @@ def status(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
 def start(
     preset: Annotated[str, typer.Argument(help="The preset to trade with.")],
     mode: Annotated[str, typer.Option(help="paper or live.")] = "paper",
+    confirm: Annotated[str, typer.Option(help="Real money: the word LIVE.")] = "",
     url: Url = DEFAULT_URL,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Start trading."""
-    _command(url, "start", {"preset": preset, "mode": mode}, as_json=as_json)
+    args = {"preset": preset, "mode": mode, "confirm": confirm}
+    _command(url, "start", args, as_json=as_json)
 
 
 @ctl.command()

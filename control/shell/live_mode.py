@@ -84,6 +84,7 @@ async def opened_account(
             paper_settings(settings),
             await account.fetch_equity(),
             memory,
+            compares=settings.live.shadow,
         )
 
         @asynccontextmanager
@@ -98,7 +99,7 @@ async def opened_account(
             rules=rules,
             now_ms=plan.now_ms,
             exchange=exchange,
-            divergence=shadowed.divergence,
+            divergence=shadowed.divergence if settings.live.shadow else lambda: None,
             services=(SupervisorSpec("live", (private,), group_budget=Budget(10, 60)),),
         )
 

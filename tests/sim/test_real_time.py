@@ -71,8 +71,8 @@ class Now(World):
         await trio.sleep_forever()
 
 
-async def refused(stage: Stage) -> list[str]:
-    rows = await stage.bodies(Kind.DECISION, A)
+async def refused(stage: Stage, symbol: str = A) -> list[str]:
+    rows = await stage.bodies(Kind.DECISION, symbol)
     return [row["finding"].get("reason", "") for row in rows]
 
 

@@ -25,6 +25,7 @@ from actors.domain.findings import (
     SymbolContext,
     Tally,
 )
+from actors.domain.live import CONFIRMATION, LiveRules
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, open_engine
 from actors.exchange.book import PaperSettings
@@ -176,6 +177,8 @@ class World:
         self.seed = 1
         self.venue: type[Venue] = Venue
         self.clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
+        self.live: LiveRules | None = None
+        self.exchange_now_ms: Callable[[], int] | None = None
 
     def meet(self, symbol: str, number: int) -> None:
         """Raise where the script wants a failure."""
@@ -361,10 +364,13 @@ async def living(
         preset=str(path),
         exchange=open_venue,
         clock_verdict=world.clock_verdict,
+        exchange_now_ms=world.exchange_now_ms,
+        live=world.live,
     )
     async with open_engine(setup, attach) as engine:
         stage = Stage(world, engine, facts.kept)
         if start:
-            answer = await stage.command("start", preset=str(path))
+            word = {} if world.live is None else {"confirm": CONFIRMATION}
+            answer = await stage.command("start", preset=str(path), **word)
             assert answer.ok, answer.message
         yield stage

@@ -95,10 +95,16 @@ class Rig:
         self.begin()
         self.serial = 0
 
-    def begin(self) -> None:
+    def begin(self, *, compares: bool = True) -> None:
         """Start the engine's process: a shadow that knows nothing."""
         self.shadow = Shadowed(
-            self.real, self.clock, INSTRUMENTS, self.settings, EQUITY, self.memory
+            self.real,
+            self.clock,
+            INSTRUMENTS,
+            self.settings,
+            EQUITY,
+            self.memory,
+            compares=compares,
         )
         port: SimulatedExchange = self.shadow
         port.connect(self.heard.append)

@@ -304,3 +304,15 @@ async def test_what_the_account_holds_of_other_symbols_is_not_played(
     monkeypatch.setattr(rig.real, "fetch_open_orders", orders)
     await rig.fetches()
     assert rig.shadow.held() == rig.shadow.active() == {"BBB"}
+
+
+async def test_a_shadow_that_is_not_wanted_notes_nothing(tmp_path: Path) -> None:
+    rig = Rig()
+    rig.memory = tmp_path / "shadow.json"
+    rig.begin(compares=False)
+    await round_trip(rig)
+    found = rig.shadow.divergence()
+    assert found.off
+    assert (found.orders, found.trades, found.faults) == ((), (), 0)
+    assert rig.heard
+    assert not rig.memory.exists()

@@ -149,6 +149,25 @@ def test_a_size_under_thirty_percent_of_the_wanted_is_skipped(
     assert found.threshold == WANTED * D("0.3")
 
 
+@pytest.mark.parametrize("side", Side)
+def test_the_first_orders_are_small_on_purpose_and_are_not_skipped(side: Side) -> None:
+    """Any other cap that leaves 3 % of what was wanted is no trade."""
+    sized = ask(side, first_order=D("200.6")).size()
+    assert isinstance(sized, Sized)
+    assert (sized.binding, sized.wanted) == ("first_order", WANTED)
+    assert sized.quantity == (2 if side is Side.LONG else D("2.006"))
+    assert sized.notional <= D("200.6")
+    assert isinstance(ask(side, margin=D("200.6")).size(), TooSmall)
+
+
+def test_a_first_order_that_is_less_than_the_exchange_takes_is_refused() -> None:
+    given = ask(first_order=D(4))
+    given.instrument = msgspec.structs.replace(instrument(), notional_min=D(5))
+    found = given.size()
+    assert isinstance(found, TooSmall)
+    assert (found.reason, found.threshold) == ("notional_min", 5)
+
+
 @pytest.mark.parametrize("room", [0, -500])
 def test_no_room_at_all_is_a_size_of_zero_and_skipped(room: int) -> None:
     found = ask(total_risk=D(room)).size()

@@ -48,6 +48,15 @@ async def test_status_start_pause_resume_kill_and_stop_are_done_with_0() -> None
         ]
 
 
+async def test_a_start_with_real_money_sends_the_word_that_was_typed() -> None:
+    async with served() as plane:
+        words = ("start", "breakout_v1", "--mode", "live", "--confirm", "LIVE")
+        done = await run(plane, *words, token=SECRETS[Role.ADMIN])
+        assert done.exit_code == 0, done.output
+        (started,) = plane.engine.performed
+        assert (started.args["mode"], started.args["confirm"]) == ("live", "LIVE")
+
+
 @pytest.mark.parametrize(
     ("words", "token", "code", "said"),
     [

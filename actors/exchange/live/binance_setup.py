@@ -87,7 +87,7 @@ class Setup:
             msg = (
                 "the account is in hedge mode, in which an order opens where we mean "
                 "to reduce: switch it to one-way mode in the exchange's settings, or "
-                f"accept {Accept.SWITCH_MODE!r} and nothing being open"
+                f"have it switched with live.accept_{Accept.SWITCH_MODE}"
             )
             raise ExchangeError(msg)
         await self._venue.asked("PostPositionSideDual", dualSidePosition="false")

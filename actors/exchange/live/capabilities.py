@@ -122,8 +122,8 @@ def row_for(plan: LivePlan) -> Row:
         raise ExchangeError(msg)
     if row.caution and Accept.UNVERIFIED not in plan.accept:
         msg = (
-            f"{plan.exchange}: {row.caution}; accept that as {Accept.UNVERIFIED!r}, or "
-            "trade elsewhere"
+            f"{plan.exchange}: {row.caution}; accept that with "
+            f"live.accept_{Accept.UNVERIFIED}, or trade elsewhere"
         )
         raise ExchangeError(msg)
     return row

@@ -22,7 +22,7 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
             return
         may = "can withdraw" if self.withdraw else "may be able to withdraw"
         msg = (
-            f"the API key {may}: make one without that permission, or accept "
-            f"{Accept.WITHDRAWAL!r}"
+            f"the API key {may}: make one without that permission, or accept it with "
+            f"live.accept_{Accept.WITHDRAWAL}"
         )
         raise ExchangeError(msg)

@@ -55,7 +55,7 @@ ELSEWHERE = "the position was changed by no order of ours"
 class Shadowed:
     """The real exchange, with a paper account beside it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two accounts and their hour
         self,
         real: ExchangePort,
         clock: Clock,
@@ -63,11 +63,14 @@ class Shadowed:
         settings: PaperSettings,
         quote_equity: Decimal,
         memory: Path | None = None,
+        *,
+        compares: bool = True,
     ) -> None:
         """Shadow `real`, whose time is the clock's, with so much paper money.
 
         `memory`: the file that what was compared is kept in; None: in this process.
         """
+        self._compares = compares
         self._real = real
         self._clock = clock
         self._side = RealSide({one.symbol for one in instruments})
@@ -201,8 +204,8 @@ class Shadowed:
 
     @property
     def off(self) -> bool:
-        """Whether it has failed so often that it compares nothing any more."""
-        return self._faults >= FAULTS_MAX
+        """Whether it compares nothing: by choice, or because it failed so often."""
+        return not self._compares or self._faults >= FAULTS_MAX
 
     def divergence(self) -> Divergence:
         """Return what was found until now."""

@@ -32,7 +32,7 @@ class Entries:
 
         All intents of the step share one commit.
         """
-        ranked = sorted(signals, key=lambda s: (-s.score, -s.confidence, s.symbol))
+        ranked = sorted(signals, key=self._place)
         planned = [
             record
             for rank, signal in enumerate(ranked, start=1)
@@ -40,6 +40,12 @@ class Entries:
         ]
         for record in await self._orders.send_all(planned) if planned else ():
             self._sent(record)
+
+    def _place(self, signal: Signal) -> tuple[bool, float, float, str]:
+        """Best score first; what is only watched takes no place from what may enter."""
+        rules = self._desk.ports.live
+        watched = rules is not None and signal.symbol not in rules.allowed
+        return watched, -signal.score, -signal.confidence, signal.symbol
 
     def _weigh(self, signal: Signal, rank: int) -> OrderRecord | None:
         """Plan one signal's entry, or refuse it."""
