@@ -21,9 +21,9 @@ from tests.wire.engine_process import EngineProcess, breakout, running
 STRATEGIES = Path(__file__).parents[1] / "strategies"
 RUN = ("--market", "exchange:binanceusdm", "--mode", "live", "--symbols", "3")
 CONFIRMED = ("--confirm", SENTENCE)
-#: A minute of the market in two or three seconds. What is slow on this machine is so
+#: A minute of the market in three seconds or five. What is slow on this machine is so
 #: many times as slow to the engine, which closes what has no stop for five seconds.
-SPEED, CALM = 30.0, 20.0
+SPEED, CALM = 20.0, 12.0
 FIRST_USD = 60
 
 
