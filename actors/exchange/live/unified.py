@@ -84,7 +84,7 @@ class Unified:
         """Give ccxt's market of a symbol. Raises ExchangeError."""
         found = (self._exchange.markets or {}).get(symbol)
         if not isinstance(found, dict):
-            msg = f"{symbol} is not traded here: the exchange's rules do not list it"
+            msg = f"{symbol} is not listed at {self.plan.exchange}"
             raise ExchangeError(msg)
         return found
 

@@ -23,6 +23,8 @@ from actors.exchange.live.wire import Call, CodeError
 #: So few symbols are set up at the start; with more, each before its first entry.
 AT_START_MAX = 5
 POSITIONS_MAX = 200
+#: The bell does not tell that somebody has changed a symbol's leverage.
+CONFIRMED_MS = 600_000
 #: What must be there of ccxt's unified calls: `has` of the exchange.
 NEEDED = (
     "createOrder",
@@ -43,7 +45,7 @@ class UnifiedSetup:
     def __init__(self, venue: Unified, plan: LivePlan, name: str) -> None:
         self._venue, self._plan, self._reader = venue, plan, READERS[name]
         self._exchange = venue.wire.exchange
-        self._confirmed: set[str] = set()
+        self._confirmed: dict[str, int] = {}  # symbol: when, ms
         self._one_at_a_time = trio.Lock()
 
     async def permissions(self) -> Permissions:
@@ -116,11 +118,15 @@ class UnifiedSetup:
 
     async def ready(self, symbol: str) -> None:
         """Have a symbol's leverage and margin mode set. Raises ExchangeError."""
-        if symbol in self._confirmed:
+        if not self._doubtful(symbol):
             return
         async with self._one_at_a_time:
-            if symbol not in self._confirmed:
+            if self._doubtful(symbol):
                 await self._set(symbol)
+
+    def _doubtful(self, symbol: str) -> bool:
+        at_ms = self._confirmed.get(symbol)
+        return at_ms is None or self._plan.now_ms() - at_ms > CONFIRMED_MS
 
     async def _set(self, symbol: str) -> None:
         plan, mode = self._plan, self._plan.margin_mode.value
@@ -141,7 +147,7 @@ class UnifiedSetup:
                 "that reads back"
             )
             raise ExchangeError(msg)
-        self._confirmed.add(symbol)
+        self._confirmed[symbol] = self._plan.now_ms()
 
     async def _one_way(self, symbol: str) -> None:
         """See by its position that a symbol is in one-way mode."""
@@ -164,7 +170,7 @@ class UnifiedSetup:
 
     def doubt(self, symbol: str) -> None:
         """Take a symbol's settings as unconfirmed: somebody has changed them."""
-        self._confirmed.discard(symbol)
+        self._confirmed.pop(symbol, None)
 
 
 class UnifiedMoney:

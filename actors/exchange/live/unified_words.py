@@ -61,7 +61,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 
 def _binance_whole(body: Any) -> bool:
     if isinstance(body, dict):
-        return bool(body) and not str(body.get("code", "")).startswith("-")
+        return not str(body.get("code", "")).startswith("-")
     return isinstance(body, list)
 
 

@@ -167,7 +167,7 @@ class Wire:
             return found, body
         said = READERS[self._name](body, "") if isinstance(body, dict) else None
         code = said.code if said is not None else ""
-        text = f"{call.method}: HTTP {status} {heard.text[:TEXT_MAX]} {told(failed)}"
+        text = f"{call.method}: HTTP {status} {heard.text[:TEXT_MAX]}"
         fault = fault_of_status(status) or Fault.PARSE
         if isinstance(failed, OrderNotFound) and code and status < 500:
             raise NoSuchOrder(text, fault)
