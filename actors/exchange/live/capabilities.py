@@ -2,8 +2,9 @@
 
 Live trading is possible where there is an outcome table and a row here. A row without a
 caution was traded against our loopback exchange and found to be as the engine needs it;
-with one it must be accepted by a person. bybit, okx and kraken are from documentation:
-orders for them are not written yet.
+with one it must be accepted by a person. bybit, okx and kraken are from documentation.
+For bybit (linear) and okx (swaps) orders are written by ccxt's unified calls, see
+`unified_words`; for kraken they are not written.
 
 Orders of the two Binance venues:
 

@@ -6,7 +6,7 @@ ccxt would round is refused before it is sent, and a list is taken only from an 
 that has one: ccxt makes an empty list of much that is none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -20,77 +20,29 @@ from actors.domain.orders import (
     OrderUpdate,
     Side,
 )
-from actors.exchange.live.capabilities import Row
-from actors.exchange.live.plan import LivePlan
-from actors.exchange.live.registry import Registry
-from actors.exchange.live.symbols import Symbols
+from actors.exchange.live.unified_asking import Asking
 from actors.exchange.live.unified_read import (
     fill_of,
     name_of,
     open_order_of,
     update_of,
 )
-from actors.exchange.live.unified_words import WORDS, Look
-from actors.exchange.live.wire import Call, NoSuchOrder, Wire
+from actors.exchange.live.unified_words import Look
+from actors.exchange.live.wire import Call, NoSuchOrder
 
-PAGES_MAX = 50
 LOOK_UPS_MAX = 100
 DAY_MS = 86_400_000
 #: Of an earlier time no exchange here is sure to list fills; it lists a week at once.
 HISTORY_MS, WINDOW_MS = 90 * DAY_MS, 7 * DAY_MS - 1
 
 
-class Unified:
+class Unified(Asking):
     """One venue's questions. What is asked is noted in `registry`."""
-
-    def __init__(
-        self, wire: Wire, chosen: tuple[LivePlan, Row], symbols: Symbols
-    ) -> None:
-        self.wire, self.symbols = wire, symbols
-        self.plan, self._row = chosen
-        self.registry = Registry(self.plan.now_ms, self.plan.touched)
-        self.words = WORDS[self._row.port.name]
-        self._exchange = wire.exchange
 
     @property
     def apart(self) -> bool:
         """Whether conditional orders have endpoints of their own."""
         return self.words.apart
-
-    async def asked(self, method: str, *args: Any, **params: Any) -> Any:
-        """Have a unified call answered by something whole."""
-        call = Call(method, *args, **params)
-        return (await self.wire.ask_unified(call, self.words.whole))[0]
-
-    async def _pages(self, page: int, method: str, *args: Any, **params: Any) -> Any:
-        """Go through all pages of a list."""
-        rows: list[Any] = []
-        more: dict[str, Any] | None = {}
-        for _ in range(PAGES_MAX):
-            call = Call(method, *args, **params, **(more or {}))
-            found, body = await self.wire.ask_unified(call, self.words.listed)
-            rows += found
-            more = self.words.next_page(body, page)
-            if more is None:
-                return rows
-        msg = f"{method}: more than {PAGES_MAX} pages"
-        raise ExchangeError(msg)
-
-    async def time(self) -> int:
-        """Ask for the exchange's clock."""
-        return int(await self.asked("fetch_time"))
-
-    def market(self, symbol: str) -> Mapping[str, Any]:
-        """Give ccxt's market of a symbol. Raises ExchangeError."""
-        found = (self._exchange.markets or {}).get(symbol)
-        if not isinstance(found, dict):
-            msg = f"{symbol} is not listed at {self.plan.exchange}"
-            raise ExchangeError(msg)
-        return found
-
-    def size(self, symbol: str) -> Decimal:
-        """Give the size of a contract in base currency."""
-        return Decimal(str(self.market(symbol)["contractSize"]))
 
     # --- requests ---------------------------------------------------------------------
 
@@ -228,7 +180,7 @@ class Unified:
         before, found = list(self.registry.orders), []
         for params in self.words.resting:
             conditional = self.apart and "trigger" in params
-            rows = await self._pages(
+            rows = await self.pages(
                 self.words.page, "fetch_open_orders", None, None, None, **params
             )
             for row in rows:
@@ -269,9 +221,7 @@ class Unified:
     async def _trades(self, symbol: str | None, start_ms: int, end_ms: int) -> Any:
         page = self.words.fills_page
         more = {**self.words.fills, "until": end_ms}
-        return await self._pages(
-            page, "fetch_my_trades", symbol, start_ms, page, **more
-        )
+        return await self.pages(page, "fetch_my_trades", symbol, start_ms, page, **more)
 
     async def _fill(self, row: Any) -> Fill:
         symbol, order_id = str(row["symbol"]), str(row["order"])
@@ -285,7 +235,7 @@ class Unified:
     async def _learn(self, symbol: str, order_id: str) -> str:
         """Ask whose an order is, which is known by the exchange's id only."""
         if self.words.children:
-            stops = await self._pages(
+            stops = await self.pages(
                 self.words.page,
                 "fetch_orders",
                 symbol,

@@ -87,12 +87,13 @@ class UnifiedSetup:
             await self._venue.asked("load_markets", False)
         # What ccxt does not know of a bybit account it asks before each order.
         bybit = hasattr(exchange, "is_unified_enabled")
-        if bybit and "enableUnifiedAccount" not in exchange.options:
+        if bybit and exchange.options.get("enableUnifiedAccount") is None:
             await self._venue.asked("is_unified_enabled")
         exchange.number = str  # from here on: its markets are compared as numbers
         for symbol, instrument in symbols.instruments.items():
             market = self._venue.market(symbol)
             check_market(market, instrument)
+        for symbol, market in exchange.markets.items():
             symbols.learn(str(market["id"]), symbol)
 
     async def _mode(self) -> None:
@@ -188,7 +189,7 @@ class UnifiedMoney:
             msg = f"{len(rows)} positions at once: there may be more"
             raise ExchangeError(msg)
         for row in rows:
-            symbol = str(row["symbol"])
+            symbol = str(venue.named(row)["symbol"])
             size = exact(row["contracts"]) * venue.size(symbol)
             if not size:
                 continue

@@ -133,7 +133,11 @@ WORDS = {
         same=frozenset({"-4046"}),
     ),
     "bybit": Words(
-        options={"defaultType": "swap", "defaultSubType": "linear", "brokerId": None},
+        options={
+            "defaultType": "swap",
+            "defaultSubType": "linear",
+            "fetchMarkets": {"types": ["linear"]},
+        },
         name="orderLinkId",
         id="orderId",
         stop_name="orderLinkId",
@@ -156,7 +160,12 @@ WORDS = {
     ),
     "okx": Words(
         # Without a client id, ccxt would give a stop one of its own, and its tag.
-        options={"defaultType": "swap", "brokerId": None},
+        options={
+            "defaultType": "swap",
+            "brokerId": None,
+            "createOrder": "privatePostTradeOrder",
+            "fetchMarkets": {"types": ["swap"]},
+        },
         name="clientOrderId",
         id="ordId",
         stop_name="algoClOrdId",

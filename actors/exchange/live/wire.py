@@ -168,7 +168,8 @@ class Wire:
         said = READERS[self._name](body, "") if isinstance(body, dict) else None
         code = said.code if said is not None else ""
         text = f"{call.method}: HTTP {status} {heard.text[:TEXT_MAX]}"
-        fault = fault_of_status(status) or Fault.PARSE
+        fault = fault_of_status(status) or (fault_of(failed) if failed else None)
+        fault = fault or Fault.PARSE
         if isinstance(failed, OrderNotFound) and code and status < 500:
             raise NoSuchOrder(text, fault)
         raise CodeError(text, fault, code)
