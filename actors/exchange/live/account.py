@@ -29,6 +29,7 @@ from actors.domain.orders import (
 )
 from actors.exchange.ccxtrio import Lane, in_lane
 from actors.exchange.live.capabilities import Row
+from actors.exchange.live.dead_man import DeadMan
 from actors.exchange.live.permissions import Permissions
 from actors.exchange.live.plan import LivePlan
 from actors.exchange.live.sendable import unsendable
@@ -50,10 +51,11 @@ class LiveAccount:
         stream: AccountStream,
         setup: Settings,
         money: Holdings,
+        dead_man: DeadMan | None = None,
     ) -> None:
         self._plan, self._row = chosen
         self._venue, self._stream = venue, stream
-        self._setup, self._money = setup, money
+        self._setup, self._money, self._dead_man = setup, money, dead_man
         stream.unsettled = setup.doubt
         self.prepared = False
 
@@ -97,7 +99,12 @@ class LiveAccount:
 
         Started once the stream stands and what was missed before has been asked for.
         """
-        await self._stream.run(task_status)
+        if self._dead_man is None:
+            await self._stream.run(task_status)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._dead_man.run)
+            await self._stream.run(task_status)
 
     # --- requests ---------------------------------------------------------------------
 

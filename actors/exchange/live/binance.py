@@ -70,6 +70,11 @@ class Binance:
         """Ask for the exchange's clock."""
         return int((await self.public("GetTime"))["serverTime"])
 
+    async def arm(self, symbol: str, ms: int) -> None:
+        """Set a symbol's dead man's switch; 0 disarms it."""
+        market_id = self.symbols.id_of(symbol)
+        await self.asked("PostCountdownCancelAll", symbol=market_id, countdownTime=ms)
+
     # --- requests ---------------------------------------------------------------------
 
     def unwritable(self, _request: OrderRequest, _instrument: Instrument) -> str:

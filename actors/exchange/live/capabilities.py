@@ -40,6 +40,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool  # stops that can only reduce are possible
     good_till_date: bool  # the exchange itself ends an order at `expires_ms`
     countdown: str  # what a dead man's switch would cancel
+    #: Stops survive that switch, and it is written for this exchange.
+    switch_spares_stops: bool = False
     caution: str = ""  # why a person must accept it first; "": nothing is known
     #: What stands for a hyphen in a client id there. It is in no id of ours, so that
     #: each id has one that is written for it, and is read back from that.
@@ -93,6 +95,7 @@ ROWS = {
         reduce_only=True,
         good_till_date=True,
         countdown="open orders of one symbol; conditional orders, our stops, survive",
+        switch_spares_stops=True,
     ),
     "bybit": Row(
         ccxt_id="bybit",

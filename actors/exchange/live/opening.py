@@ -10,6 +10,7 @@ from actors.exchange.live.binance_money import Money
 from actors.exchange.live.binance_setup import Setup
 from actors.exchange.live.binance_stream import PrivateHalf, PrivateStream
 from actors.exchange.live.capabilities import Row, row_for
+from actors.exchange.live.dead_man import DeadMan, check_switch
 from actors.exchange.live.plan import LivePlan
 from actors.exchange.live.registry import Registry
 from actors.exchange.live.symbols import Symbols
@@ -37,6 +38,7 @@ async def open_live_account(plan: LivePlan) -> AsyncIterator[LiveAccount]:
             f"{plan.exchange}: orders are written for {', '.join(sorted(VENUES))} only"
         )
         raise ExchangeError(msg)
+    check_switch(plan, row)
     made = _unified if plan.unified or name not in OWN else _own
     account, wire = made(plan, row)
     async with wire.exchange:
@@ -50,7 +52,9 @@ def _own(plan: LivePlan, row: Row) -> tuple[LiveAccount, Wire]:
     venue = Binance(wire, Symbols(plan.instruments), registry, usdm=usdm)
     stream = PrivateStream(venue, plan.now_ms)
     setup, money = Setup(venue, plan), Money(venue)
-    return LiveAccount((plan, row), venue, stream, setup, money), wire
+    seconds = plan.dead_man_seconds
+    switch = DeadMan(venue.arm, registry, seconds) if seconds else None
+    return LiveAccount((plan, row), venue, stream, setup, money, switch), wire
 
 
 def _unified(plan: LivePlan, row: Row) -> tuple[LiveAccount, Wire]:
