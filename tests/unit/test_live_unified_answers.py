@@ -12,6 +12,7 @@ from actors.domain.orders import (
 from tests.literal_venue import NOW_MS, SYMBOL, literal, order, stop
 
 D = Decimal
+FEE = D("0.900001234567890123")  # no float
 SIZE = D("0.02")
 OKX_NONE = {"code": "51603", "msg": "Order does not exist", "data": []}
 OKX_FILL = {
@@ -27,7 +28,7 @@ OKX_FILL = {
     "posSide": "net",
     "execType": "T",
     "feeCcy": "USDT",
-    "fee": "-0.90000123",
+    "fee": "-0.900001234567890123",
     "ts": str(NOW_MS - 10),
 }
 OKX_CHILD = {
@@ -81,7 +82,7 @@ async def test_okx_tells_a_stop_s_fill_under_our_name_and_in_base_currency() -> 
             D("0.02"),
             D("90000.1"),
         )
-        assert (fill.side, fill.fee, fill.maker) == (Side.SHORT, D("0.90000123"), False)
+        assert (fill.side, fill.fee, fill.maker) == (Side.SHORT, FEE, False)
         assert fill.trade_id == "BTC-USDT-SWAP-123-s"
         venue.say("GET /api/v5/trade/order", OKX_NONE, [OKX_CHILD])
         gone = OKX_STOP | {"state": "effective", "ordIdList": ["900"]}
