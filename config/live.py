@@ -24,6 +24,9 @@ class LiveGroup(Group, frozen=True, kw_only=True):
     first_trades: Annotated[int, Meta(ge=0, le=200)] = 3  # the book keeps 200
     leverage: Annotated[int, Meta(ge=1, le=20)] = 1  # set at the exchange, read back
     margin: Literal["isolated", "cross"] = "isolated"
+    #: Resting orders are cancelled by the exchange when the engine is gone for so long,
+    #: stops are not; 0: off. Where it would cancel stops too, it is refused.
+    dead_man_seconds: Annotated[int, Meta(ge=0, le=600)] = 0
     shadow: bool = True  # run a paper account beside it and report how they differ
     key_file: FilePath = ""
     secret_file: FilePath = ""

@@ -137,6 +137,7 @@ def _plan(
         leverage=live.leverage,
         margin_mode=MarginMode(live.margin),
         accept=_accepted(live),
+        dead_man_seconds=live.dead_man_seconds,
         touched=opened.in_hand,
         seed=settings.engine.seed,
         rest_url=settings.streams.rest_url,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 import trio
 
 from actors.domain.bars import Instrument
@@ -34,6 +35,18 @@ SYMBOL, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
 SIZE = Decimal("0.02")
 
 
+class WAY:
+    """How accounts are opened: on the exchange's own endpoints or by unified calls."""
+
+    unified = False
+
+
+@pytest.fixture(params=[False, True], ids=["own", "unified"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test of a module trade on both ways."""
+    monkeypatch.setattr(WAY, "unified", request.param)
+
+
 def instruments(client: Client, venue: Venue = Venue.USDM) -> tuple[Instrument, ...]:
     """The exchange's instruments under the engine's names."""
     settle = ":USDT" if venue is Venue.USDM else ""
@@ -60,6 +73,7 @@ def plan_for(client: Client, venue: Venue = Venue.USDM, **chosen: Any) -> LivePl
         "accept": frozenset({Accept.UNVERIFIED} if venue is Venue.SPOT else ()),
         "rest_url": f"http://{host}",
         "stream_url": f"ws://{host}",
+        "unified": WAY.unified and venue is Venue.USDM,
     }
     return LivePlan(**(given | chosen))
 
@@ -170,6 +184,11 @@ class Trader:
             trade_name(one["symbol"], one["id"], buyer=one[key])
             for one in (await self.truth())["fills"]
         )
+
+    @property
+    def lately(self) -> int:
+        """An hour ago, before anything was traded."""
+        return self.client.exchange.now_ms() - 3_600_000
 
     async def fault(self, name: str, **how: Any) -> None:
         """Switch a fault on."""

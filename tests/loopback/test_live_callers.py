@@ -3,6 +3,7 @@
 import random
 from decimal import Decimal
 
+import pytest
 import trio
 
 from actors.domain.orders import Fill, OrderKind, OrderState, Placed, Side, Unknown
@@ -12,8 +13,11 @@ from actors.exchange.port import ExchangePort
 from actors.reconcile import Reconciler
 from actors.risk.orders.dispatch import Answered, Dispatcher, Halt
 from actors.runtime import Latch
-from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading
+from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading, way
 from tests.loopback.client import exchange
+
+pytestmark = pytest.mark.usefixtures("way")
+__all__ = ["way"]
 
 
 def look(trader: Trader, *client_ids: str) -> Look:
@@ -21,7 +25,7 @@ def look(trader: Trader, *client_ids: str) -> Look:
         version=1,
         asked_ms=trader.client.exchange.now_ms(),
         orders=tuple((SYMBOL, name) for name in client_ids),
-        fills_since_ms=0,
+        fills_since_ms=trader.lately,
         positions=True,
         balance=True,
     )

@@ -11,8 +11,11 @@ import trio
 
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import OrderKind, OrderState, Placed, Refused, Side, Unknown
-from tests.loopback.accounts import SYMBOL, Trader, trading
+from tests.loopback.accounts import SYMBOL, Trader, trading, way
 from tests.loopback.client import exchange
+
+pytestmark = pytest.mark.usefixtures("way")
+__all__ = ["way"]
 
 #: The fault, how it is set, the outcome of a place, how often it was carried out.
 PLACED: tuple[tuple[str, dict[str, Any], type, int], ...] = (

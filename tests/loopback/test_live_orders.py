@@ -5,8 +5,11 @@ from decimal import Decimal
 import pytest
 
 from actors.domain.orders import OrderKind, OrderState, Placed, Refused, Side
-from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading
+from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading, way
 from tests.loopback.client import exchange
+
+pytestmark = pytest.mark.usefixtures("way")
+__all__ = ["way"]
 
 FAR = 2_000  # ticks
 
@@ -20,7 +23,7 @@ async def test_a_market_order_fills_and_is_told_as_it_was() -> None:
         assert word.exchange_id == answer.exchange_id
         fills = trader.fills("bx0-entry")
         assert sum(fill.quantity for fill in fills) == SIZE
-        assert await trader.account.fetch_fills(0) == tuple(fills)
+        assert await trader.account.fetch_fills(trader.lately) == tuple(fills)
         (position,) = await trader.account.fetch_positions()
         assert (position.symbol, position.quantity) == (SYMBOL, SIZE)
         paid = sum(fill.fee for fill in fills)
@@ -178,7 +181,7 @@ async def test_a_fresh_process_learns_the_fills_names_by_asking() -> None:
                 key=lambda one: one.trade_id,
             )
         async with trading(client, stream=False) as after:
-            asked = await after.account.fetch_fills(0)
+            asked = await after.account.fetch_fills(after.lately)
             assert sorted(asked, key=lambda one: one.trade_id) == told
             latest = max(one.ts_ms for one in told)
             assert await after.account.fetch_fills(latest + 1) == ()

@@ -13,8 +13,10 @@ from actors.loopback.floor.pit import Venue
 from actors.loopback.rest import counter
 from actors.loopback.rest.request import private
 from config.secrets import Secret
-from tests.loopback.accounts import SYMBOL, Trader, instruments, plan_for, trading
+from tests.loopback.accounts import SYMBOL, Trader, instruments, plan_for, trading, way
 from tests.loopback.client import Client, exchange
+
+__all__ = ["way"]
 
 
 async def refusal(client: Client, **chosen: Any) -> str:
@@ -24,6 +26,7 @@ async def refusal(client: Client, **chosen: Any) -> str:
         return str(refused.value)
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_key_that_can_withdraw_is_refused_unless_it_is_accepted() -> None:
     key = Secret("loopback-withdraw")
     async with exchange() as client:
@@ -34,11 +37,13 @@ async def test_a_key_that_can_withdraw_is_refused_unless_it_is_accepted() -> Non
             assert (may.trade, may.withdraw, may.ip_restricted) == (True, True, True)
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_key_that_cannot_trade_is_refused() -> None:
     async with exchange() as client:
         assert "may not trade" in await refusal(client, key=Secret("loopback-reader"))
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_key_of_which_nothing_is_known_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -58,6 +63,7 @@ async def test_multi_assets_mode_is_refused(
         assert "multi-assets mode" in await refusal(client)
 
 
+@pytest.mark.usefixtures("way")
 async def test_hedge_mode_is_refused_and_left_only_when_asked() -> None:
     async with exchange() as client:
         client.exchange.futures.hedged = True
@@ -68,6 +74,7 @@ async def test_hedge_mode_is_refused_and_left_only_when_asked() -> None:
             assert not client.exchange.futures.hedged
 
 
+@pytest.mark.usefixtures("way")
 async def test_hedge_mode_is_not_left_with_a_position() -> None:
     async with exchange() as client:
         client.exchange.futures.hedged = True
@@ -76,6 +83,7 @@ async def test_hedge_mode_is_not_left_with_a_position() -> None:
         assert "-4068" in told
 
 
+@pytest.mark.usefixtures("way")
 async def test_rules_that_differ_are_refused_with_both_sides() -> None:
     async with exchange() as client:
         wrong = msgspec.structs.replace(
@@ -87,6 +95,7 @@ async def test_rules_that_differ_are_refused_with_both_sides() -> None:
         assert "least notional" in told
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_symbol_that_is_not_listed_is_refused() -> None:
     async with exchange() as client:
         strange = msgspec.structs.replace(
@@ -95,6 +104,7 @@ async def test_a_symbol_that_is_not_listed_is_refused() -> None:
         assert "not listed" in await refusal(client, instruments=(strange,))
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("mode", MarginMode)
 async def test_leverage_and_margin_are_set_and_read_back(mode: MarginMode) -> None:
     async with exchange() as client:
@@ -105,6 +115,7 @@ async def test_leverage_and_margin_are_set_and_read_back(mode: MarginMode) -> No
             assert ("BTCUSDT" in ledger.isolated) is (mode is MarginMode.ISOLATED)
 
 
+@pytest.mark.usefixtures("way")
 async def test_leverage_that_does_not_read_back_takes_no_entry() -> None:
     async with exchange() as client:
         await client.sim("POST", "faults", {"leverage_ignored": {}})
@@ -137,6 +148,7 @@ async def test_an_entry_waits_for_its_leverage_and_a_stop_does_not() -> None:
         assert isinstance(await trader.account.place(trader.stop("bx0-s")), Placed)
 
 
+@pytest.mark.usefixtures("way")
 async def test_nothing_is_sent_before_the_account_is_prepared() -> None:
     async with exchange() as client, open_live_account(plan_for(client)) as account:
         trader = Trader(client, account, Venue.USDM)
@@ -145,6 +157,7 @@ async def test_nothing_is_sent_before_the_account_is_prepared() -> None:
         assert "not prepared" in answer.reason
 
 
+@pytest.mark.usefixtures("way")
 async def test_requests_are_signed_with_the_exchange_s_time() -> None:
     """Its market goes sixty times as fast as our clock."""
     async with exchange(speed="60") as client, trading(client) as trader:

@@ -3,13 +3,15 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import trio
 
 from actors.domain.orders import Fill, OrderKind, OrderState, Placed, Side
 from actors.loopback.floor.pit import Venue
-from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading
+from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading, way
 from tests.loopback.client import exchange
 
+__all__ = ["way"]
 MINUTE_MS = 60_000
 
 
@@ -20,6 +22,7 @@ async def cut(trader: Trader) -> None:
     await trader.fault("socket_dropped", count=0)
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_cut_stream_loses_and_doubles_nothing() -> None:
     async with exchange() as client, trading(client) as trader:
         await trader.account.place(trader.request("bx0-entry"))
@@ -61,6 +64,7 @@ async def test_a_newer_fill_does_not_hide_one_that_could_not_be_asked_for() -> N
         assert fired["error_before"] == 3
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_stream_that_falls_silent_is_noticed_and_begins_anew() -> None:
     async with exchange() as client, trading(client, stream=False) as trader:
         trader.account._venue.wire.exchange.streaming["keepAlive"] = 300
@@ -95,6 +99,7 @@ async def test_a_listen_key_is_kept_alive_over_its_hour() -> None:
                 await trio.sleep(0.1)
 
 
+@pytest.mark.usefixtures("way")
 async def test_fills_told_twice_or_late_are_told_once() -> None:
     async with exchange() as client, trading(client) as trader:
         await trader.fault("fill_twice", chance=0.5)
@@ -106,11 +111,12 @@ async def test_fills_told_twice_or_late_are_told_once() -> None:
         assert client.exchange.menu.fired["fill_twice"] > 0
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_fill_that_is_not_told_is_found_by_asking() -> None:
     async with exchange() as client, trading(client) as trader:
         await trader.fault("fill_missing")
         await trader.account.place(trader.request("bx0-entry"))
-        asked = await trader.account.fetch_fills(0)
+        asked = await trader.account.fetch_fills(trader.lately)
         assert sum((fill.quantity for fill in asked), Decimal(0)) == SIZE
         assert {fill.client_id for fill in asked} == {"bx0-entry"}
 
@@ -123,6 +129,7 @@ async def test_a_queue_that_is_full_begins_anew_and_asks() -> None:
         assert stream._client.error is not None
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_person_s_orders_and_fills_are_told_under_their_own_names() -> None:
     async with exchange() as client, trading(client) as trader:
         await trader.account.place(trader.request("bx0-entry"))

@@ -68,7 +68,7 @@ def test_an_exchange_with_a_caution_is_refused_until_it_is_accepted(
 
 
 async def test_an_accepted_exchange_without_our_orders_is_refused_too() -> None:
-    accepted = plan(exchange="bybit", accept=frozenset({Accept.UNVERIFIED}))
+    accepted = plan(exchange="kraken", accept=frozenset({Accept.UNVERIFIED}))
     with pytest.raises(ExchangeError, match="orders are written for binance"):
         async with open_live_account(accepted):
             pytest.fail("it was opened")
@@ -82,7 +82,7 @@ def test_an_exchange_without_a_row_is_refused_with_those_that_have_one() -> None
 def test_the_engine_s_client_ids_fit_where_live_is_possible() -> None:
     ours = client_order_id("engine", "i-1", 12)
     fits = {name for name, row in ROWS.items() if row.names(ours)}
-    assert fits == {"binance", "binanceusdm", "bybit"}
+    assert fits == {"binance", "binanceusdm", "bybit", "okx"}
     assert not ROWS["binance"].names("")
     assert not ROWS["binance"].names(f"{ours}\n")
 

@@ -28,14 +28,13 @@ from actors.domain.orders import (
     Unknown,
 )
 from actors.exchange.ccxtrio import Lane, in_lane
-from actors.exchange.live.binance import Binance
-from actors.exchange.live.binance_money import Money
-from actors.exchange.live.binance_setup import Setup
-from actors.exchange.live.binance_stream import PrivateStream
 from actors.exchange.live.capabilities import Row
+from actors.exchange.live.dead_man import DeadMan
 from actors.exchange.live.permissions import Permissions
 from actors.exchange.live.plan import LivePlan
 from actors.exchange.live.sendable import unsendable
+from actors.exchange.live.stream import AccountStream
+from actors.exchange.live.venue import Holdings, Settings, Venue
 from actors.exchange.outcome import Act
 from actors.exchange.port import Capabilities, UpdateSink
 
@@ -46,12 +45,18 @@ class LiveAccount:
     """An ExchangePort on a real exchange. `prepare` it, then `run` its stream."""
 
     def __init__(
-        self, plan: LivePlan, row: Row, venue: Binance, stream: PrivateStream
+        self,
+        chosen: tuple[LivePlan, Row],
+        venue: Venue,
+        stream: AccountStream,
+        setup: Settings,
+        money: Holdings,
+        dead_man: DeadMan | None = None,
     ) -> None:
-        self._plan, self._row, self._venue = plan, row, venue
-        self._stream = stream
-        self._setup, self._money = Setup(venue, plan), Money(venue)
-        stream.unsettled = self._setup.doubt
+        self._plan, self._row = chosen
+        self._venue, self._stream = venue, stream
+        self._setup, self._money, self._dead_man = setup, money, dead_man
+        stream.unsettled = setup.doubt
         self.prepared = False
 
     @property
@@ -94,7 +99,12 @@ class LiveAccount:
 
         Started once the stream stands and what was missed before has been asked for.
         """
-        await self._stream.run(task_status)
+        if self._dead_man is None:
+            await self._stream.run(task_status)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._dead_man.run)
+            await self._stream.run(task_status)
 
     # --- requests ---------------------------------------------------------------------
 
@@ -129,7 +139,10 @@ class LiveAccount:
         instrument = self._venue.symbols.instruments.get(request.symbol)
         if not self.prepared or instrument is None:
             return f"{request.symbol} is not prepared for trading here"
-        return unsendable(request, self._row, instrument, self._plan.now_ms())
+        now_ms = self._plan.now_ms()
+        return unsendable(
+            request, self._row, instrument, now_ms
+        ) or self._venue.unwritable(request, instrument)
 
     async def cancel(self, symbol: str, client_id: str) -> Outcome:
         """Ask for a cancel: Placed if taken, Refused if there is no such live order.
@@ -138,7 +151,7 @@ class LiveAccount:
         has not met, that is asked before.
         """
         registry, venue = self._venue.registry, self._venue
-        if client_id not in registry.orders and venue.usdm:
+        if client_id not in registry.orders and venue.apart:
             try:
                 with in_lane(Lane.CANCEL):
                     self._heard(await _read(venue.order(symbol, client_id)))

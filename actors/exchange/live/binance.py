@@ -12,6 +12,7 @@ that is new to this process is looked up, a conditional order's by the list of t
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from actors.domain.bars import Instrument
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import (
     Fill,
@@ -52,6 +53,11 @@ class Binance:
         self._private = "fapiPrivate" if usdm else "private"
         self._public = "fapiPublic" if usdm else "public"
 
+    @property
+    def apart(self) -> bool:
+        """Whether conditional orders have endpoints of their own."""
+        return self.usdm
+
     async def asked(self, name: str, **params: str | int) -> Any:
         """Ask a private endpoint, for example "GetOrder"."""
         return await self.wire.ask(Call(f"{self._private}{name}", **params))
@@ -64,7 +70,16 @@ class Binance:
         """Ask for the exchange's clock."""
         return int((await self.public("GetTime"))["serverTime"])
 
+    async def arm(self, symbol: str, ms: int) -> None:
+        """Set a symbol's dead man's switch; 0 disarms it."""
+        market_id = self.symbols.id_of(symbol)
+        await self.asked("PostCountdownCancelAll", symbol=market_id, countdownTime=ms)
+
     # --- requests ---------------------------------------------------------------------
+
+    def unwritable(self, _request: OrderRequest, _instrument: Instrument) -> str:
+        """Nothing is: numbers go out as they are."""
+        return ""
 
     def placing(self, request: OrderRequest) -> Call:
         """Write the request that places an order."""

@@ -1,43 +1,23 @@
 """Tells what happens to a Binance account, in the exchange's order and at least once.
 
 Every message of the private stream is taken as it arrives, by its handler and not by a
-watch, which would see the newest state only; they wait in a queue for one task that
-translates them. A mark in the queue says that a connection stands: what may have been
-missed before it is asked for at that place, so that it is told before what came after.
+watch, which would see the newest state only; `stream` tells them in their order.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 import trio
-from ccxt.base.errors import BaseError, NetworkError
 
 from actors.domain.errors import ExchangeError
-from actors.domain.orders import (
-    ExchangeUpdate,
-    Fill,
-    OpenOrder,
-    OrderState,
-    OrderUpdate,
-)
 from actors.exchange.ccxtrio import Lane, in_lane
 from actors.exchange.live.binance import Binance
 from actors.exchange.live.binance_events import Event, Events
-from actors.exchange.live.wire import told
-from actors.exchange.port import UpdateSink
+from actors.exchange.live.stream import AccountStream
 
-log = structlog.get_logger(component="exchange")
-
-EVENTS_MAX = FILLS_MAX = 10_000
-#: Fills are asked for from so long before the last one that was told.
-OVERLAP_MS = 60_000
-PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.5, 30.0
-CATCH_UP_TRIES = 3
 #: A listen key lives for an hour of the exchange's time.
 KEEP_MS, KEEP_LOOK_SECONDS = 20 * 60_000, 5.0
 OVER = frozenset({"listenKeyExpired", "eventStreamTerminated"})
-CONNECTED: Event = {"e": "connected"}
 
 
 class PrivateHalf:
@@ -58,74 +38,15 @@ class PrivateHalf:
             super().handle_message(client, message)  # type: ignore[misc]
 
 
-class PrivateStream:
-    """The account's stream; `run` it while the exchange object is open."""
+class PrivateStream(AccountStream):
+    """The stream of a Binance account."""
+
+    _venue: Binance
 
     def __init__(self, venue: Binance, now_ms: Callable[[], int]) -> None:
-        self._venue, self._now_ms = venue, now_ms
-        self._exchange = venue.wire.exchange
-        self._exchange.told = self._take
+        super().__init__(venue, now_ms)
         self._events = Events(venue)
-        self._send, self._receive = trio.open_memory_channel[Event](EVENTS_MAX)
-        self._client: Any = None
         self._kept_ms = 0
-        self._last_ms = 0
-        self._pause = PAUSE_SECONDS_MIN
-        self._sound_ms: int | None = None  # up to when all was told; None: up to now
-        self._breaks = 0
-        self._fills: dict[str, None] = {}  # told: what is asked for overlaps
-        self.sink: UpdateSink = _nobody
-        #: Told a symbol whose leverage somebody has changed.
-        self.unsettled: Callable[[str], None] = _nobody
-
-    async def run(self, task_status: trio.TaskStatus[None]) -> None:
-        """Tell until cancelled."""
-        self._last_ms = self._now_ms()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stay_connected)
-            nursery.start_soon(self._keep_alive)
-            begun = False
-            async for event in self._receive:
-                with in_lane(Lane.RECONCILE):
-                    fine = await self._translate(event)
-                if event is CONNECTED and fine and not begun:
-                    begun = True
-                    task_status.started()
-
-    # --- the connection ---------------------------------------------------------------
-
-    def _take(self, event: Event) -> None:
-        """Take an event; when there is no room, the stream begins anew and asks."""
-        try:
-            self._send.send_nowait(event)
-        except trio.WouldBlock:
-            self._reconnect(f"{EVENTS_MAX} events of the account wait already")
-
-    def _reconnect(self, why: str) -> None:
-        log.warning("the account's stream begins anew", reason=why)
-        self._broken()
-        if self._client is not None:
-            self._client.on_error(NetworkError(why))
-
-    def _broken(self) -> None:
-        """Note that something may be missed: fills told from here on are newer."""
-        self._breaks += 1
-        if self._sound_ms is None:
-            self._sound_ms = self._last_ms
-
-    async def _stay_connected(self) -> None:
-        while True:
-            self._broken()
-            try:
-                with in_lane(Lane.RECONCILE):
-                    ended = await self._connected()
-                await self._send.send(CONNECTED)
-                await ended
-            except (BaseError, ExchangeError) as error:
-                log.warning("the account's stream ended", reason=told(error))
-            self._broken()
-            await trio.sleep(self._pause)
-            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
 
     async def _connected(self) -> Any:
         """Dial and subscribe; give the promise that breaks when it is over."""
@@ -158,27 +79,10 @@ class PrivateStream:
             except ExchangeError as error:
                 self._reconnect(f"its key could not be kept alive: {error}")
 
-    # --- what is told -----------------------------------------------------------------
-
-    async def _translate(self, event: Event) -> bool:
-        """Tell an event; False: what it means is not known, and is asked for anew."""
-        try:
-            if event is CONNECTED:
-                await self._catch_up()
-            else:
-                self._settings(event)
-                for update in await self._events.updates(event):
-                    self._tell(update)
-        except (
-            ExchangeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            ArithmeticError,
-        ) as error:
-            self._reconnect(f"{event.get('e')} event: {told(error)}")
-            return False
-        return True
+    async def _read(self, event: Event) -> None:
+        self._settings(event)
+        for update in await self._events.updates(event):
+            self._tell(update)
 
     def _settings(self, event: Event) -> None:
         """Heed what is told of the stream itself and of the account's settings."""
@@ -187,60 +91,3 @@ class PrivateStream:
         elif event["e"] == "ACCOUNT_CONFIG_UPDATE":
             changed = str((event.get("ac") or {}).get("s", ""))
             self.unsettled(self._venue.symbols.symbol_of(changed))
-
-    def _tell(self, update: ExchangeUpdate) -> None:
-        if isinstance(update, Fill):
-            if update.trade_id in self._fills:
-                return
-            self._fills[update.trade_id] = None
-            if len(self._fills) > FILLS_MAX:
-                del self._fills[next(iter(self._fills))]
-            self._last_ms = max(self._last_ms, update.ts_ms)
-        self._venue.registry.heard(update)
-        self.sink(update)
-
-    # --- what was missed --------------------------------------------------------------
-
-    async def _catch_up(self) -> None:
-        """Ask for what may have been missed, and tell it. Raises ExchangeError."""
-        for left in reversed(range(CATCH_UP_TRIES)):
-            try:
-                await self._ask()
-            except ExchangeError:
-                if not left:
-                    raise
-                await trio.sleep(PAUSE_SECONDS_MIN)
-            else:
-                return
-
-    async def _ask(self) -> None:
-        registry, now_ms = self._venue.registry, self._now_ms()
-        breaks = self._breaks
-        sound_ms = self._last_ms if self._sound_ms is None else self._sound_ms
-        before = {name: one for name, one in registry.orders.items() if one.live}
-        standing = await self._venue.open_orders()
-        for fill in await self._venue.fills(sound_ms - OVERLAP_MS, now_ms):
-            self._tell(fill)
-        for one in standing:
-            self._tell(_word(one, now_ms))
-        names = {one.request.client_id for one in standing}
-        for name, order in before.items():
-            if name not in names:
-                word = await self._venue.order(order.symbol, name)
-                if word is not None:
-                    self._tell(word)
-        # What broke while this was asked may have kept back what came after.
-        self._sound_ms = None if breaks == self._breaks else now_ms
-        self._pause = PAUSE_SECONDS_MIN
-
-
-def _word(one: OpenOrder, now_ms: int) -> OrderUpdate:
-    state = OrderState.PARTIAL if one.filled_quantity else OrderState.OPEN
-    request, filled = one.request, one.filled_quantity
-    return OrderUpdate(
-        request.client_id, one.exchange_id, request.symbol, state, filled, "", now_ms
-    )
-
-
-def _nobody(_update: Any) -> None:
-    """Nobody has connected yet."""

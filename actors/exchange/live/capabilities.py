@@ -2,8 +2,9 @@
 
 Live trading is possible where there is an outcome table and a row here. A row without a
 caution was traded against our loopback exchange and found to be as the engine needs it;
-with one it must be accepted by a person. bybit, okx and kraken are from documentation:
-orders for them are not written yet.
+with one it must be accepted by a person. bybit, okx and kraken are from documentation.
+For bybit (linear) and okx (swaps) orders are written by ccxt's unified calls, see
+`unified_words`; for kraken they are not written.
 
 Orders of the two Binance venues:
 
@@ -39,11 +40,26 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool  # stops that can only reduce are possible
     good_till_date: bool  # the exchange itself ends an order at `expires_ms`
     countdown: str  # what a dead man's switch would cancel
+    #: Stops survive that switch, and it is written for this exchange.
+    switch_spares_stops: bool = False
     caution: str = ""  # why a person must accept it first; "": nothing is known
+    #: What stands for a hyphen in a client id there. It is in no id of ours, so that
+    #: each id has one that is written for it, and is read back from that.
+    hyphen: str = "-"
 
     def names(self, client_id: str) -> bool:
-        """Whether this client id is sent as it is."""
-        return re.fullmatch(self.client_id, client_id) is not None
+        """Whether this client id can be written, and read back."""
+        written = self.written(client_id)
+        fits = re.fullmatch(self.client_id, written) is not None
+        return fits and self.read(written) == client_id
+
+    def written(self, client_id: str) -> str:
+        """Write our client id as the exchange takes it."""
+        return client_id.replace("-", self.hyphen)
+
+    def read(self, written: str) -> str:
+        """Read a client id of the exchange's, ours or not: one for each."""
+        return written.replace(self.hyphen, "-")
 
 
 UNTRIED = "it was never traded in our tests"
@@ -79,6 +95,7 @@ ROWS = {
         reduce_only=True,
         good_till_date=True,
         countdown="open orders of one symbol; conditional orders, our stops, survive",
+        switch_spares_stops=True,
     ),
     "bybit": Row(
         ccxt_id="bybit",
@@ -92,7 +109,8 @@ ROWS = {
     "okx": Row(
         ccxt_id="okx",
         port=_port("okx", Uniqueness.NONE),
-        client_id=r"[a-zA-Z0-9]{1,32}",  # no hyphen: ours do not fit
+        client_id=r"[a-zA-Z0-9]{1,32}",
+        hyphen="Z",  # ours are lower case
         reduce_only=True,
         good_till_date=False,
         countdown="open orders; conditional orders survive",

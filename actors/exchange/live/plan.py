@@ -45,5 +45,10 @@ class LivePlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0  # of the pauses between questions that failed
     rest_url: str = ""  # "": the exchange's own; else scheme and host
     stream_url: str = ""
+    #: Resting orders are cancelled there when we are gone for so long; 0: never.
+    dead_man_seconds: int = 0
+    #: By ccxt's unified calls also where orders are written for the exchange's own
+    #: endpoints: so that what is written for others is traded against our exchange.
+    unified: bool = False
     #: Shared by all who ask this exchange; None: a limiter of its own.
     gate: Gate | None = None

@@ -1,9 +1,11 @@
 """The way to an exchange and back: one ccxt object, asked in lanes, heard exactly."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
+
+from ccxt.base.errors import OrderNotFound
 
 from actors.domain.errors import ExchangeError, Unsent
 from actors.domain.orders import Outcome, Refused, Unknown
@@ -11,6 +13,7 @@ from actors.exchange.ccxtrio import Lane, Limiter, exchange_class, in_lane
 from actors.exchange.gate import Fault, fault_of, retried
 from actors.exchange.gate.faults import fault_of_status
 from actors.exchange.live.answers import (
+    READERS,
     TEXT_MAX,
     Heard,
     Hearing,
@@ -53,19 +56,23 @@ class CodeError(NoAnswer):
 
 
 class Call:
-    """One request: the name of ccxt's method for the endpoint, and its parameters."""
+    """One request: ccxt's method, what it takes by place, and its parameters."""
 
-    __slots__ = ("method", "params")
+    __slots__ = ("args", "method", "params")
 
-    def __init__(self, method: str, **params: str | int) -> None:
-        self.method, self.params = method, params
+    def __init__(self, method: str, *args: Any, **params: Any) -> None:
+        self.method, self.args, self.params = method, args, params
+
+    async def made(self, exchange: Any) -> Any:
+        """Have it made."""
+        return await getattr(exchange, self.method)(*self.args, self.params)
 
 
 class Wire:
     """An exchange object that signs with the exchange's time and retries nothing."""
 
-    def __init__(self, plan: LivePlan, row: Row, *mixins: type) -> None:
-        self._name = row.port.name
+    def __init__(self, plan: LivePlan, row: Row, *mixins: type, **options: Any) -> None:
+        self._name, self._row = row.port.name, row
         self._ask_seconds = plan.ask_seconds
         self._random = Random(plan.seed)  # noqa: S311 - pauses, no secret
         made = type(
@@ -86,6 +93,7 @@ class Wire:
                     "recvWindow": row.port.deadline_ms,
                     "adjustForTimeDifference": False,
                     "timeDifference": 0,
+                    **options,
                 },
                 "gate": plan.gate,
                 "limiter": Limiter(LIMIT),
@@ -102,7 +110,7 @@ class Wire:
         heard, failed = Heard(once=True), None
         with in_lane(lane), hearing(heard):
             try:
-                await getattr(self.exchange, call.method)(call.params)
+                await call.made(self.exchange)
             except Exception as error:  # noqa: BLE001 - the answer says what it was, not ccxt's class
                 failed = error
         if not heard.sent or isinstance(failed, Unsent):  # the gate closed at last
@@ -112,7 +120,8 @@ class Wire:
         if heard.status is None:
             kind = type(failed).__name__
             return classify(self._name, act, Answer(error=kind, text=told(failed)))
-        answer = read_answer(self._name, heard.status, heard.text, client_id)
+        written = self._row.written(client_id)
+        answer = read_answer(self._name, heard.status, heard.text, written)
         return classify(self._name, act, answer)
 
     async def ask(self, call: Call) -> Any:
@@ -120,17 +129,25 @@ class Wire:
 
         Raises NoSuchOrder, CodeError, ExchangeError.
         """
-        return await retried(
-            lambda: self._ask_once(call),
-            within_seconds=self._ask_seconds,
-            random=self._random,
-        )
+        return await self._again(lambda: self._ask_once(call))
 
-    async def _ask_once(self, call: Call) -> Any:
-        heard, failed = Heard(), None
+    async def ask_unified(self, call: Call, whole: Callable[[Any], bool]) -> Any:
+        """Ask likewise; give what ccxt has made of the answer, and the answer.
+
+        ccxt makes an empty list of much that is none: `whole` judges the answer itself.
+        """
+        return await self._again(lambda: self._ask_unified_once(call, whole))
+
+    async def _again(self, asked: Callable[[], Awaitable[Any]]) -> Any:
+        seconds, random = self._ask_seconds, self._random
+        return await retried(asked, within_seconds=seconds, random=random)
+
+    async def _asked(self, call: Call) -> tuple[Heard, Any, Exception | None]:
+        """Ask once. Raises Unsent, NoAnswer when nothing came back."""
+        heard, found, failed = Heard(), None, None
         with hearing(heard):
             try:
-                await getattr(self.exchange, call.method)(call.params)
+                found = await call.made(self.exchange)
             except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
                 failed = error
         if heard.status is None:
@@ -139,6 +156,27 @@ class Wire:
             fault = None if failed is None else fault_of(failed)
             msg = f"{call.method}: {told(failed)}"
             raise NoAnswer(msg, fault) from None  # its chain shows signed addresses
+        return heard, found, failed
+
+    async def _ask_unified_once(
+        self, call: Call, whole: Callable[[Any], bool]
+    ) -> tuple[Any, Any]:
+        heard, found, failed = await self._asked(call)
+        status, body = heard.status or 0, decoded(heard.text)
+        if failed is None and 200 <= status < 300 and whole(body):
+            return found, body
+        said = READERS[self._name](body, "") if isinstance(body, dict) else None
+        code = said.code if said is not None else ""
+        text = f"{call.method}: HTTP {status} {heard.text[:TEXT_MAX]}"
+        fault = fault_of_status(status) or (fault_of(failed) if failed else None)
+        fault = fault or Fault.PARSE
+        if isinstance(failed, OrderNotFound) and code and status < 500:
+            raise NoSuchOrder(text, fault)
+        raise CodeError(text, fault, code)
+
+    async def _ask_once(self, call: Call) -> Any:
+        heard, _found, _failed = await self._asked(call)
+        assert heard.status is not None
         body = decoded(heard.text)
         code = str(body.get("code", "")) if isinstance(body, Mapping) else ""
         fine = 200 <= heard.status < 300 and not code.startswith("-")
