@@ -14,6 +14,7 @@ from tests.loopback.accounts import SYMBOL, Trader, plan_for, trading
 from tests.loopback.client import Client, exchange
 
 SECONDS = 30
+FAR = 20_000  # ticks: the market does not come there
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ async def until_armed(client: Client, armed: list[str]) -> None:
 
 
 async def rest(trader: Trader) -> None:
-    limit = trader.price(Side.LONG, -2_000)
+    limit = trader.price(Side.LONG, -FAR)
     request = trader.request("bx0-limit", kind=OrderKind.LIMIT, limit_price=limit)
     assert isinstance(await trader.account.place(request), Placed)
 
@@ -53,7 +54,9 @@ async def test_a_killed_client_s_limit_is_cancelled_and_its_stop_stays(
         async with trading(client, dead_man_seconds=SECONDS) as trader:
             await trader.account.place(trader.request("bx0-entry"))
             await trader.ended("bx0-entry")
-            assert isinstance(await trader.account.place(trader.stop("bx0-s")), Placed)
+            assert isinstance(
+                await trader.account.place(trader.stop("bx0-s", -FAR)), Placed
+            )
             await trio.sleep(0.1)
             assert switches(client) == []  # there is nothing that it would cancel
             await rest(trader)
@@ -106,7 +109,7 @@ async def test_it_is_disarmed_when_nothing_rests_and_at_an_orderly_end() -> None
             await until_armed(client, ["BTCUSDT"])
             assert isinstance(await trader.account.cancel(SYMBOL, "bx0-limit"), Placed)
             await until_armed(client, [])
-            limit = trader.price(Side.LONG, -2_000)
+            limit = trader.price(Side.LONG, -FAR)
             again = {"kind": OrderKind.LIMIT, "limit_price": limit}
             await trader.account.place(trader.request("bx1-limit", **again))
             await until_armed(client, ["BTCUSDT"])
