@@ -204,7 +204,7 @@ def plan_for(name: str, **chosen: Any) -> LivePlan:
         "leverage": 3,
         "accept": frozenset({Accept.UNVERIFIED}),
     }
-    return LivePlan(**(given | chosen))
+    return LivePlan(**({"ask_seconds": 0.0} | given | chosen))
 
 
 @asynccontextmanager

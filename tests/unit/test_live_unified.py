@@ -236,9 +236,8 @@ def test_every_id_that_we_make_has_one_name_at_okx() -> None:
     ],
 )
 async def test_an_answer_without_its_list_is_never_empty(
-    monkeypatch: pytest.MonkeyPatch, question: str, name: str, answer: dict[str, Any]
+    question: str, name: str, answer: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("actors.exchange.live.wire.ASK_SECONDS", 0.0)
     async with literal(name) as venue:
         text = msgspec.json.encode(answer).decode()
         for path in (
