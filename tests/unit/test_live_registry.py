@@ -62,7 +62,7 @@ def test_a_symbol_whose_position_has_gone_is_asked_about() -> None:
 
 
 def test_symbols_on_the_books_are_asked_about_from_the_start() -> None:
-    assert Registry(Hour(), {ETH}).to_ask(0) == {ETH}
+    assert Registry(Hour(), lambda: frozenset({ETH})).to_ask(0) == {ETH}
 
 
 def test_an_order_that_was_sent_meanwhile_is_not_missed_in_a_list() -> None:

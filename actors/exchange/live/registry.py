@@ -28,7 +28,9 @@ class Registry:
     """The orders of one account, as far as this port has met them."""
 
     def __init__(
-        self, now_ms: Callable[[], int], touched: Callable[[], frozenset[str]]
+        self,
+        now_ms: Callable[[], int],
+        touched: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._now_ms, self._on_the_books = now_ms, touched
         self.orders: dict[str, Order] = {}
