@@ -13,6 +13,7 @@ import msgspec
 from actors.market.live.dialect import Ask, Dialect, Limits, Listed
 from actors.market.live.sequence import SequenceRule, Verdict
 from actors.market.live.wire import Candle, DepthUpdate, Trade
+from actors.sockets import Terms
 
 LISTED, CANDLES, TIME = "listed", "candles", "time"
 
@@ -83,6 +84,7 @@ class Foreign:
     )
     rule = SequenceRule(lambda *_: Verdict.DROP, by_rest=False, shared=False)
     stream_url = rest_url = ""
+    terms = Terms()  # of connections that ccxt makes in its own way
 
     def __init__(self, name: str, candles_per_ask: int) -> None:
         self.name = name
