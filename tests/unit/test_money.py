@@ -113,7 +113,7 @@ def test_every_error_is_an_engine_error_with_its_place_in_the_tree() -> None:
     kinds = [kind for _, kind in getmembers(errors, isclass)]
     assert all(issubclass(kind, errors.EngineError) for kind in kinds)
     assert errors.__doc__ is not None
-    drawn = re.findall(r"^\+-- (\w+)", errors.__doc__, re.MULTILINE)
+    drawn = re.findall(r"^ *\+-- (\w+)", errors.__doc__, re.MULTILINE)
     assert {*drawn, "EngineError"} == {kind.__name__ for kind in kinds}
 
 
