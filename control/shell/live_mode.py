@@ -74,7 +74,7 @@ async def opened_account(
     Raises SettingsError for keys and symbols that are not there, ExchangeError with the
     remedy for an account that is not as it must be.
     """
-    plan, rules = _plan(settings, opened, os.environ), _rules(settings.live, opened)
+    plan, rules = live_plan(settings, opened, os.environ), _rules(settings.live, opened)
     async with open_live_account(plan) as account:
         await account.prepare()
         shadowed = Shadowed(
@@ -120,9 +120,10 @@ def _rules(live: LiveGroup, opened: Opened) -> LiveRules:
     )
 
 
-def _plan(
+def live_plan(
     settings: Settings, opened: Opened, environment: Mapping[str, str]
 ) -> LivePlan:
+    """Say what is to be opened; SettingsError: a key is missing."""
     live, now_ms = settings.live, opened.exchange_now_ms
     if now_ms is None:
         msg = f"{settings.market.spec} tells no time: it cannot be traded live"
@@ -142,7 +143,7 @@ def _plan(
         seed=settings.engine.seed,
         rest_url=settings.streams.rest_url,
         stream_url=settings.streams.stream_url,
-        gate=opened.gates[0],
+        gate=next(iter(opened.gates), None),  # through ccxt there is none
     )
 
 

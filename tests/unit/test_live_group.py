@@ -9,12 +9,17 @@ import pytest
 import typer
 from rich.console import Console
 
+from actors.domain.errors import ExchangeError
 from actors.domain.live import LiveRules
+from actors.exchange.live import open_live_account
+from actors.market.synthetic import Demo
 from actors.risk.account.book import CLOSED_KEPT
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.sources import load_settings
 from control.shell.confirming import allowed, confirmed
+from control.shell.live_mode import live_plan
+from control.shell.opened import Opened
 from control.shell.run import RunOptions
 
 SENTENCE = "trade real money on binanceusdm"
@@ -156,3 +161,16 @@ def test_without_a_terminal_nobody_is_asked(
 def test_paper_needs_no_word(asked: list[str]) -> None:
     given = options("paper", **{"market.spec": "demo", "live.symbols": ""})
     assert confirmed(given, "", SILENT) is given
+
+
+async def test_an_exchange_without_a_gate_is_refused_by_its_name_and_no_traceback() -> (
+    None
+):
+    given = {"market.spec": "exchange:kraken", "live.symbols": "BTC/USDT:USDT"}
+    opened = Opened(market=Demo(symbols=1, seed=1), exchange_now_ms=lambda: 0)
+    keys = {"BREAKOUT_EXCHANGE_KEY": "k", "BREAKOUT_EXCHANGE_SECRET": "s"}
+    plan = live_plan(load_settings(overrides=given), opened, keys)
+    assert plan.gate is None
+    with pytest.raises(ExchangeError, match="kraken"):
+        async with open_live_account(plan):
+            pytest.fail("it was opened")
