@@ -72,7 +72,10 @@ async def both(
 
 
 async def minutes(client: Client, markets: tuple[LiveMarket, ...]) -> list[list[Bars]]:
-    """Live six minutes in small steps; each market's bars, by symbol."""
+    """Live six minutes in small steps; each market's bars of them, by symbol.
+
+    The exchange begins at the second that it is: a seventh minute may end as well.
+    """
     found: list[list[Block]] = [[], []]
     iterators = [market.blocks() for market in markets]
     for _ in range(6 * 4 + 1):
@@ -84,8 +87,8 @@ async def minutes(client: Client, markets: tuple[LiveMarket, ...]) -> list[list[
                 blocks.extend(more)
             await trio.sleep(0.05)
     return [
-        [np.concatenate(bars) for bars in zip(*(b.bars for b in blocks), strict=True)]
-        for blocks in found
+        [np.concatenate(bars) for bars in zip(*(b.bars for b in lived), strict=True)]
+        for lived in (blocks[: 1 + 6] for blocks in found)
     ]
 
 
