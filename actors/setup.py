@@ -14,9 +14,9 @@ from actors.domain.findings import Strategy
 from actors.domain.live import LIVE, PAPER, LiveRules
 from actors.domain.shown.divergence import Divergence
 from actors.domain.shown.exchange import ExchangeBudget
-from actors.exchange.book import PaperSettings
-from actors.exchange.opening import account_identity, open_account
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.book import PaperSettings
+from actors.exchange.paper.exchange import PaperExchange
+from actors.exchange.paper.opening import account_identity, open_account
 from actors.exchange.port import SimulatedExchange
 from actors.feed import Pace
 from actors.journal import SessionStarted

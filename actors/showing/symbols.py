@@ -12,7 +12,7 @@ from actors.domain.limits import correlated_group
 from actors.domain.phases import SymbolPhase
 from actors.domain.shown.symbols import DepthView, SymbolDetail, SymbolRow
 from actors.engine import Engine
-from actors.exchange.quoting import modelled_depth
+from actors.exchange.paper.quoting import modelled_depth
 from actors.runtime import ActorChild, ChildState
 from actors.showing.candles import candle, change_in_a_day
 from actors.showing.money import visible

@@ -25,7 +25,7 @@ from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
 from actors.engine import Attach, Engine, open_engine
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
 from actors.projections import Projections

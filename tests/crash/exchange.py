@@ -26,7 +26,7 @@ from actors.domain.orders import (
     Placed,
     Side,
 )
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.runtime.clock import MarketClock
 from tests.crash.pieces import PiecewiseExchange
 from tests.crash.scenarios import Scenario

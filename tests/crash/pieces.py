@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 from actors.domain.money import floor_to
-from actors.exchange.account import PaperOrder
-from actors.exchange.matching import Market
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.account import PaperOrder
+from actors.exchange.paper.exchange import PaperExchange
+from actors.exchange.paper.matching import Market
 
 PIECES = 3
 

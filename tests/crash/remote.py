@@ -19,7 +19,7 @@ from actors.domain.orders import (
     OrderUpdate,
     Outcome,
 )
-from actors.exchange.paper import CAPABILITIES
+from actors.exchange.paper.exchange import CAPABILITIES
 from actors.exchange.port import UpdateSink
 from actors.runtime.clock import MarketClock
 from actors.runtime.crash import reached

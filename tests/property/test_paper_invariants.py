@@ -24,8 +24,8 @@ from actors.domain.orders import (
     Placed,
     Side,
 )
-from actors.exchange.book import FAR_BPS, PaperSettings
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.book import FAR_BPS, PaperSettings
+from actors.exchange.paper.exchange import PaperExchange
 from actors.runtime.clock import MarketClock
 from tests.unit.paper_desk import MINUTE, bar, instrument
 

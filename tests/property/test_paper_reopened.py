@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.domain.orders import ExchangePosition, Fill, OrderUpdate
-from actors.exchange.account import PaperState
-from actors.exchange.paper import PaperExchange
-from actors.exchange.store import AccountIdentity, PaperStore
+from actors.exchange.paper.account import PaperState
+from actors.exchange.paper.exchange import PaperExchange
+from actors.exchange.paper.store import AccountIdentity, PaperStore
 from actors.runtime.clock import MarketClock
 from tests.property.test_paper_invariants import (
     DEPOSIT,

@@ -26,7 +26,7 @@ from actors.domain.orders import (
     Refused,
     Unknown,
 )
-from actors.exchange.paper import CAPABILITIES, PaperExchange
+from actors.exchange.paper.exchange import CAPABILITIES, PaperExchange
 from actors.exchange.port import UpdateSink
 from actors.risk.holding.unprotected import stop_confirmed
 from tests.sim.venue import Venue

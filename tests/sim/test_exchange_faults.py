@@ -17,7 +17,7 @@ from actors.domain.orders import (
     OrderUpdate,
     Side,
 )
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind
 from actors.risk.orders.records import OrderRecord
 from tests.sim.faulty import Always, Fault, FaultyVenue, Nth, Well, disagreements

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from actors.domain.money import ONE, ZERO
 from actors.domain.orders import OrderKind, OrderRequest, Side
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.risk.account.book import replay
 from tests.sim.faulty import (
     MENU,

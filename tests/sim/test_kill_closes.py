@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from actors.domain.orders import OrderKind, OrderRequest, Side
 from actors.domain.phases import TradePhase
 from actors.domain.truth import Look, Truth
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind
 from tests.crash.pieces import PiecewiseExchange
 from tests.sim.killing import (

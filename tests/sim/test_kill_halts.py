@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from actors.domain.messages import Alert, Command, Role
 from actors.domain.orders import OrderRequest, OrderState, Outcome
 from actors.domain.phases import Phase
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind
 from tests.sim.script import Found, armed, signal
 from tests.sim.world import A, B, C, Stage, World, living, preset

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import JournalError
 from actors.domain.phases import KILL_MACHINE, KillPhase, Phase, check
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind, open_journal
 from actors.risk.orders.records import KillChanged
 from actors.runtime.crash import arm, disarm

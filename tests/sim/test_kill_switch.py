@@ -17,8 +17,8 @@ from actors.domain.orders import (
 )
 from actors.domain.phases import Phase
 from actors.domain.truth import Look, Policy, Truth
-from actors.exchange.account import PaperPosition
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.account import PaperPosition
+from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind
 from tests.sim.killing import (
     ALL,

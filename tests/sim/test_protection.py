@@ -12,7 +12,7 @@ from actors.domain.orders import (
     Outcome,
     Refused,
 )
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from tests.sim.script import leave, signal
 from tests.sim.stops import (
     LOST,

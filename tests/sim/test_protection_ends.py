@@ -22,7 +22,7 @@ from actors.domain.orders import (
     Side,
 )
 from actors.domain.phases import TradePhase
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind
 from tests.sim.script import leave, signal
 from tests.sim.world import A, Stage, World, living, preset

@@ -19,7 +19,7 @@ from actors.domain.orders import (
     Side,
     Unknown,
 )
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from actors.journal import Kind
 from tests.sim.script import Found, leave, signal
 from tests.sim.stops import assert_sound

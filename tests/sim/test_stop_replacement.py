@@ -18,7 +18,7 @@ from actors.domain.orders import (
     Side,
     Unknown,
 )
-from actors.exchange.paper import CAPABILITIES
+from actors.exchange.paper.exchange import CAPABILITIES
 from tests.sim.script import signal
 from tests.sim.stops import (
     alarms,

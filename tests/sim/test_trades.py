@@ -20,7 +20,7 @@ from actors.domain.orders import (
     Side,
     Unknown,
 )
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from actors.journal import Kind
 from tests.sim.script import disarmed, leave, signal
 from tests.sim.world import START_MS, A, B, Stage, World, living, preset

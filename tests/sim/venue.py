@@ -16,7 +16,7 @@ from actors.domain.orders import (
     OrderRequest,
     Outcome,
 )
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 from actors.exchange.port import UpdateSink
 from actors.journal import Journal, Kind
 

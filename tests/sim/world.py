@@ -28,8 +28,8 @@ from actors.domain.findings import (
 from actors.domain.live import CONFIRMATION, LiveRules
 from actors.domain.messages import Command, CommandAnswer, Published, Role
 from actors.engine import Engine, open_engine
-from actors.exchange.book import PaperSettings
-from actors.exchange.opening import account_identity, open_account
+from actors.exchange.paper.book import PaperSettings
+from actors.exchange.paper.opening import account_identity, open_account
 from actors.feed import Pace
 from actors.journal import Kind, Row
 from actors.market.port import Block

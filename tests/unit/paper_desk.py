@@ -15,8 +15,8 @@ from actors.domain.orders import (
     Outcome,
     Side,
 )
-from actors.exchange.book import PaperSettings
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.book import PaperSettings
+from actors.exchange.paper.exchange import PaperExchange
 from actors.runtime.clock import MarketClock
 
 MINUTE = 60_000

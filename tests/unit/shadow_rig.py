@@ -23,7 +23,7 @@ from actors.domain.orders import (
     Side,
     Unknown,
 )
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from actors.exchange.port import SimulatedExchange, UpdateSink
 from actors.exchange.shadow import Shadowed
 from actors.exchange.shadow.double import Double

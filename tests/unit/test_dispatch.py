@@ -19,7 +19,7 @@ from actors.domain.orders import (
     Unknown,
 )
 from actors.exchange.outcome import Act
-from actors.exchange.paper import CAPABILITIES
+from actors.exchange.paper.exchange import CAPABILITIES
 from actors.exchange.port import ExchangePort
 from actors.risk.orders.dispatch import (
     ANSWER_SECONDS_MAX,

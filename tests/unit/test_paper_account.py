@@ -14,8 +14,8 @@ from actors.domain.orders import (
     Refused,
     Side,
 )
-from actors.exchange.account import PaperState
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.account import PaperState
+from actors.exchange.paper.book import PaperSettings
 from tests.unit.paper_desk import MINUTE, Desk, instrument
 
 LIMIT, STOP = OrderKind.LIMIT, OrderKind.STOP_MARKET

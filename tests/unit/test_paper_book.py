@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.exchange.book import Book, Depth, PaperSettings, quote_book
+from actors.exchange.paper.book import Book, Depth, PaperSettings, quote_book
 from tests.unit.paper_desk import bar
 
 SETTINGS = PaperSettings()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.exchange.path import Path, lay_out
+from actors.exchange.paper.path import Path, lay_out
 
 MINUTE = (0, 60_000)
 

@@ -22,10 +22,10 @@ from actors.domain.orders import (
     Side,
     Unknown,
 )
-from actors.exchange.book import PaperSettings
-from actors.exchange.opening import open_account
-from actors.exchange.paper import PaperExchange
-from actors.exchange.store import AccountIdentity, Changes, PaperStore
+from actors.exchange.paper.book import PaperSettings
+from actors.exchange.paper.exchange import PaperExchange
+from actors.exchange.paper.opening import open_account
+from actors.exchange.paper.store import AccountIdentity, Changes, PaperStore
 from actors.runtime.clock import MarketClock
 from tests.unit.paper_desk import MINUTE, Desk, instrument
 

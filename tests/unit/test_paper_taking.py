@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from actors.domain.orders import OrderKind, Side
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from tests.unit.paper_desk import MINUTE, Desk, bar, instrument
 
 STOP = OrderKind.STOP_MARKET

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from actors.domain.money import ZERO
-from actors.exchange.paper import PaperExchange
+from actors.exchange.paper.exchange import PaperExchange
 
 
 class Double(PaperExchange):

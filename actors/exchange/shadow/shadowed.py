@@ -34,7 +34,7 @@ from actors.domain.orders import (
     Refused,
 )
 from actors.domain.shown.divergence import Divergence
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 from actors.exchange.port import Capabilities, ExchangePort, UpdateSink
 from actors.exchange.shadow.comparison import Comparison, totals
 from actors.exchange.shadow.double import Double

@@ -1,8 +1,8 @@
 """Draws the book that the paper exchange models, for people to look at.
 
-It is the book that a paper order meets (`actors.exchange.book`), around the close of
-the newest bar. Its depth is evenly spread over the distance, so it is shown in slices,
-each at the price where the slice begins.
+It is the book that a paper order meets (`actors.exchange.paper.book`), around the
+close of the newest bar. Its depth is evenly spread over the distance, so it is shown in
+slices, each at the price where the slice begins.
 """
 
 from decimal import Decimal
@@ -11,7 +11,7 @@ from math import isfinite
 
 from actors.domain.money import ceil_to, decimal_from_float, floor_to
 from actors.domain.shown.symbols import DepthLevel, DepthView
-from actors.exchange.book import FAR_BPS, Depth, PaperSettings, quote_book
+from actors.exchange.paper.book import FAR_BPS, Depth, PaperSettings, quote_book
 
 SLICES = 10
 CLOSE = 4  # the column of BAR

@@ -2,7 +2,7 @@
 
 import heapq
 
-from actors.exchange.matching import NEVER_MS, Market
+from actors.exchange.paper.matching import NEVER_MS, Market
 
 
 class Agenda:

@@ -16,8 +16,8 @@ from actors.domain.money import (
     floor_to,
     nearest_to,
 )
-from actors.exchange.book import FAR_BPS, Book, PaperSettings, quote_book
-from actors.exchange.path import Path, lay_out
+from actors.exchange.paper.book import FAR_BPS, Book, PaperSettings, quote_book
+from actors.exchange.paper.path import Path, lay_out
 
 VOLUME = 5  # the column of BAR
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from actors.domain.bars import Instrument
 from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, Side
-from actors.exchange.account import Account
+from actors.exchange.paper.account import Account
 
 Check = Callable[[OrderRequest, Instrument, Account], str | None]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from actors.domain.bars import MarketDescription
 from actors.domain.errors import ExchangeError
-from actors.exchange.store import AccountIdentity, PaperStore
+from actors.exchange.paper.store import AccountIdentity, PaperStore
 
 
 def account_identity(

@@ -2,9 +2,9 @@
 
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import ExchangeUpdate, Outcome, Placed, Unknown
-from actors.exchange.account import PaperOrder, PaperState
+from actors.exchange.paper.account import PaperOrder, PaperState
+from actors.exchange.paper.store import Changes, PaperStore
 from actors.exchange.port import UpdateSink
-from actors.exchange.store import Changes, PaperStore
 
 
 class Outbox:

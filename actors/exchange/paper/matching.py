@@ -31,9 +31,9 @@ from actors.domain.orders import (
     OrderRequest,
     OrderState,
 )
-from actors.exchange.account import Account, PaperOrder, Stage
-from actors.exchange.book import PaperSettings
-from actors.exchange.liquidity import Liquidity
+from actors.exchange.paper.account import Account, PaperOrder, Stage
+from actors.exchange.paper.book import PaperSettings
+from actors.exchange.paper.liquidity import Liquidity
 
 NEVER_MS = 2**62
 

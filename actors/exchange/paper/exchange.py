@@ -30,14 +30,14 @@ from actors.domain.orders import (
     Outcome,
     Refused,
 )
-from actors.exchange.account import Account, PaperOrder, PaperState
-from actors.exchange.admission import refusal
-from actors.exchange.agenda import Agenda
-from actors.exchange.book import PaperSettings
-from actors.exchange.matching import Market
-from actors.exchange.outbox import Outbox
+from actors.exchange.paper.account import Account, PaperOrder, PaperState
+from actors.exchange.paper.admission import refusal
+from actors.exchange.paper.agenda import Agenda
+from actors.exchange.paper.book import PaperSettings
+from actors.exchange.paper.matching import Market
+from actors.exchange.paper.outbox import Outbox
+from actors.exchange.paper.store import PaperStore, Remembered
 from actors.exchange.port import Capabilities, Uniqueness, UpdateSink
-from actors.exchange.store import PaperStore, Remembered
 from actors.runtime.clock import MarketClock
 
 CAPABILITIES = Capabilities(

@@ -22,7 +22,7 @@ from actors.domain.orders import (
     OrderUpdate,
     Side,
 )
-from actors.exchange.book import PaperSettings
+from actors.exchange.paper.book import PaperSettings
 
 FEE_STEP = Decimal("0.00000001")
 COST_STEP = Decimal("0.000000000001")

@@ -20,9 +20,9 @@ import msgspec
 
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import ExchangeUpdate, Fill, OrderState, OrderUpdate
-from actors.exchange.account import PaperOrder, PaperPosition, PaperState
-from actors.exchange.liquidity import LiquidityState
-from actors.exchange.matching import Market
+from actors.exchange.paper.account import PaperOrder, PaperPosition, PaperState
+from actors.exchange.paper.liquidity import LiquidityState
+from actors.exchange.paper.matching import Market
 
 APPLICATION_ID = 0x62726B70  # "brkp" in the file's header: this file is an account
 SCHEMA_VERSION = 1
