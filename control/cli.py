@@ -4,6 +4,7 @@ Every command is a module of its own and loaded when it is called: an engine tha
 killed is to trade again soon, and does not wait for what it will not use.
 """
 
+import gc
 from importlib import import_module
 from typing import Any
 
@@ -35,7 +36,13 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), attribute)
+        # Modules make little garbage and many objects: collecting meanwhile takes
+        # a seventh of the time that loading them does.
+        gc.disable()
+        try:
+            found = getattr(import_module(module), attribute)
+        finally:
+            gc.enable()
         command: Any
         if isinstance(found, typer.Typer):
             command = typer.main.get_group(found)

@@ -9,7 +9,7 @@ before its close, NaN as long as its symbol has not been seen for 24 hours.
 
 import numpy as np
 
-from actors.market.files import Floats, Ints
+from actors.market.arrays import Floats, Ints
 
 HOUR_MS = 3_600_000
 RANK_HOURS = 24

@@ -25,7 +25,8 @@ import numpy.typing as npt
 
 from actors.domain.bars import PRICE_COLUMNS, DataFault
 from actors.domain.errors import MarketDataError
-from actors.market.files import Ints, Table
+from actors.market.arrays import Ints
+from actors.market.files import Table
 
 Mask = npt.NDArray[np.bool_]
 _PRICES = PRICE_COLUMNS[:4]

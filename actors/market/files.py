@@ -22,11 +22,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from actors.domain.bars import CONTEXT_COLUMNS, PRICE_COLUMNS
 from actors.domain.errors import MarketDataError
+from actors.market.arrays import Floats, Ints
 
 TS_MIN_MS = 10**11
 TS_MAX_MS = 10**13
@@ -38,9 +38,6 @@ _ENDINGS = (".parquet", ".csv")
 
 #: Polars panics on some damaged files, and its panic is no Exception.
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Table(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from decimal import Decimal
 import numpy as np
 
 from actors.domain.bars import Instrument
-from actors.market.files import Floats
+from actors.market.arrays import Floats
 
 DECIMALS_MAX = 12
 NOTIONAL_MIN = Decimal(5)

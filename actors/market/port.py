@@ -5,7 +5,6 @@ from pathlib import Path
 from actors.domain.errors import MarketDataError
 from actors.market.blocks import Block, Market, RealTimeMarket, Step, steps
 from actors.market.history import History
-from actors.market.replay import Replay
 from actors.market.synthetic import Demo
 
 __all__ = [
@@ -32,6 +31,8 @@ def open_market(
         return Demo(symbols=symbols, seed=seed)
     kind, _, path = spec.partition(":")
     if kind == "replay" and path:
+        from actors.market.replay import Replay  # noqa: PLC0415 - it loads polars
+
         return Replay(Path(path), symbols=symbols)
     msg = (
         f"{spec!r} is no market; allowed are demo and replay:PATH, "

@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 
 from actors.domain.bars import Bars
-from actors.market.files import Floats, Ints
+from actors.market.arrays import Floats, Ints
 from actors.market.regimes import Path
 
 MINUTES_OF_DAY = 1440

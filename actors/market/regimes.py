@@ -36,7 +36,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.market.files import Floats, Ints
+from actors.market.arrays import Floats, Ints
 
 
 class Regime(IntEnum):

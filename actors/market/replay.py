@@ -20,10 +20,11 @@ from actors.domain.bars import (
     empty_bars,
 )
 from actors.domain.errors import MarketDataError
+from actors.market.arrays import Floats, Ints
 from actors.market.blocks import Block
 from actors.market.context import reference_close, volume_rank
 from actors.market.faults import audit
-from actors.market.files import Floats, Ints, Table, read_table
+from actors.market.files import Table, read_table
 from actors.market.instruments import (
     benchmark_of,
     decimal_places,

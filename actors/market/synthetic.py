@@ -18,9 +18,9 @@ import numpy as np
 
 from actors.domain.bars import Bars, Instrument, MarketDescription, empty_bars
 from actors.domain.errors import MarketDataError
+from actors.market.arrays import Floats, Ints
 from actors.market.blocks import Block
 from actors.market.context import RANK_HOURS, rank_rows
-from actors.market.files import Floats, Ints
 from actors.market.instruments import instrument, unit_of
 from actors.market.quotes import Quotes, Scale
 from actors.market.regimes import NORMALS, UNIFORMS, Mask, Path, Walk

@@ -8,8 +8,9 @@ from actors.domain.bars import Instrument
 from actors.domain.errors import MarketDataError
 from actors.loopback.floor.pit import Pit, Venue
 from actors.loopback.floor.recorded import Deal, Recording, Shown
-from actors.loopback.floor.script import Beat, Floats, Minute, Script
+from actors.loopback.floor.script import Beat, Minute, Script
 from actors.loopback.settings import SimSettings
+from actors.market.arrays import Floats
 from actors.market.port import open_market
 
 Event = Minute | Beat | Shown | Deal

@@ -17,8 +17,9 @@ from actors.loopback.floor.book import Book, Take
 from actors.loopback.floor.grid import BUY, SELL, Grid
 from actors.loopback.floor.maker import Maker, Quote, Told, Trade
 from actors.loopback.floor.recorded import Shown
-from actors.loopback.floor.script import Beat, Floats
+from actors.loopback.floor.script import Beat
 from actors.loopback.floor.tape import Candle, Tape
+from actors.market.arrays import Floats
 
 SPREAD_BPS_DEFAULT = 2.0
 DEPTH_USD_DEFAULT = 60_000.0

@@ -10,15 +10,14 @@ from itertools import chain
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from actors.domain.bars import BAR, PRICE_COLUMNS, Bars
 from actors.loopback.floor.tape import MINUTE_MS
+from actors.market.arrays import Floats
 from actors.market.blocks import Block, Market, Step, steps
 
 GAP_MINUTES_MAX = 1_440  # a longer hole of a recording is jumped over
 BEATS_LEAST = 4  # open, extreme, extreme, close
-Floats = npt.NDArray[np.float64]
 
 
 class Minute(msgspec.Struct, frozen=True, gc=False):

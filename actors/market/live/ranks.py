@@ -7,8 +7,8 @@ what a replay of the same bars would.
 import numpy as np
 
 from actors.domain.bars import Bars
+from actors.market.arrays import Floats
 from actors.market.context import HOUR_MS, RANK_HOURS, rank_rows
-from actors.market.files import Floats
 
 
 class Ranks:
