@@ -118,13 +118,18 @@ class Outside:
 
     @asynccontextmanager
     async def last_word(self) -> AsyncIterator[None]:
-        """Tell people when the block ends in a fault: nothing inside it still can."""
+        """Tell people how the block ended, which nothing inside it still can.
+
+        A fault is told at once; of an orderly end what still waited to be told.
+        """
         try:
             yield
         except (RuntimeFault, EngineError) as fault:
             if self._office is not None:
                 await self._office.last_word(f"the engine has ended itself: {fault}")
             raise
+        if self._office is not None:
+            await self._office.send_rest()
 
 
 def _group(name: str, *children: ChildSpec) -> SupervisorSpec:

@@ -6,6 +6,8 @@ while its channel fails. An outage is told once, as an alert of the engine (whic
 to the other channels too), and so is its end.
 """
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 import structlog
 import trio
@@ -188,7 +190,22 @@ class Office:
         """Tell every channel that the engine has ended itself, whatever else waits."""
         now_ms = self._wall.now_ms()
         letter = write_letter(self._sender, [Notice(Severity.CRITICAL, text, now_ms)])
+        await self._at_last(lambda desk: self._try(desk, letter))
+
+    async def send_rest(self) -> None:
+        """Send what still waits, the digest too; in quiet hours what is critical."""
+        await self._at_last(self._send_rest)
+
+    async def _send_rest(self, desk: ChannelDesk) -> None:
+        desk.put_back()  # what was in hand when the office closed
+        desk.pile.hurry(trio.current_time())
+        if desk.take(self._minute()):
+            letter = write_letter(self._sender, desk.in_hand, desk.left_out)
+            if await self._try(desk, letter):
+                desk.in_hand, desk.left_out = (), 0
+
+    async def _at_last(self, do: Callable[[ChannelDesk], Awaitable[object]]) -> None:
         with trio.move_on_after(LAST_WORD_SECONDS, shield=True):
             async with trio.open_nursery() as nursery:
                 for desk in self._desks:
-                    nursery.start_soon(self._try, desk, letter)
+                    nursery.start_soon(do, desk)

@@ -97,6 +97,10 @@ class Pile:
         left_out, self._left_out = self._left_out, 0
         return tuple(sorted(taken, key=lambda notice: notice.ts_ms)), left_out
 
+    def hurry(self, now: float) -> None:
+        """Have the digest due: there is no later."""
+        self._digest_due = now
+
     def seconds_to_wait(self, now: float, minute: int) -> float:
         """Tell when to look again, unless something is put before; 0: now."""
         if any(self._waiting[severity] for severity in self._due(minute)):

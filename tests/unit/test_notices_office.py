@@ -182,3 +182,39 @@ async def test_the_last_word_is_sent_also_when_all_is_cancelled_and_ends(
     assert trio.current_time() - began == 5
     assert "ended itself: why" in bureau.mail.letters[0].body
     assert bureau.mail.letters[0].severity is Severity.CRITICAL
+
+
+async def test_an_orderly_end_sends_what_waited_and_waits_for_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau(quiet="22:00-06:30")
+    async with working(bureau):
+        bureau.alert("error", "told")
+        await trio.sleep(1)
+        bureau.alert("warning", "for the digest")
+        bureau.alert("error", "just now")
+    bureau.phone.hangs = True
+    began = trio.current_time()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await bureau.office.send_rest()
+    assert trio.current_time() - began == 5
+    assert len(bureau.mail.letters) == 2
+    last = bureau.mail.letters[1].body
+    assert "for the digest" in last
+    assert "just now" in last
+    assert "told" not in last
+    await bureau.office.send_rest()
+    assert len(bureau.mail.letters) == 2, "nothing waits"
+
+
+async def test_in_quiet_hours_an_orderly_end_tells_what_is_critical(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau(quiet="11:00-13:00")
+    bureau.alert("error", "can wait")
+    bureau.alert("critical", "cannot wait")
+    await bureau.office.send_rest()
+    for service in (bureau.phone, bureau.mail):
+        assert "cannot wait" in service.letters[0].body
+        assert "can wait" not in service.letters[0].body
