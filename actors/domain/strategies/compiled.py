@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -30,9 +31,19 @@ def warmup_ms(preset: Preset, bars: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def counted(reasons: tuple[str, ...]) -> tuple[str, ...]:
+def counted(counters: tuple[str, ...], reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Name what a record of this kind counts, in its order."""
-    return (*frame.COUNTERS, *(f"{DROPPED}{reason}" for reason in reasons))
+    return (*counters, *(f"{DROPPED}{reason}" for reason in reasons))
+
+
+class Layout(NamedTuple):
+    """What a pipeline must know of the record that its function keeps."""
+
+    new_states: Callable[[], Records]
+    rows_per_bar_max: int
+    counters: tuple[str, ...]
+    rejection: tuple[str, str, str]
+    """The fields of the newest rejection: reason, value, threshold."""
 
 
 class CompiledStrategy:
@@ -56,23 +67,28 @@ class CompiledStrategy:
 class CompiledPipeline:
     """One symbol's pipeline; all that it remembers is one record."""
 
+    layout: ClassVar[Layout] = Layout(
+        *(frame.new_states, frame.ROWS_PER_BAR_MAX, frame.COUNTERS),
+        rejection=("reason", "value", "threshold"),
+    )
+
     def __init__(
         self, name: str, advance: Advance, params: Records, reasons: tuple[str, ...]
     ) -> None:
         self.reasons = reasons
-        self._counts = counted(reasons)
+        self._counts = counted(self.layout.counters, reasons)
         self.signal_kinds: tuple[str, ...] = (name,)
         self._advance = advance
         self._params = params
-        self._states = frame.new_states()
-        self._out = np.zeros(frame.ROWS_PER_BAR_MAX, FINDING)
+        self._states = self.layout.new_states()
+        self._out = np.zeros(0, FINDING)  # grows to the largest chunk asked for
 
     def advance(self, bars: Bars, start: int, stop: int) -> Findings:
         """Take rows [start, stop) of `bars` and return what they led to.
 
         The returned array is only valid until the next call.
         """
-        rows = (stop - start) * frame.ROWS_PER_BAR_MAX
+        rows = (stop - start) * self.layout.rows_per_bar_max
         if rows > len(self._out):
             self._out = np.zeros(rows, FINDING)
         count = self._advance(self._states, self._params, bars, start, stop, self._out)
@@ -80,7 +96,7 @@ class CompiledPipeline:
 
     def tally(self) -> Tally:
         """Count evaluations, candidates, signals, faults, and drops by reason."""
-        return tally_of(self._counts, self._states[0], frame.COUNTERS)
+        return tally_of(self._counts, self._states[0], self.layout.counters)
 
     def funnel(self) -> dict[str, int]:
         """Tell the same, named."""
@@ -91,9 +107,9 @@ class CompiledPipeline:
         state = self._states[0]
         if state["reason_ts"] == 0:
             return None
-        reason = self.reasons[int(state["reason"])]
-        value, threshold = float(state["value"]), float(state["threshold"])
-        return reason, value, threshold, int(state["reason_ts"])
+        reason, value, threshold = (state[name] for name in self.layout.rejection)
+        told = (self.reasons[int(reason)], float(value), float(threshold))
+        return *told, int(state["reason_ts"])
 
     def score(self) -> float:
         """Give the newest score; NaN before the first candidate."""
@@ -113,10 +129,11 @@ class CompiledPipeline:
 
     def restore(self, snapshot: bytes) -> None:
         """Go back to a snapshot; StrategyError when it is of another layout."""
-        if len(snapshot) != frame.STATE.itemsize:
+        kind = self._states.dtype
+        if len(snapshot) != kind.itemsize:
             message = (
                 f"a snapshot of {len(snapshot)} bytes: this version remembers "
-                f"{frame.STATE.itemsize}; warm the pipeline up with bars instead"
+                f"{kind.itemsize}; warm the pipeline up with bars instead"
             )
             raise StrategyError(message)
-        self._states = np.frombuffer(snapshot, frame.STATE).copy()
+        self._states = np.frombuffer(snapshot, kind).copy()
