@@ -4,9 +4,18 @@ import asyncio  # noqa: TID251 - to forbid it
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out among the workers, if there are any."""
+    from tests.side_by_side import SideBySide  # noqa: PLC0415 - only with workers
+
+    return SideBySide(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """SIGKILL at no named point at all: whenever the clock says so."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def test_fifty_random_kills_lose_double_and_forget_nothing(
     landed = sum(one.landed for one in results.values())
     assert landed >= KILLS
     with capsys.disabled():
-        print(f"\nrandom kills landed: {landed}, violations: {len(found)}")
+        # On stderr: a worker of pytest-xdist has no stdout.
+        told = f"\nrandom kills landed: {landed}, violations: {len(found)}"
+        print(told, file=sys.stderr)
 
 
 def test_a_random_run_is_found_by_its_name() -> None:

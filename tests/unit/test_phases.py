@@ -107,7 +107,7 @@ def test_a_trailing_trade_never_goes_back_to_break_even() -> None:
     assert TradePhase.BREAKEVEN not in TRADE_MACHINE[TradePhase.TRAILING]
 
 
-@pytest.mark.parametrize("state", set(TradePhase) - {TradePhase.CLOSED})
+@pytest.mark.parametrize("state", sorted(set(TradePhase) - {TradePhase.CLOSED}))
 def test_every_trade_can_close(state: TradePhase) -> None:
     check(TRADE_MACHINE, state, TradePhase.CLOSED)
 
@@ -143,7 +143,7 @@ def test_a_quarantined_symbol_only_restarts() -> None:
     assert SYMBOL_MACHINE[SymbolPhase.QUARANTINED] == {SymbolPhase.RESTARTING}
 
 
-@pytest.mark.parametrize("state", set(SymbolPhase) - {SymbolPhase.QUARANTINED})
+@pytest.mark.parametrize("state", sorted(set(SymbolPhase) - {SymbolPhase.QUARANTINED}))
 def test_every_symbol_can_be_quarantined(state: SymbolPhase) -> None:
     check(SYMBOL_MACHINE, state, SymbolPhase.QUARANTINED)
 
