@@ -4,7 +4,8 @@ from actors.journal import paging
 from actors.journal.audit import AuditRecord
 from actors.journal.kinds import Kind, Row
 from actors.journal.opening import open_journal
-from actors.journal.reader import JournalReader, Verification, open_reader
+from actors.journal.proof import Verification
+from actors.journal.reader import JournalReader, open_reader
 from actors.journal.session import (
     Checkpoint,
     SessionEnded,

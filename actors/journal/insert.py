@@ -53,7 +53,7 @@ def insert_batch(
         database.execute("BEGIN IMMEDIATE")
         try:
             for kind, rows in batch.items():
-                _insert(database, kind, rows)
+                insert(database, kind, rows)
             database.execute("COMMIT")
         except apsw.Error:
             if not database.get_autocommit():
@@ -70,7 +70,8 @@ def fold_log(database: apsw.Connection) -> None:
     database.execute("PRAGMA wal_checkpoint(PASSIVE)").get  # noqa: B018  # takes the step
 
 
-def _insert(database: apsw.Connection, kind: Kind, rows: Sequence[StoredRow]) -> None:
+def insert(database: apsw.Connection, kind: Kind, rows: Sequence[StoredRow]) -> None:
+    """Put rows of one kind in, within the caller's transaction."""
     start = 0
     for size in _ROWS_PER_STATEMENT:
         statement = _STATEMENTS[kind, size]

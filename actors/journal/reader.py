@@ -9,11 +9,11 @@ import apsw
 import msgspec
 
 from actors.domain.errors import JournalError
-from actors.journal.checksum import first_damaged
 from actors.journal.kinds import Kind, Row
-from actors.journal.mark import marked, shortfall
+from actors.journal.mark import marked
+from actors.journal.proof import Verification, verification
 from actors.journal.replaying import newest_of, newest_of_order, page_of
-from actors.journal.schema import SCHEMA_VERSION, audit_chain, check
+from actors.journal.schema import SCHEMA_VERSION, check
 from actors.journal.session import SessionEnded, SessionStarted, SessionSummary
 from actors.journal.storage import Storage, open_storage, translated
 
@@ -22,16 +22,6 @@ T = TypeVar("T")
 ROWS_PER_READ_MAX = 10_000
 
 _COLUMNS = "seq, session, ts_ms, symbol, correlation, body"
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What checking the whole journal found. `problem` None: it is sound."""
-
-    rows: int
-    last_seq: int
-    first_bad_seq: int | None
-    problem: str | None
-    audit_head: str  # hash of the newest sound audit row
 
 
 class JournalReader:
@@ -142,7 +132,7 @@ class JournalReader:
         # Read first: beside a running engine the rows go on growing, the mark after.
         acknowledged = marked(self.path)
         return await self.run(
-            lambda database: _verify(database, self.path, acknowledged)
+            lambda database: verification(database, self.path, acknowledged)
         )
 
     async def run(self, work: Callable[[apsw.Connection], T]) -> T:
@@ -206,41 +196,3 @@ def _sessions(database: apsw.Connection) -> tuple[SessionSummary, ...]:
         SessionSummary(session, started.get(session), ended.get(session), stages)
         for session, stages in reached.items()
     )
-
-
-def _verify(database: apsw.Connection, path: str, acknowledged: int) -> Verification:
-    rows, last = _extent(database)
-    structure = database.execute("PRAGMA quick_check").get
-    broken, head = audit_chain(database)
-    problem = None
-    if structure != "ok":
-        problem = f"the file's structure is damaged: {structure}"
-    elif rows != last:
-        broken = _first_missing(database)
-        problem = f"row {broken} is missing: {last} were appended, {rows} are there"
-    elif broken is not None:
-        problem = f"the audit chain is broken at row {broken}"
-    elif (broken := first_damaged(database)) is not None:
-        problem = f"row {broken} is damaged: it is not as it was written"
-    else:
-        problem = shortfall(path, acknowledged, last)
-    return Verification(rows, last, broken, problem, head)
-
-
-def _all_seqs() -> str:
-    return " UNION ALL ".join(f"SELECT seq FROM {kind.table}" for kind in Kind)  # noqa: S608  # names are ours
-
-
-def _extent(database: apsw.Connection) -> tuple[int, int]:
-    query = f"SELECT count(*), coalesce(max(seq), 0) FROM ({_all_seqs()})"  # noqa: S608  # names are ours
-    rows, last = next(iter(database.execute(query)))
-    return rows, last
-
-
-def _first_missing(database: apsw.Connection) -> int:
-    expected = 1
-    for (seq,) in database.execute(f"{_all_seqs()} ORDER BY seq"):
-        if seq != expected:
-            break
-        expected += 1
-    return expected

@@ -42,12 +42,16 @@ def _table(kind: Kind, *more: str) -> str:
             *more,
         )
     )
-    guards = "".join(
+    guards = "".join(guard(kind, act) for act in ("UPDATE", "DELETE"))
+    return f"CREATE TABLE {kind.table} ({columns}) STRICT; {guards}"
+
+
+def guard(kind: Kind, act: str) -> str:
+    """Make UPDATE or DELETE of a kind's rows an error."""
+    return (
         f"CREATE TRIGGER {kind.table}_no_{act.lower()} BEFORE {act} ON {kind.table} "
         f"BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
-        for act in ("UPDATE", "DELETE")
     )
-    return f"CREATE TABLE {kind.table} ({columns}) STRICT; {guards}"
 
 
 def _version_1() -> Iterator[str]:

@@ -9,13 +9,13 @@ import msgspec
 import trio
 
 from actors.domain.errors import JournalError
-from actors.journal import open_reader
-from actors.journal.reader import Verification
-from control.doctor.finding import Finding, Patient, bad, ok
+from actors.journal import Verification, open_reader
+from control.doctor.finding import Finding, Patient, bad, ok, warn
 from control.door.auth import SECRET_LENGTH_MIN, TOKEN_VARIABLE
 from control.shell.audit import JOURNAL_NAME
 
 TOKENS = "tokens.json"
+JOURNAL_MB_MAX = 1_024  # two months of 300 symbols at one-minute bars
 
 
 def journal(patient: Patient) -> Iterator[Finding]:
@@ -30,10 +30,14 @@ def journal(patient: Patient) -> Iterator[Finding]:
     except JournalError as error:
         yield bad("journal", f"cannot be read: {error}", remedy)
         return
-    if found.problem is None:
-        yield ok("journal", f"sound, {found.rows} rows")
-    else:
+    size = path.stat().st_size // 2**20
+    if found.problem is not None:
         yield bad("journal", f"not sound: {found.problem}", remedy)
+    elif size > JOURNAL_MB_MAX:
+        remedy = "stop the engine, then `breakout audit compact`: no money row is moved"
+        yield warn("journal", f"sound, {found.rows} rows, {size} MB", remedy)
+    else:
+        yield ok("journal", f"sound, {found.rows} rows, {size} MB")
 
 
 async def _verified(path: Path) -> Verification:

@@ -22,11 +22,15 @@ from actors.journal import (
     Verification,
     open_reader,
 )
+from actors.journal.compact import compact as compact_journal
+from actors.runtime.clock import WallClock
 from config.settings import EngineGroup
 
 NOT_SOUND, UNREADABLE = 1, 2
 JOURNAL_NAME = "journal.sqlite"
 DATA_DIR = EngineGroup().data_dir
+
+DAY_MS = 86_400_000
 
 T = TypeVar("T")
 
@@ -41,6 +45,9 @@ JournalFile = Annotated[
     Path | None, typer.Option("--journal", help="The journal itself.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KeepDays = Annotated[
+    int, typer.Option(min=1, max=3_650, help="What is younger stays, in market time.")
+]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")]
 
 out = Console(highlight=False, soft_wrap=True)
@@ -58,6 +65,7 @@ class Verdict(msgspec.Struct, frozen=True):
     sessions: int
     first_bad_seq: int | None
     problem: str | None
+    compacted_upto: int
 
 
 @audit.command()
@@ -70,9 +78,10 @@ def verify(
     """Check that a journal is whole: exit 0 sound, 1 not, 2 it cannot be read.
 
     Checked: the file's structure; that no row of any kind is missing between the first
-    and the last; that each audit row seals the one before it; that no row of orders,
-    fills, positions or account is damaged; and that the rows reach as far as the mark
-    beside the journal says they did. It works beside a running engine.
+    and the last, but those that `compact` moved; that each audit row seals the one
+    before it; that no row of orders, fills, positions or account is damaged; and that
+    the rows reach as far as the mark beside the journal says they did. It works beside
+    a running engine.
 
     Not seen: a row that is no audit row, changed with its checksum; a removed end if
     the mark was changed as well; a file rewritten from its beginning with new hashes.
@@ -91,6 +100,38 @@ def verify(
     else:
         _print(verdict)
     raise typer.Exit(0 if verdict.sound else NOT_SOUND)
+
+
+@audit.command()
+def compact(
+    data_dir: DataDir = DATA_DIR,
+    journal: JournalFile = None,
+    keep_days: KeepDays = 30,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Move old decisions, transitions and checkpoints to a file beside the journal.
+
+    Orders, fills, positions, account and audit rows stay, and so does what they need.
+    The file is a whole copy of the journal as it was, for `verify --journal` and
+    `show --journal`; an audit row names it with its digest. The engine must not run:
+    exit 0 done, or nothing was old enough; 2 the journal is held, or not sound.
+    """
+    path = journal or Path(data_dir) / JOURNAL_NAME
+    now_ms = WallClock().now_ms()
+    try:
+        done = compact_journal(path, keep_days * DAY_MS, "breakout audit", now_ms)
+    except JournalError as error:
+        err.print(f"nothing was moved: {error}", markup=False)
+        raise typer.Exit(UNREADABLE) from error
+    if as_json:
+        out.print(msgspec.json.encode(done).decode(), markup=False)
+    elif done.copy is None:
+        out.print(f"{path}: nothing is older than {keep_days} days", markup=False)
+    else:
+        sizes = f"{done.bytes_before / 1e6:.1f} MB -> {done.bytes_after / 1e6:.1f} MB"
+        told = f"{done.rows} rows moved to {done.copy}, {sizes}"
+        out.print(f"{path}: {told}", markup=False)
 
 
 @audit.command()
@@ -139,6 +180,7 @@ def _verdict(path: Path, found: Verification, sessions: int) -> Verdict:
         sessions=sessions,
         first_bad_seq=found.first_bad_seq,
         problem=found.problem,
+        compacted_upto=found.compacted_upto,
     )
 
 
@@ -152,3 +194,6 @@ def _print(verdict: Verdict) -> None:
         f"sessions    {verdict.sessions}",
     ):
         out.print(line, markup=False)
+    if verdict.compacted_upto:
+        told = f"up to row {verdict.compacted_upto}: the money's rows stayed"
+        out.print(f"compacted   {told}", markup=False)

@@ -116,3 +116,45 @@ def test_help_says_what_cannot_be_seen() -> None:
     told = " ".join(audit("verify", "--help").stdout.split())
     assert "Not seen" in told
     assert "exit 0 sound, 1 not, 2 it cannot be read" in told
+
+
+def test_old_rows_are_moved_and_the_journal_says_so(tmp_path: Path) -> None:
+    async def write() -> None:
+        clock = MarketClock(0)
+        path = tmp_path / NAME
+        async with open_journal(path, session="s-1", clock=clock) as journal:
+            for day in range(40):
+                clock.advance_to(day * 86_400_000)
+                journal.append(Kind.DECISION, {"day": day})
+
+    trio.run(write)
+    where = ("--data-dir", str(tmp_path))
+    kept = audit("compact", *where, "--keep-days", "90")
+    assert (kept.exit_code, "nothing is older" in kept.stdout) == (0, True)
+    done = audit("compact", *where)
+    assert done.exit_code == 0
+    assert "9 rows moved to journal-to-40.sqlite" in done.stdout
+    told = audit("verify", *where)
+    assert told.exit_code == 0
+    assert "compacted   up to row 9" in told.stdout
+    copy = audit("verify", "--journal", str(tmp_path / "journal-to-40.sqlite"))
+    assert (copy.exit_code, "compacted" in copy.stdout) == (0, False)
+    shown = audit("show", *where)
+    assert "compact journal" in shown.stdout
+    assert "journal-to-40.sqlite, BLAKE2b" in shown.stdout
+    again = audit("compact", *where, "--json")
+    assert msgspec.json.decode(again.stdout)["rows"] == 0
+
+
+def test_what_is_not_sound_is_not_compacted(folder: Path) -> None:
+    forge(folder, "DELETE FROM journal_fill WHERE seq = 5")
+    refused = audit("compact", "--data-dir", str(folder))
+    assert refused.exit_code == 2
+    assert "nothing was moved" in refused.stderr
+    assert "row 5 is missing" in refused.stderr
+
+
+def test_a_journal_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    refused = audit("compact", "--data-dir", str(tmp_path))
+    assert refused.exit_code == 2
+    assert not (tmp_path / NAME).exists()
