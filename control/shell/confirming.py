@@ -9,7 +9,7 @@ from actors.domain.live import LIVE
 from config.errors import SettingsError
 from config.live import LiveGroup
 from config.settings import Settings
-from control.shell.run import RunOptions
+from control.shell.options import RunOptions
 from control.shell.ways import REAL
 
 

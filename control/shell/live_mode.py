@@ -31,7 +31,7 @@ from config.secrets import Secret, find_secret
 from config.settings import Settings
 from control.shell.confirming import allowed
 from control.shell.opened import Opened
-from control.shell.run import paper_settings
+from control.shell.preparing import paper_settings
 from control.shell.ways import REAL
 
 

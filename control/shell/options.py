@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from actors.domain.live import LIVE, MODES
 from config.errors import SettingsError
 from config.settings import Settings
 from config.sources import load_settings
-from control.shell.run import RunOptions
 
 UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -28,6 +29,23 @@ SETTING_OF = {
     "tls_key": "control.tls_key",
     "insecure_public": "control.insecure_public",
 }
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asked of one run."""
+
+    settings: Settings
+    preset: str
+    strategy: str
+    mode: str
+    symbols: int | tuple[str, ...] | None
+    speed: float  # infinity: as fast as it goes
+    duration_ms: int | None  # of market time
+    data_dir: Path | None  # None: keep nothing
+    fresh: bool  # begin a new paper account
+    start: bool
+    exit_at_end: bool
+    report: Path | None
 
 
 def run_options(given: Mapping[str, Any], explicit: frozenset[str]) -> RunOptions:

@@ -5,41 +5,31 @@ comes, stops in order and says what it did.
 """
 
 import gc
-import math
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import trio
 
-from actors.domain import ids
-from actors.domain.bars import empty_bars
-from actors.domain.findings import SymbolContext
 from actors.domain.live import CONFIRMATION, LIVE
 from actors.domain.messages import Alert, Command, CommandAnswer, Role
-from actors.domain.strategies.loader import load_strategy
 from actors.domain.views import Publisher
 from actors.engine import Attach, Engine, open_engine
-from actors.exchange.paper.book import PaperSettings
-from actors.feed import Pace
 from actors.logs import LogFormat, configure_logging
 from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
 from actors.runtime import SupervisorSpec
-from actors.runtime.clock import WallClock
 from actors.setup import EngineSetup
-from actors.watchdog import ResourceLimits
 from config.secrets import Secret
-from config.settings import MonitorGroup, Settings
 from control.console import why_missing
 from control.outside import FanOut, Outside
 from control.plane import ControlPlane
 from control.shell.opened import Opened, opened_market
+from control.shell.options import RunOptions
+from control.shell.preparing import prepare
 from control.shell.progress import show_progress
 from control.shell.signals import interruptible, say
 
@@ -47,24 +37,6 @@ if TYPE_CHECKING:
     from control.shell.live_mode import Real
 
 DONE, REFUSED = 0, 3
-WAIT_SECONDS_MAX = 1.0
-
-
-class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asked of one run."""
-
-    settings: Settings
-    preset: str
-    strategy: str
-    mode: str
-    symbols: int | tuple[str, ...] | None
-    speed: float  # infinity: as fast as it goes
-    duration_ms: int | None  # of market time
-    data_dir: Path | None  # None: keep nothing
-    fresh: bool  # begin a new paper account
-    start: bool
-    exit_at_end: bool
-    report: Path | None
 
 
 async def run_engine(options: RunOptions) -> int:
@@ -155,77 +127,6 @@ def attachment(
         return FanOut(*takers), (*groups, *opened.services)
 
     return attach
-
-
-def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
-    """Compile the strategy for the market: all that comes before the clock."""
-    settings = options.settings
-    data_dir = options.data_dir
-    journal_path = None if data_dir is None else data_dir / "journal.sqlite"
-    engine_id = settings.engine.engine_id
-    setup = EngineSetup(
-        engine_id=engine_id,
-        session=ids.session_id(engine_id, WallClock().now_ms()),
-        market=opened.market,
-        strategy=partial(load_strategy, options.strategy),
-        pace=pace_of(options, opened),
-        seed=settings.engine.seed,
-        equity_usd=settings.engine.equity_usd,
-        paper=paper_settings(settings),
-        journal_path=journal_path,
-        history_steps=opened.history_steps,
-        fresh=options.fresh,
-        resources=resource_limits(settings.monitor, options.speed),
-        supervision=settings.supervision,
-        preset=options.preset,
-        clock_verdict=opened.clock_verdict,
-        exchange_budgets=opened.budgets,
-    )
-    compile_pipeline(setup)
-    if data_dir is not None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    return setup
-
-
-def pace_of(options: RunOptions, opened: Opened) -> Pace:
-    """Say how fast to walk, how far, and how long to wait for one symbol.
-
-    Flat out, a replay waits for a symbol that starts again, so that it repeats itself
-    exactly. In time with a clock the others go first: a bad symbol may cost them a
-    quarter of a bar at the most. A real market sets the pace itself.
-    """
-    if opened.is_real:
-        return Pace(math.inf, WAIT_SECONDS_MAX, options.duration_ms)
-    if math.isinf(options.speed):
-        return Pace(options.speed, duration_ms=options.duration_ms)
-    bar_seconds = opened.market.describe().timeframe_ms / 1000 / options.speed
-    wait_seconds = min(WAIT_SECONDS_MAX, bar_seconds / 4)
-    return Pace(options.speed, wait_seconds, options.duration_ms)
-
-
-def compile_pipeline(setup: EngineSetup) -> None:
-    """Let one bar through one pipeline, so that compiling is over before the start."""
-    described = setup.market.describe()
-    strategy = setup.strategy(setup.library.find(setup.preset))
-    context = SymbolContext(described.instruments[0], described.timeframe_ms)
-    strategy.pipeline(context).advance(empty_bars(1), 0, 1)
-
-
-def resource_limits(wanted: MonitorGroup, speed: float) -> ResourceLimits:
-    """Take the monitor's limits; a replay at full speed is meant to use its core."""
-    return ResourceLimits(
-        cpu_percent_max=math.inf if math.isinf(speed) else wanted.cpu_percent_max,
-        rss_mib_max=wanted.memory_mb_max,
-        disk_free_mib_min=wanted.disk_free_mb_min,
-        descriptors_percent_max=wanted.descriptors_percent_max,
-        loop_lag_ms_max=wanted.loop_lag_ms_max,
-    )
-
-
-def paper_settings(settings: Settings) -> PaperSettings:
-    """Take the paper exchange's numbers from the settings, name by name."""
-    given = msgspec.structs.asdict(settings.paper)
-    return PaperSettings(**given)
 
 
 async def say_where(planes: list[ControlPlane]) -> None:

@@ -16,7 +16,8 @@ from trio.testing import MockClock
 
 from config.sources import load_settings
 from control.shell import opened
-from control.shell.run import RunOptions, run_engine
+from control.shell.options import RunOptions
+from control.shell.run import run_engine
 
 KEY, SECRET = "loopback-key", "loopback-secret"
 

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from config.sources import load_settings
-from control.shell.run import RunOptions, run_engine
+from control.shell.options import RunOptions
+from control.shell.run import run_engine
 from tests.live_day import engine
 
 

@@ -20,7 +20,7 @@ from config.sources import load_settings
 from control.shell.confirming import allowed, confirmed
 from control.shell.live_mode import live_plan
 from control.shell.opened import Opened
-from control.shell.run import RunOptions
+from control.shell.options import RunOptions
 
 SENTENCE = "trade real money on binanceusdm"
 SILENT = Console(file=io.StringIO())

@@ -8,7 +8,8 @@ from actors.cursor import Cursor
 from actors.market.port import History, open_market
 from config.settings import Settings
 from control.shell.opened import Opened
-from control.shell.run import RunOptions, pace_of
+from control.shell.options import RunOptions
+from control.shell.preparing import pace_of
 
 MARKET = open_market("demo", symbols=1, seed=1)  # one-minute bars
 DEMO = Opened(market=MARKET)
