@@ -3,7 +3,7 @@
 from actors.journal import paging
 from actors.journal.audit import AuditRecord
 from actors.journal.kinds import Kind, Row
-from actors.journal.opening import open_journal
+from actors.journal.opening import JOURNAL_NAME, open_journal, refuse_held
 from actors.journal.proof import Verification
 from actors.journal.reader import JournalReader, open_reader
 from actors.journal.session import (
@@ -17,6 +17,7 @@ from actors.journal.statistics import JournalStatistics
 from actors.journal.writer import Journal
 
 __all__ = [
+    "JOURNAL_NAME",
     "AuditRecord",
     "Checkpoint",
     "Journal",
@@ -32,4 +33,5 @@ __all__ = [
     "open_journal",
     "open_reader",
     "paging",
+    "refuse_held",
 ]

@@ -14,6 +14,18 @@ from actors.journal.storage import MEMORY, open_storage, sole_owner, translated
 from actors.journal.writer import Journal
 from actors.runtime.clock import Clock
 
+JOURNAL_NAME = "journal.sqlite"
+
+
+def refuse_held(path: Path) -> None:
+    """Refuse a journal that another engine holds, before anything else is asked for.
+
+    Raises JournalError. Whoever comes between this and `open_journal` is refused there.
+    """
+    if path.exists():
+        with sole_owner(path, f"process {getpid()}, starting"):
+            pass
+
 
 @asynccontextmanager
 async def open_journal(

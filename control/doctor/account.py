@@ -9,10 +9,9 @@ import msgspec
 import trio
 
 from actors.domain.errors import JournalError
-from actors.journal import Verification, open_reader
+from actors.journal import JOURNAL_NAME, Verification, open_reader
 from control.doctor.finding import Finding, Patient, bad, ok, warn
 from control.door.auth import SECRET_LENGTH_MIN, TOKEN_VARIABLE
-from control.shell.audit import JOURNAL_NAME
 
 TOKENS = "tokens.json"
 JOURNAL_MB_MAX = 1_024  # two months of 300 symbols at one-minute bars

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from actors.domain.errors import JournalError
 from actors.journal import (
+    JOURNAL_NAME,
     AuditRecord,
     JournalReader,
     Kind,
@@ -27,7 +28,6 @@ from actors.runtime.clock import WallClock
 from config.settings import EngineGroup
 
 NOT_SOUND, UNREADABLE = 1, 2
-JOURNAL_NAME = "journal.sqlite"
 DATA_DIR = EngineGroup().data_dir
 
 DAY_MS = 86_400_000

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from actors.domain.live import LIVE, MODES
+from actors.journal import JOURNAL_NAME
 from config.errors import SettingsError
 from config.settings import Settings
 from config.sources import load_settings
@@ -46,6 +47,11 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     start: bool
     exit_at_end: bool
     report: Path | None
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Where the journal is kept; None: in memory."""
+        return None if self.data_dir is None else self.data_dir / JOURNAL_NAME
 
 
 def run_options(given: Mapping[str, Any], explicit: frozenset[str]) -> RunOptions:

@@ -24,8 +24,6 @@ WAIT_SECONDS_MAX = 1.0
 def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
     """Compile the strategy for the market: all that comes before the clock."""
     settings = options.settings
-    data_dir = options.data_dir
-    journal_path = None if data_dir is None else data_dir / "journal.sqlite"
     engine_id = settings.engine.engine_id
     setup = EngineSetup(
         engine_id=engine_id,
@@ -36,7 +34,7 @@ def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
         seed=settings.engine.seed,
         equity_usd=settings.engine.equity_usd,
         paper=paper_settings(settings),
-        journal_path=journal_path,
+        journal_path=options.journal_path,
         history_steps=opened.history_steps,
         fresh=options.fresh,
         resources=resource_limits(settings.monitor, options.speed),
@@ -46,8 +44,8 @@ def prepare(options: RunOptions, opened: Opened) -> EngineSetup:
         exchange_budgets=opened.budgets,
     )
     compile_pipeline(setup)
-    if data_dir is not None:
-        data_dir.mkdir(parents=True, exist_ok=True)
+    if options.data_dir is not None:
+        options.data_dir.mkdir(parents=True, exist_ok=True)
     return setup
 
 

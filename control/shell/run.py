@@ -18,6 +18,7 @@ from actors.domain.live import CONFIRMATION, LIVE
 from actors.domain.messages import Alert, Command, CommandAnswer, Role
 from actors.domain.views import Publisher
 from actors.engine import Attach, Engine, open_engine
+from actors.journal import refuse_held
 from actors.logs import LogFormat, configure_logging
 from actors.projections import Projections
 from actors.report import Costs, build_report, to_json
@@ -43,6 +44,8 @@ async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
     say.print("loading market and strategy (the first time takes half a minute)")
     began_ns = time.perf_counter_ns()
+    if options.journal_path is not None:
+        refuse_held(options.journal_path)
     wanted = (options.settings, options.symbols, options.data_dir)
     async with (
         opened_market(*wanted, say) as opened,

@@ -182,8 +182,9 @@ async def test_after_the_market_s_end_the_engine_still_answers(tmp_path: Path) -
 
 async def test_one_folder_serves_one_engine(tmp_path: Path) -> None:
     with running(tmp_path, *SMALL, "--speed", "600") as engine:
-        words = ("run", *UNSERVED, *SMALL, "--data-dir", str(tmp_path))
-        second = breakout(*words)
+        # Its market is not even looked for: an exchange is asked by one engine alone.
+        market = ("--market", "replay:nowhere.parquet")
+        second = breakout("run", *UNSERVED, *market, "--data-dir", str(tmp_path))
         assert second.returncode == 2
         assert str(engine.process.pid) in second.stderr
         assert "Traceback" not in second.stderr
