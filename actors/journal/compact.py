@@ -52,6 +52,7 @@ class Compacted(msgspec.Struct, frozen=True):
     copy: str | None  # None: there was nothing to move
     bytes_before: int
     bytes_after: int
+    problem: str | None = None  # why the file did not shrink; the rows were moved
 
 
 def compact(path: Path, keep_ms: int, who: str, now_ms: int) -> Compacted:
@@ -66,14 +67,13 @@ def compact(path: Path, keep_ms: int, who: str, now_ms: int) -> Compacted:
         with _opened(path, apsw.SQLITE_OPEN_READWRITE) as database:
             opened = prepare(database, str(path))
             _refuse_unsound(database, path)
-            upto = _oldest_kept(database, keep_ms)
+            upto = _last_old(database, keep_ms)
             if not sum(_count(database, kind, upto) for kind in MOVED):
                 return Compacted(0, upto, None, before, before)
             copy = _copied(database, path, opened)
             rows = _move(database, upto, copy, (opened, who, now_ms))
-            database.execute("VACUUM")
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").get  # noqa: B018  # takes the step
-    return Compacted(rows, upto, copy.name, before, path.stat().st_size)
+            problem = _give_back(database)
+    return Compacted(rows, upto, copy.name, before, path.stat().st_size, problem)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _refuse_unsound(database: apsw.Connection, path: Path) -> None:
         raise JournalError(message)
 
 
-def _oldest_kept(database: apsw.Connection, keep_ms: int) -> int:
+def _last_old(database: apsw.Connection, keep_ms: int) -> int:
     """Return the last row of any moved kind that is old enough; 0: none is."""
     tables = " UNION ALL ".join(f"SELECT seq, ts_ms FROM {k.table}" for k in MOVED)  # noqa: S608  # names are ours
     found = database.execute(
@@ -158,6 +158,16 @@ def _remove(database: apsw.Connection, kind: Kind, upto: int) -> int:
     database.execute(query, {"upto": upto})
     database.execute(guard(kind, "DELETE"))
     return count
+
+
+def _give_back(database: apsw.Connection) -> str | None:
+    """Give the free space back to the disk; says why where it cannot."""
+    try:
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").get  # noqa: B018  # takes the step
+    except apsw.Error as error:
+        return f"its space is not given back yet: {error}"
+    return None
 
 
 def _kept(database: apsw.Connection, upto: int) -> int:

@@ -132,6 +132,8 @@ def compact(
         sizes = f"{done.bytes_before / 1e6:.1f} MB -> {done.bytes_after / 1e6:.1f} MB"
         told = f"{done.rows} rows moved to {done.copy}, {sizes}"
         out.print(f"{path}: {told}", markup=False)
+        if done.problem is not None:
+            err.print(done.problem, markup=False)
 
 
 @audit.command()

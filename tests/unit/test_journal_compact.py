@@ -201,3 +201,27 @@ async def test_a_running_engine_s_journal_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"is held by process .* session s-2"):
             moved(path)
     assert not [name for name in names(tmp_path) if "-to-" in name]
+
+
+async def test_space_that_is_not_given_back_undoes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    await live(path, range(1, 31))
+    give_back = room._give_back
+
+    def busy(database: apsw.Connection) -> str | None:
+        database.set_busy_timeout(0)
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            return give_back(database)
+        finally:
+            other.close()
+
+    monkeypatch.setattr(room, "_give_back", busy)
+    done = moved(path)
+    assert done.rows > 0
+    assert done.problem is not None
+    assert "not given back" in done.problem
+    assert (await verified(path)).problem is None
