@@ -35,6 +35,9 @@ from control.routes.route import House
 log = structlog.get_logger(component="control")
 
 
+FAREWELL_SECONDS = 0.5
+
+
 class ControlPlane:
     """Owns the hub, the gate and the server of one engine."""
 
@@ -88,12 +91,24 @@ class ControlPlane:
             ),
         )
 
-    def sign_in_link(self) -> str:
-        """Make a one-use link for a person; what it opens is in the fragment."""
+    def sign_in_link(self) -> str | None:
+        """Make a one-use link for a person; None: no admin's token stands.
+
+        What it opens is in the fragment.
+        """
         assert self.serving is not None, "a link needs a bound server"
-        admins = (r.id for r in self.tokens.records() if r.role is Role.ADMIN)
-        ticket = self._gate.sessions.link(next(admins))
-        return f"{self.address}/#ticket={ticket}"
+        now_ms = self.tokens.now_ms()
+        for record in self.tokens.records():
+            if record.role is Role.ADMIN and record.stands(now_ms):
+                ticket = self._gate.sessions.link(record.id)
+                return f"{self.address}/#ticket={ticket}"
+        return None
+
+    async def farewell(self) -> None:
+        """Send every client away in order, for half a second at the most."""
+        self.hub.dismiss()
+        with trio.move_on_after(FAREWELL_SECONDS):
+            await self.hub.emptied.wait()
 
     @property
     def address(self) -> str:

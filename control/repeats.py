@@ -12,6 +12,7 @@ from control.errors import Refused
 
 ANSWERS_KEPT_MAX = 1024
 KEY_LENGTH_MAX = 128
+UNAVAILABLE = 503  # nobody answered in time: it may still be done
 
 
 class _Kept(msgspec.Struct):
@@ -38,15 +39,21 @@ class Repeats:
         key: tuple[str, str],
         request: bytes,
         act: Callable[[], Awaitable[CommandAnswer]],
+        *,
+        harmless: bool = False,
     ) -> CommandAnswer:
-        """Act, or return what acting gave before; raises Refused."""
+        """Act, or return what acting gave before; raises Refused.
+
+        `harmless`: acting twice is acting once, so a 503 does not hold the key.
+        """
         if not 0 < len(key[1]) <= KEY_LENGTH_MAX:
             msg = f"Idempotency-Key has {len(key[1])} characters, 1..{KEY_LENGTH_MAX}"
             raise Refused(400, msg)
         digest = hashlib.sha256(request).digest()
         kept = self._kept.get(key)
         if kept is None:
-            return await self._first(key, _Kept(digest, trio.Event()), act)
+            kept = _Kept(digest, trio.Event())
+            return await self._first(key, kept, act, harmless=harmless)
         if kept.digest != digest:
             msg = f"Idempotency-Key {key[1]!r} came before with another request"
             raise Refused(400, msg)
@@ -57,6 +64,9 @@ class Repeats:
                 "its outcome is unknown, see GET /status, then use a new key"
             )
             raise Refused(503, msg, 1)
+        if kept.answer.code == UNAVAILABLE:
+            msg = f"{kept.answer.message}; see GET /status, then use a new key"
+            return msgspec.structs.replace(kept.answer, message=msg)
         return kept.answer
 
     async def _first(
@@ -64,6 +74,8 @@ class Repeats:
         key: tuple[str, str],
         kept: _Kept,
         act: Callable[[], Awaitable[CommandAnswer]],
+        *,
+        harmless: bool,
     ) -> CommandAnswer:
         while len(self._kept) >= ANSWERS_KEPT_MAX:
             self._kept.popitem(last=False)
@@ -73,6 +85,9 @@ class Repeats:
         except Refused:
             del self._kept[key]  # the engine was never asked: the key is free again
             raise
+        else:
+            if harmless and kept.answer.code == UNAVAILABLE:
+                del self._kept[key]
         finally:
             kept.done.set()
         return kept.answer

@@ -100,9 +100,9 @@ class Gate:
             raise Refused(429, msg, math.ceil(wait))
         raise Refused(401, "this token or ticket opens nothing here")
 
-    def pace(self, principal: Principal, *, halting: bool = False) -> None:
-        """Count one request; raises Refused 429. Halting has a count of its own."""
-        wait = self._rates.take(f"{principal.id} {halting=}")
+    def pace(self, principal: Principal, *, apart: str = "") -> None:
+        """Count one request; raises Refused 429. `apart` has a count of its own."""
+        wait = self._rates.take(f"{principal.id} {apart}")
         if wait > 0:
             rate = self.settings.requests_per_second
             msg = f"more than {rate:g} requests per second; wait {wait:.2f} s"

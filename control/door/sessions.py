@@ -18,6 +18,7 @@ LINK_SECONDS = 600.0
 SOCKET_SECONDS = 10.0
 SESSION_SECONDS = 12 * 3600.0
 ENTRIES_MAX = 256
+OF_ONE_TOKEN_MAX = 16  # so that nobody can push all the others out
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class _Vault:
-    """Secrets by their hash, the oldest forgotten when there are too many."""
+    """Secrets by their hash; the oldest of a token, then of all, make room."""
 
     def __init__(self, life_seconds: float, now: Now) -> None:
         self._life_seconds = life_seconds
@@ -37,6 +38,9 @@ class _Vault:
 
     def issue(self, principal: Principal) -> str:
         secret = secrets.token_urlsafe(32)
+        own = [h for h, e in self._entries.items() if e.principal.id == principal.id]
+        for hashed in own[: max(0, len(own) - OF_ONE_TOKEN_MAX + 1)]:
+            self.forget(hashed)
         while len(self._entries) >= ENTRIES_MAX:
             self._entries.popitem(last=False)
         until = self._now() + self._life_seconds

@@ -141,9 +141,11 @@ class Conversation:
             raise Refused(400, f"this message is not understood: {error}") from error
         match said:
             case wire.CommandSaid():
+                self._check_sign_in()  # who was signed in may be so no more
                 self._command(said, nursery)  # paced by its name
             case wire.Subscribe():
-                self._stream.gate.pace(self._principal)
+                # Many reads beside it must not leave a page without its stream.
+                self._stream.gate.pace(self._principal, apart="following")
                 self._subscribe(said)
             case wire.Unsubscribe():
                 self._stream.gate.pace(self._principal)

@@ -63,6 +63,7 @@ class Hub:
         self._resyncs = 0
         self._stuck = 0
         self.is_closing = False
+        self.emptied = trio.Event()  # since it closes
 
     # --- the engine's side -------------------------------------------------------
 
@@ -96,12 +97,16 @@ class Hub:
         """Let a client go."""
         self._clients.discard(client)
         self._forget_unwatched()
+        if self.is_closing and not self._clients:
+            self.emptied.set()
 
     def dismiss(self) -> None:
         """Ask every client to go (1012): the engine stops; it may come back."""
         self.is_closing = True
         for client in self._clients:
             client.wake.set()
+        if not self._clients:
+            self.emptied.set()
 
     def statistics(self) -> HubStatistics:
         """Return a frozen snapshot of the hub's counts."""

@@ -66,10 +66,10 @@ class EventTopic:
         missing = min(self.newest - seq, len(self._ring))
         return islice(self._ring, len(self._ring) - missing, None)
 
-    def newest_bodies(self, limit: int) -> list[Any]:
-        """Return the newest facts as their wire rows, oldest first."""
-        start = max(0, len(self._ring) - limit)
-        return [wire.row(kept.fact.data) for kept in islice(self._ring, start, None)]
+    def newest_bodies(self, limit: int, kind: str) -> list[Any]:
+        """Return the newest facts of a kind as their wire rows, oldest first."""
+        found = [kept.fact.data for kept in self._ring if kept.fact.kind == kind]
+        return [wire.row(data) for data in found[max(0, len(found) - limit) :]]
 
 
 class _Row(msgspec.Struct):
@@ -178,6 +178,6 @@ def snapshot(name: str, engine: EngineView, topic: EventTopic) -> dict[str, Any]
             rows = list(engine.why(None, limit))
         case "alerts":
             rows = [wire.row(alert) for alert in engine.alerts()]
-        case _:
-            rows = topic.newest_bodies(limit)
+        case _:  # a scan's result is no signal
+            rows = topic.newest_bodies(limit, "SIGNAL")
     return {"items": rows}

@@ -44,6 +44,9 @@ def status(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
     async def act(client: Client) -> None:
         await client.subscribe("engine")
         async for envelope in client.events():
+            if envelope.kind == "ERROR":
+                err.print(envelope.data["message"], markup=False)
+                raise typer.Exit(REFUSED)
             if envelope.kind == "SNAPSHOT":
                 _print_fields(envelope.data["state"], as_json=as_json)
                 return

@@ -103,6 +103,8 @@ async def _run(
         report = await build_report(engine, view, costs)
         if options.report is not None:
             options.report.write_bytes(to_json(report))
+        for plane in planes:
+            await plane.farewell()
     say_summary(report)
     return code
 
@@ -142,7 +144,10 @@ async def say_where(planes: list[ControlPlane]) -> None:
         if plane.made_token is not None:
             say.print(f"admin token, shown once: {plane.made_token}", style="bold")
         say.print(f"watch:   {plane.address}")
-        say.print(f"sign in: {plane.sign_in_link()}  (works once)")
+        if (link := plane.sign_in_link()) is not None:
+            say.print(f"sign in: {link}  (works once)")
+        else:
+            say.print("sign in: no admin's token stands; `breakout token create` one")
         if (reason := why_missing()) is not None:
             say.print(f"console: a plain page only, because {reason}")
 

@@ -7,10 +7,15 @@ import pytest
 
 from actors.domain.messages import Role
 from config.errors import SecretError
+from config.settings import Settings
 from control.console import console_routes
 from control.door.auth import Tokens, bearer
 from control.door.token_file import open_tokens
+from control.plane import ControlPlane
+from tests.engines import TestClock
+from tests.histories import InMemoryHistory
 from tests.planes import ORIGIN, SECRETS, Answer, Plane
+from tests.well import WellEngine
 
 OWN = {"origin": ORIGIN, "x_breakout": "1"}
 STATUS = "/api/engine/status"
@@ -161,6 +166,37 @@ async def test_a_socket_ticket_opens_its_own_session_once_within_ten_seconds() -
     late = await ticket()
     moment[0] += 10.0
     assert sessions.open_socket(late, secret) is None
+
+
+async def test_one_token_s_sign_ins_push_nobody_else_out() -> None:
+    plane = Plane()
+    admin = {"cookie": await signed_in(plane)}
+    cookies = []
+    for _ in range(300):
+        body = {"token": SECRETS[Role.VIEWER]}
+        cookies.append(cookie_of(await plane.post("/api/session", body, **OWN)))
+    assert (await plane.call("GET", STATUS, headers=admin)).status == 200
+    stand = [
+        (await plane.call("GET", STATUS, headers={"cookie": cookie})).status
+        for cookie in cookies
+    ]
+    assert stand == [401] * 284 + [200] * 16
+
+
+async def test_a_link_is_made_for_an_admin_whose_token_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that has expired may stand before it on file."""
+    monkeypatch.setattr(ControlPlane, "address", ORIGIN)
+    plane = ControlPlane(WellEngine(TestClock()), InMemoryHistory(), Settings(), None)
+    plane.serving = object()  # type: ignore[assignment]
+    (made,) = plane.tokens.records()
+    plane.tokens.revoke(made.id)
+    plane.tokens.add("an-admin-s-old-token", Role.ADMIN, "old", expires_ms=1)
+    plane.tokens.add("a-viewer-s-own-token", Role.VIEWER, "viewer")
+    assert plane.sign_in_link() is None
+    plane.tokens.add("an-admin-s-new-token", Role.ADMIN, "new")
+    assert f"{ORIGIN}/#ticket=" in str(plane.sign_in_link())
 
 
 async def test_signing_out_ends_the_session() -> None:

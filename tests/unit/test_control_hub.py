@@ -50,6 +50,17 @@ async def test_events_rise_by_exactly_one_behind_the_snapshot() -> None:
     assert world.take(client) == []
 
 
+async def test_the_snapshot_of_signals_has_signals_alone() -> None:
+    """The result of a scan is told there as well, and is no signal."""
+    world = World()
+    for kind, body in (("SIGNAL", {"id": "s-1"}), ("SCAN_RESULT", {"symbols": 3})):
+        world.hub.publish(Published("signals", kind, 0, body))
+    client = world.client()
+    world.hub.subscribe(client, "signals")
+    (snapshot,) = world.take(client)
+    assert snapshot["data"]["items"] == [{"id": "s-1"}]
+
+
 async def test_events_of_several_topics_come_in_the_order_of_publishing() -> None:
     world = World()
     client = world.client()

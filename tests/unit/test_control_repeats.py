@@ -85,6 +85,28 @@ async def test_an_interrupted_first_try_is_unknown_and_never_repeated() -> None:
     assert caught.value.status == 503
 
 
+async def test_a_halt_that_nobody_took_may_be_ordered_again_with_its_key() -> None:
+    plane = Plane()
+    plane.engine.busy = True
+    assert (await plane.post(PATH, {"reason": "a"}, **KEY)).status == 503
+    plane.engine.busy = False
+    assert (await plane.post(PATH, {"reason": "a"}, **KEY)).status == 200
+    assert (await plane.post(PATH, {"reason": "a"}, **KEY)).status == 200
+    assert len(plane.engine.performed) == 1
+
+
+async def test_what_may_have_acted_asks_for_a_new_key() -> None:
+    plane = Plane()
+    plane.engine.busy = True
+    path, body = "/api/engine/start", {"preset": "breakout_v1"}
+    await plane.post(path, body, **KEY)
+    plane.engine.busy = False
+    again = await plane.post(path, body, **KEY)
+    assert again.status == 503
+    assert "then use a new key" in again.json["message"]
+    assert plane.engine.performed == []
+
+
 async def test_the_table_of_answers_is_bounded() -> None:
     repeats = Repeats()
     acted = 0

@@ -213,6 +213,12 @@ async def test_messages_beyond_the_rate_are_answered_with_429() -> None:
         assert (await speaker.hear("ERROR"))["data"]["code"] == 429
         await speaker.say(type="command", id="k", command="kill_switch")
         assert (await speaker.hear("COMMAND"))["data"]["ok"] is True
+        await speaker.say(type="subscribe", topics=["signals"])
+        assert (await speaker.hear("SNAPSHOT"))["topic"] == "signals"
+        for _ in range(2):
+            await speaker.say(type="command", id="u", command="unheard_of")
+        told = [(await speaker.hear("COMMAND"))["data"]["code"] for _ in range(2)]
+        assert told == [429, 429], "what nobody knows is paced too"
 
 
 async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat(
@@ -223,6 +229,16 @@ async def test_a_revoked_token_is_closed_with_4401_at_the_next_heartbeat(
         await Speaker(socket).hear("HELLO")
         plane.tokens.revoke("viewer")
         assert await Speaker(socket).closed() == 4401
+
+
+async def test_a_revoked_token_commands_nothing_more() -> None:
+    async with served() as plane, dial(plane, Role.OPERATOR) as socket:
+        speaker = Speaker(socket)
+        await speaker.hear("HELLO")
+        plane.tokens.revoke("operator")
+        await speaker.say(type="command", id="a", command="start", args=START)
+        assert await speaker.closed() == 4401
+        assert plane.engine.performed == []
 
 
 async def test_the_thirty_third_client_is_closed_with_4429() -> None:
