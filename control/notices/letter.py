@@ -13,6 +13,8 @@ from actors.domain.severity import Severity
 TEXT_CHARACTERS_MAX = 400  # of one notice
 BODY_CHARACTERS_MAX = 3_500  # of one letter: the shortest of the usual services
 NOTICES_PER_LETTER_MAX = 20
+#: Of its notices; the rest is for their line breaks and for how many were left out.
+LINES_CHARACTERS_MAX = BODY_CHARACTERS_MAX - NOTICES_PER_LETTER_MAX - 80
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 #: States of the machine that a person wants to hear of, and how bad each is.
@@ -89,25 +91,32 @@ def _repeatable(severity: str, text: str, ts_ms: int) -> Notice:
     )
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, most: int = TEXT_CHARACTERS_MAX) -> str:
     # A line break inside a notice would forge a notice of its own.
     kept = " ".join(text.split())
-    if len(kept) <= TEXT_CHARACTERS_MAX:
-        return kept
-    return kept[: TEXT_CHARACTERS_MAX - 3] + "..."
+    return kept if len(kept) <= most else kept[: most - 3] + "..."
+
+
+def line_of(notice: Notice) -> str:
+    """Write one notice as a letter says it."""
+    line = f"{_clock(notice.ts_ms)} {notice.severity}: {notice.text}"
+    return _cut(line, LINES_CHARACTERS_MAX)
 
 
 def write_letter(sender: str, notices: Sequence[Notice], left_out: int = 0) -> Letter:
-    """Join notices into one letter, oldest first; `left_out` were dropped before."""
+    """Join notices into one letter, oldest first; `left_out` were dropped before.
+
+    Together they are no more than a pile takes at once, so none falls off the end.
+    """
     assert notices or left_out, "a letter says something"
     worst = max((n.severity for n in notices), key=_rank, default=Severity.WARNING)
-    lines = [f"{_clock(n.ts_ms)} {n.severity}: {n.text}" for n in notices]
+    lines = [line_of(notice) for notice in notices]
     if left_out:
         lines.append(f"{left_out} less severe notices were left out before this one")
     title = f"{sender}: {worst}"
     if len(notices) > 1:
         title += f", {len(notices)} notices"
-    return Letter(worst, title, "\n".join(lines)[:BODY_CHARACTERS_MAX])
+    return Letter(worst, title, "\n".join(lines))
 
 
 def _rank(severity: Severity) -> int:

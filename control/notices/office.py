@@ -19,7 +19,7 @@ from config.outside import NoticesGroup
 from control.alarm import Alarm
 from control.notices.channels import Channel
 from control.notices.letter import Letter, Notice, notice_of, write_letter
-from control.notices.pile import DAY_MINUTES, Pile
+from control.notices.pile import DAY_MINUTES, Pile, is_quiet
 
 MINUTE_MS = 60_000
 LAST_WORD_SECONDS = 5.0
@@ -197,12 +197,14 @@ class Office:
         await self._at_last(self._send_rest)
 
     async def _send_rest(self, desk: ChannelDesk) -> None:
-        desk.put_back()  # what was in hand when the office closed
+        if is_quiet(self._settings.quiet, self._minute()):
+            desk.put_back()  # else what was in hand goes first, as it was
         desk.pile.hurry(trio.current_time())
-        if desk.take(self._minute()):
+        while desk.in_hand or desk.take(self._minute()):
             letter = write_letter(self._sender, desk.in_hand, desk.left_out)
-            if await self._try(desk, letter):
-                desk.in_hand, desk.left_out = (), 0
+            if not await self._try(desk, letter):
+                return
+            desk.in_hand, desk.left_out = (), 0
 
     async def _at_last(self, do: Callable[[ChannelDesk], Awaitable[object]]) -> None:
         with trio.move_on_after(LAST_WORD_SECONDS, shield=True):

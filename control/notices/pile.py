@@ -5,6 +5,7 @@
   is told with the next digest.
 * *Digest*: what is less severe than `digest_below` is gathered for `digest_seconds`.
 * *Quiet hours*: only critical notices are due; the others wait for their end.
+* *Letter*: the gravest first, no more than one holds; the rest waits for the next.
 * *Bound*: of a full pile the oldest of the least severe goes, and is counted. It never
   grows with the trouble, which is when it would.
 """
@@ -16,7 +17,12 @@ import msgspec
 
 from actors.domain.severity import Severity
 from config.outside import NoticesGroup
-from control.notices.letter import NOTICES_PER_LETTER_MAX, Notice
+from control.notices.letter import (
+    LINES_CHARACTERS_MAX,
+    NOTICES_PER_LETTER_MAX,
+    Notice,
+    line_of,
+)
 
 REPEATS_REMEMBERED_MAX = 512
 DAY_MINUTES = 24 * 60
@@ -86,9 +92,13 @@ class Pile:
             self._tell_repeats(now)
             due = frozenset(Severity)
         taken: list[Notice] = []
+        room = LINES_CHARACTERS_MAX
         for severity in reversed(Severity):
             line = self._waiting[severity]
             while severity in due and line and len(taken) < NOTICES_PER_LETTER_MAX:
+                room -= len(line_of(line[0]))
+                if room < 0:  # and stays so: nothing less severe goes past it
+                    break
                 taken.append(line.popleft())
         if self._digest_due <= now:
             self._digest_due = self._next_digest(now)

@@ -99,10 +99,17 @@ def test_a_letter_is_titled_by_its_worst_notice() -> None:
     ]
 
 
-def test_a_notice_is_one_line_of_bounded_length_and_so_is_a_letter() -> None:
+def test_a_notice_is_one_line_of_bounded_length() -> None:
     found = told("ALERT", alert("x\nforged: y " + "z" * 10_000))
     assert found is not None
     assert "\n" not in found.text
     assert len(found.text) == 400
-    letter = write_letter("breakout", [found] * 20)
-    assert len(letter.body) == BODY_CHARACTERS_MAX
+
+
+def test_a_notice_that_no_letter_holds_is_cut_where_all_can_see_it() -> None:
+    endless = Notice(Severity.CRITICAL, "x\nforged: y " + "z" * 10_000, TS)
+    letter = write_letter("breakout", [endless], 10**9)
+    said, left_out = letter.body.splitlines()
+    assert said.endswith("zzz...")
+    assert left_out == "1000000000 less severe notices were left out before this one"
+    assert len(letter.body) <= BODY_CHARACTERS_MAX

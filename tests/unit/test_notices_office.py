@@ -14,7 +14,7 @@ from control.notices.letter import Letter
 from control.notices.office import Office
 from tests.engines import TestClock
 
-NOON = TestClock(12 * 3_600_000)
+NOON_MS = 12 * 3_600_000
 
 
 class Service:
@@ -41,6 +41,7 @@ class Bureau:
     def __init__(self, **settings: object) -> None:
         self.phone, self.mail = Service(), Service()
         self.alarms: list[str] = []
+        self.wall = TestClock(NOON_MS)
         channels = (
             Channel("phone", Severity.ERROR, self.phone.deliver),
             Channel("mail", Severity.INFO, self.mail.deliver),
@@ -49,7 +50,7 @@ class Bureau:
             channels,
             NoticesGroup(**settings),
             sender="breakout test",
-            wall=NOON,
+            wall=self.wall,
             alarm=lambda text, severity, _: self.alarms.append(f"{severity} {text}"),
         )
 
@@ -218,3 +219,68 @@ async def test_in_quiet_hours_an_orderly_end_tells_what_is_critical(
     for service in (bureau.phone, bureau.mail):
         assert "cannot wait" in service.letters[0].body
         assert "can wait" not in service.letters[0].body
+
+
+async def test_an_orderly_end_sends_as_many_letters_as_wait(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau()
+    said = [
+        f"{severity} {a}{b}"
+        for severity in ("error", "info")
+        for a in "abcde"
+        for b in "abcdefghij"
+    ]
+    for text in said:
+        bureau.alert(text.split()[0], text)
+    await bureau.office.send_rest()
+    assert [len(x.body.splitlines()) for x in bureau.phone.letters] == [20, 20, 10]
+    bodies = "".join(x.body for x in bureau.mail.letters)
+    assert len(bureau.mail.letters) == 5
+    assert all(f": {text};" in bodies for text in said)
+
+
+async def test_an_orderly_end_sends_the_digest_that_was_in_hand_as_it_was(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau(digest_seconds=10)
+    bureau.mail.hangs = True
+    async with working(bureau):
+        bureau.alert("info", "gathered")
+        await trio.sleep(11)
+        bureau.alert("error", "just now")
+    bureau.mail.hangs = False
+    await bureau.office.send_rest()
+    first, second = (x.body for x in bureau.mail.letters)
+    assert "gathered" in first
+    assert "just now" not in first
+    assert "just now" in second
+    assert "left out" not in first + second
+
+
+async def test_an_orderly_end_tries_no_more_once_a_letter_is_not_taken(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau()
+    bureau.mail.works = False
+    for text in "abcdefghijklmnopqrstuvwxyz":
+        bureau.alert("error", text)
+    await bureau.office.send_rest()
+    assert (len(bureau.mail.tries), len(bureau.phone.letters)) == (1, 2)
+
+
+async def test_in_quiet_hours_of_what_was_in_hand_only_the_critical_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    bureau = Bureau(quiet="12:01-13:00")
+    bureau.mail.hangs = True
+    bureau.alert("error", "can wait")
+    bureau.alert("critical", "cannot")
+    async with working(bureau):
+        await trio.sleep(1)
+    bureau.mail.hangs = False
+    bureau.wall.moment_ms += 60_000
+    await bureau.office.send_rest()
+    (letter,) = bureau.mail.letters
+    assert "cannot" in letter.body
+    assert "can wait" not in letter.body

@@ -1,10 +1,11 @@
 """What a channel has still to be told, and when: severity, repeats, digest, quiet."""
 
+import msgspec
 import pytest
 
 from actors.domain.severity import Severity
 from config.outside import NoticesGroup
-from control.notices.letter import Notice
+from control.notices.letter import BODY_CHARACTERS_MAX, Notice, write_letter
 from control.notices.pile import Pile, is_quiet
 
 S = Severity
@@ -119,6 +120,38 @@ def test_a_letter_holds_the_worst_first_and_the_rest_follows() -> None:
     assert len(texts(waiting.take(10, NOON))) == 20
     assert waiting.seconds_to_wait(10, NOON) == 0
     assert len(texts(waiting.take(10, NOON))) == 10
+
+
+@pytest.mark.parametrize(
+    ("characters", "held"), [(20, 20), (142, 20), (143, 19), (400, 7), (5000, 1)]
+)
+def test_a_letter_says_all_that_was_taken_for_it_and_the_rest_follows(
+    characters: int, held: int
+) -> None:
+    waiting = pile(waiting_max=40)
+    said = [f"{number:02}".ljust(characters, "x") for number in range(50)]
+    for text in said:
+        waiting.put(notice(S.ERROR, text), 0)
+    waiting.put(msgspec.structs.replace(notice(S.CRITICAL, "newest"), ts_ms=9), 0)
+    bodies = []
+    while (taken := waiting.take(0, NOON))[0]:
+        bodies.append(write_letter("breakout", *taken).body)
+    first = bodies[0].splitlines()
+    assert first[-2].endswith("newest")
+    assert first[-1] == "11 less severe notices were left out before this one"
+    assert len(bodies[1].splitlines()) == held
+    assert max(map(len, bodies)) <= BODY_CHARACTERS_MAX
+    shown = [text[:140] for text in said[11:]]
+    assert [text for body in bodies for text in shown if text in body] == shown
+
+
+def test_what_finds_no_room_lets_nothing_less_severe_past_it() -> None:
+    waiting = pile()
+    for severity, text in ((S.ERROR, "x" * 3000), (S.ERROR, "y" * 400), (S.INFO, "i")):
+        waiting.put(notice(severity, text), 0)
+    waiting.hurry(0)
+    assert texts(waiting.take(0, NOON)) == ["x" * 3000]
+    assert texts(waiting.take(0, NOON)) == ["y" * 400, "i"]
 
 
 @pytest.mark.parametrize(
