@@ -28,7 +28,7 @@ from actors.journal.audit import AuditRecord, seal
 from actors.journal.insert import insert
 from actors.journal.kinds import Kind
 from actors.journal.mark import marked, refuse_gone
-from actors.journal.proof import COMPACTED, Kept, verification
+from actors.journal.proof import COMPACTED, Kept, Verification, verification
 from actors.journal.schema import Opened, guard, prepare
 from actors.journal.storage import sole_owner, translated
 
@@ -66,12 +66,13 @@ def compact(path: Path, keep_ms: int, who: str, now_ms: int) -> Compacted:
         before = path.stat().st_size if path.exists() else 0
         with _opened(path, apsw.SQLITE_OPEN_READWRITE) as database:
             opened = prepare(database, str(path))
-            _refuse_unsound(database, path)
-            upto = _last_old(database, keep_ms)
+            sound = _sound(database, path)
+            # What was moved before stays moved, whatever is kept now.
+            upto = max(_last_old(database, keep_ms), sound.compacted_upto)
             if not sum(_count(database, kind, upto) for kind in MOVED):
                 return Compacted(0, upto, None, before, before)
             copy = _copied(database, path, opened)
-            rows = _move(database, upto, copy, (opened, who, now_ms))
+            rows = _move(database, path, upto, copy, (opened, who, now_ms))
             problem = _give_back(database)
     return Compacted(rows, upto, copy.name, before, path.stat().st_size, problem)
 
@@ -86,11 +87,12 @@ def _opened(path: Path, flags: int) -> Iterator[apsw.Connection]:
             database.close()
 
 
-def _refuse_unsound(database: apsw.Connection, path: Path) -> None:
+def _sound(database: apsw.Connection, path: Path) -> Verification:
     found = verification(database, str(path), marked(str(path)))
     if found.problem is not None:
         message = f"{path} is not sound and stays as it is: {found.problem}"
         raise JournalError(message)
+    return found
 
 
 def _last_old(database: apsw.Connection, keep_ms: int) -> int:
@@ -132,7 +134,11 @@ def _copied(database: apsw.Connection, path: Path, opened: Opened) -> Path:
 
 
 def _move(
-    database: apsw.Connection, upto: int, copy: Path, by: tuple[Opened, str, int]
+    database: apsw.Connection,
+    path: Path,
+    upto: int,
+    copy: Path,
+    by: tuple[Opened, str, int],
 ) -> int:
     """Remove the rows and say so, durably and at once, or not at all."""
     opened, who, now_ms = by
@@ -147,6 +153,7 @@ def _move(
         row = (opened.last_seq + 1, "compact", now_ms, None, None, body)
         sealed = (*row, opened.audit_head, seal(row, opened.audit_head))
         insert(database, Kind.AUDIT, [sealed])
+        _sound(database, path)
     return rows
 
 

@@ -113,6 +113,32 @@ async def test_the_newest_snapshot_stays_however_old_it_is(tmp_path: Path) -> No
     assert rows_of(path, Kind.SNAPSHOT) == [newest]
 
 
+async def test_a_longer_keep_later_takes_nothing_back(tmp_path: Path) -> None:
+    """A snapshot that stayed goes at last, below what was moved before."""
+    path = tmp_path / "journal.sqlite"
+    await live(path, range(1, 3))
+    await live(path, range(3, 31), without=Kind.SNAPSHOT)
+    first = moved(path)
+    await live(path, range(31, 33))
+    second = moved(path, 25)
+    assert (second.rows, second.upto) == (1, first.upto)
+    assert (await verified(path)).problem is None
+    assert moved(path, 1).rows > 0
+
+
+async def test_what_would_not_be_sound_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    await live(path, range(1, 31))
+    before = {kind: rows_of(path, kind) for kind in Kind}
+    kept = room._kept
+    monkeypatch.setattr(room, "_kept", lambda *one: kept(*one) + 1)
+    with pytest.raises(JournalError, match="rows are missing"):
+        moved(path)
+    assert {kind: rows_of(path, kind) for kind in Kind} == before
+
+
 async def test_it_stays_append_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     await live(path, range(1, 31))
