@@ -1,12 +1,15 @@
 """A client's whole session with a real engine: from sign-in to stop, over sockets."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from control import wire
 from control.away.client import Client, connect
@@ -26,6 +29,25 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     folder = tmp_path_factory.mktemp("session")
     with running(folder, "--no-start", *MARKET, *PACE) as started:
         yield started
+
+
+async def test_an_engine_that_ends_sends_its_clients_away(tmp_path: Path) -> None:
+    with running(tmp_path, *MARKET, *PACE) as ending:
+        headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
+        async with dial(socket_url(ending.url), headers) as socket:
+            assert "HELLO" in await socket.get_message()
+            ending.process.send_signal(signal.SIGINT)
+            assert await closing_code(socket) == 1012
+        assert await ending.ends() == 0
+
+
+async def closing_code(socket: WebSocketConnection) -> int | None:
+    with trio.fail_after(SESSION_SECONDS):
+        while True:
+            try:
+                await socket.get_message()
+            except ConnectionClosed as closed:
+                return closed.reason and closed.reason.code
 
 
 class Follower:
