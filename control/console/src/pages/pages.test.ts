@@ -6,7 +6,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 
 const told = vi.hoisted(() => ({
   answers: {} as Record<string, unknown[]>,
-  live: { risk: null as unknown, stale: false, signals: [] as unknown[], commands: [] as unknown[], status: null, marketMs: 0 },
+  live: { risk: null as unknown, stale: false, fresh: true, stream: { connection: "live", heardMs: 1 }, commands: [], status: null, marketMs: 0 },
 }));
 vi.mock("$/model/live.svelte", () => ({ live: told.live, follow: () => undefined }));
 vi.mock("$/model/session.svelte", () => ({ session: { operates: true } }));
@@ -23,6 +23,7 @@ async function drawn(module: Promise<{ default: Component }>): Promise<string> {
 beforeEach(() => {
   told.answers = {};
   told.live.risk = null;
+  told.live.fresh = true;
 });
 
 test.each([
@@ -56,4 +57,11 @@ test("a damaged preset is not offered for the next start", async () => {
   const page = await drawn(import("$/parts/CommandList.svelte"));
   expect(page).toMatch(/<option[^>]*value="damaged"[^>]*disabled/);
   expect(page).not.toMatch(/<option[^>]*value="sound"[^>]*disabled/);
+});
+
+test("what is old on a live connection is said to be old", async () => {
+  const Connection = import("$/parts/Connection.svelte");
+  expect(await drawn(Connection)).not.toContain("old");
+  told.live.fresh = false;
+  expect(await drawn(Connection)).toContain("The engine was asked too often");
 });
