@@ -44,10 +44,21 @@ describe("orders", () => {
     const book = emptyBook();
     for (let at = 0; at < 400; at += 1) {
       const status = at === 0 ? "unknown" : "filled";
-      take(book, said("ORDER_UPDATED", "orders", { id: `o${at}`, status } as OrderRow));
+      take(book, said("ORDER_UPDATED", "orders", { id: `o${at}`, status, updatedAt: "x" } as OrderRow));
     }
     expect(book.orders.has("o0")).toBe(true);
     expect(book.orders.size).toBe(300);
+  });
+
+  test("of a snapshot, which tells the newest first, the oldest are forgotten", () => {
+    const book = emptyBook();
+    const order = (second: number): OrderRow =>
+      ({ id: `o${second}`, status: "filled", updatedAt: new Date(second * 1000).toISOString() }) as OrderRow;
+    const items = Array.from({ length: 300 }, (_, at) => order(299 - at));
+    take(book, said("SNAPSHOT", "orders", { items }));
+    take(book, said("ORDER_UPDATED", "orders", order(300)));
+    expect([299, 300].every((second) => book.orders.has(`o${second}`))).toBe(true);
+    expect(book.orders.has("o0")).toBe(false);
   });
 });
 
@@ -80,6 +91,14 @@ describe("symbols", () => {
     expect(book.symbols.get("BTC/USDT")).toEqual(row);
     expect(book.details.get("BTC/USDT")).toEqual(detail);
   });
+});
+
+test("what is no signal is not listed among the signals", () => {
+  const book = emptyBook();
+  const signal = { correlation: "c-1", symbol: "BTC/USDT", side: "long", kind: "breakout_retest" };
+  const { kind: _, ...without } = signal;
+  take(book, said("SNAPSHOT", "signals", { items: [{ symbols: 40, best: [] }, signal, without] }));
+  expect(book.signals).toEqual([signal]);
 });
 
 test("what is not known changes nothing", () => {

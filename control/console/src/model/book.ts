@@ -84,14 +84,14 @@ type Taker = (book: Book, envelope: Envelope) => Shelf | null;
 const takePosition: Taker = (book, { data }) => {
   const row = data as PositionRow;
   book.positions.set(row.id, row);
-  bound(book.positions);
+  bound(book.positions, ({ closedAt }) => closedAt);
   return "positions";
 };
 
 const takeOrder: Taker = (book, { data }) => {
   const row = data as OrderRow;
   book.orders.set(row.id, row);
-  bound(book.orders);
+  bound(book.orders, ({ status, updatedAt }) => (isEnded(status) ? updatedAt : null));
   return "orders";
 };
 
@@ -191,7 +191,7 @@ function takeSnapshot(book: Book, topic: string, body: Snapshot): Shelf | null {
       book.why = items as WhyRow[];
       return "why";
     case "signals":
-      book.signals = (items as SignalRow[]).toReversed();
+      book.signals = (items as SignalRow[]).filter(isSignal).toReversed();
       return "signals";
     default:
       return topic.startsWith("symbol:") ? takeSymbol(book, body) : null;
@@ -206,6 +206,11 @@ function takeSymbol(book: Book, body: Snapshot): Shelf {
   return "details";
 }
 
+/** What else comes on the topic has no place in a list of signals. */
+function isSignal({ correlation, symbol, side, kind }: Partial<SignalRow>): boolean {
+  return [correlation, symbol, side, kind].every((field) => typeof field === "string");
+}
+
 function byKey<Row>(rows: Row[], key: (row: Row) => string): Map<string, Row> {
   return new Map(rows.map((row) => [key(row), row]));
 }
@@ -214,16 +219,15 @@ function newest<Row>(row: Row, rows: Row[]): Row[] {
   return [row, ...rows].slice(0, KEPT_MAX);
 }
 
-/** Forget the oldest that has ended; what lives is always kept. */
-function bound(rows: Map<string, PositionRow> | Map<string, OrderRow>): void {
+/** Forget what ended first; what lives is always kept. A snapshot has the newest first. */
+function bound<Row>(rows: Map<string, Row>, endedAt: (row: Row) => string | null): void {
   if (rows.size <= KEPT_MAX) return;
+  let first: { id: string; at: string } | null = null;
   for (const [id, row] of rows) {
-    const ended = "closedAt" in row ? row.closedAt !== null : isEnded(row.status);
-    if (ended) {
-      rows.delete(id);
-      return;
-    }
+    const at = endedAt(row);
+    if (at !== null && (first === null || at < first.at)) first = { id, at };
   }
+  if (first !== null) rows.delete(first.id);
 }
 
 const ENDED = new Set(["filled", "cancelled", "refused", "absent"]);

@@ -30,6 +30,7 @@ class Live {
     attempts: 0,
     gaps: 0,
     resyncs: 0,
+    refused: 0,
   });
   nowMs = $state(Date.now());
 
@@ -65,6 +66,9 @@ class Live {
     this.stream.heardMs !== 0 &&
       (this.stream.connection !== "live" || (this.quietMs ?? 0) > QUIET_MS_MAX),
   );
+
+  /** Whether all that is shown is as new as the engine's word. */
+  readonly fresh = $derived(!this.stale && this.stream.refused === 0);
 
   start(onUnwelcome: () => void): void {
     this.onUnwelcome = onUnwelcome;
@@ -124,6 +128,7 @@ class Live {
       before.attempts === state.attempts &&
       before.gaps === state.gaps &&
       before.resyncs === state.resyncs &&
+      before.refused === state.refused &&
       state.heardMs - before.heardMs < TICK_MS;
     if (!same) this.stream = { ...state };
   }

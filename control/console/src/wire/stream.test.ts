@@ -149,6 +149,80 @@ describe("sequence numbers", () => {
   });
 });
 
+describe("a refusal", () => {
+  const REFUSED = { type: "ERROR", data: { ok: false, code: 429, message: "wait" } };
+  const pong = (): Partial<Envelope> => ({ type: "PONG", data: { id: wire().said("ping").at(-1)?.id } });
+  const OTHER = { type: "ERROR", data: { ok: false, code: 400, message: "topics ['x'] are unknown" } };
+  const asked = (): unknown[] => wire().said("subscribe").map((message) => message.topics);
+
+  test("is asked again after a second, and what was refused is old until it is answered", async () => {
+    const made = await connected(["orders", "risk"]);
+    wire().say({ type: "SNAPSHOT", topic: "risk", seq: 7 }, REFUSED);
+    expect(made.state).toMatchObject({ connection: "live", refused: 1 });
+    await vi.advanceTimersByTimeAsync(990);
+    expect(asked()).toEqual([["orders", "risk"]]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(asked().at(-1)).toEqual(["orders"]);
+    expect(made.state.refused).toBe(1);
+    wire().say(REFUSED);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(asked()).toEqual([["orders", "risk"], ["orders"], ["orders"]]);
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 });
+    expect(made.state.refused).toBe(0);
+  });
+
+  test("of a healing does not end it, and is not answered by what comes behind the gap", async () => {
+    const made = await connected(["orders"]);
+    const order = (seq: number): Partial<Envelope> => ({ type: "ORDER_UPDATED", topic: "orders", seq });
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 }, order(8), REFUSED, order(9));
+    expect(asked()).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(wire().said("subscribe")).toHaveLength(3);
+    expect(wire().said("subscribe").at(-1)).toMatchObject({ topics: ["orders"], after: { orders: 5 } });
+    expect(made.state).toMatchObject({ gaps: 1, refused: 1 });
+    wire().say(...[6, 7, 8, 9].map(order));
+    expect(kinds().at(-1)).toBe("ORDER_UPDATED 9");
+  });
+
+  test("of what goes on in silence ends with the pong behind its subscribe", async () => {
+    const made = await connected(["orders"]);
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 });
+    wire().drop();
+    await vi.advanceTimersByTimeAsync(5100);
+    wire().say({ type: "HELLO" }, REFUSED); // it pings at 6000, 7500, and asks again at 6100
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(asked()).toHaveLength(2);
+    wire().say(pong());
+    expect(made.state.refused).toBe(1);
+    await vi.advanceTimersByTimeAsync(1400);
+    wire().say(pong());
+    expect(made.state.refused).toBe(0);
+    wire().say(REFUSED); // a ping perhaps: nothing else was asked
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(asked()).toEqual([["orders"], ["orders"]]);
+  });
+
+  test("for another reason is not asked again", async () => {
+    const made = await connected(["orders"]);
+    wire().say(OTHER);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(made.state.refused).toBe(0);
+    expect(asked()).toHaveLength(1);
+  });
+
+  test("of what nobody wants any more is forgotten", async () => {
+    const made = await connected([]);
+    const leave = made.watch(["signals"]);
+    await vi.advanceTimersByTimeAsync(1);
+    wire().say(REFUSED);
+    leave();
+    await vi.advanceTimersByTimeAsync(1000);
+    wire().say({ type: "HEARTBEAT" });
+    expect(made.state.refused).toBe(0);
+    expect(asked()).toEqual([["signals"]]);
+  });
+});
+
 describe("a lost connection", () => {
   test("is said at once, and the next one goes on behind what was taken", async () => {
     const made = await connected(["orders", "risk"]);

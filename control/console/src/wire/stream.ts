@@ -4,8 +4,13 @@
 // that each event topic goes on behind the last envelope that was taken; when the
 // engine no longer has those it sends a snapshot instead. A gap in an event topic on a
 // live connection is healed the same way. What comes twice is dropped.
+//
+// A refusal (429) does not say what it refused. The engine judges in the order in which
+// it was asked, so a PONG tells that every `subscribe` before its ping was judged: what
+// was not judged before a refusal is asked for again, and shown as old until it is.
 
 import { EVENT_TOPICS, type Envelope } from "./envelopes";
+import type { Fault, Pong } from "./types";
 
 export type Connection = "idle" | "connecting" | "live" | "lost";
 
@@ -16,6 +21,7 @@ export interface StreamState {
   attempts: number;
   gaps: number;
   resyncs: number;
+  refused: number; // topics that may have been refused and are not answered since
 }
 
 /** What the client needs of the world; tests bring their own. */
@@ -39,6 +45,8 @@ const PATIENCE_MS_MAX = 10_000;
 const PING_MS = 1_500;
 const SILENCE_MS_MAX = 10_000;
 const LEAVE_MS = 400; // a topic that the next page wants too is not left in between
+const AGAIN_MS = 1_000; // after a refusal
+const TOO_OFTEN = 429;
 
 export class StreamClient {
   readonly state: StreamState = {
@@ -48,12 +56,16 @@ export class StreamClient {
     attempts: 0,
     gaps: 0,
     resyncs: 0,
+    refused: 0,
   };
   private socket: WebSocket | null = null;
   private readonly cursors = new Map<string, number>();
   private readonly healing = new Set<string>();
   private readonly wanted = new Map<string, number>(); // topic -> how many want it
   private readonly followed = new Set<string>();
+  private readonly asked = new Map<string, number>(); // topic -> the ping behind its subscribe
+  private readonly refused = new Set<string>();
+  private pings = 0;
   private patienceMs = PATIENCE_MS_MIN;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private settle: ReturnType<typeof setTimeout> | undefined;
@@ -80,7 +92,9 @@ export class StreamClient {
     this.socket = null;
     this.cursors.clear();
     this.followed.clear();
-    this.tell({ connection: "idle", heardMs: 0, lostMs: null, attempts: 0 });
+    this.asked.clear();
+    this.refused.clear();
+    this.tell({ connection: "idle", heardMs: 0, lostMs: null, attempts: 0, refused: 0 });
   }
 
   /** Try now instead of at the end of the wait. */
@@ -130,6 +144,7 @@ export class StreamClient {
     this.socket = null;
     this.followed.clear();
     this.healing.clear();
+    this.asked.clear();
     this.later();
   }
 
@@ -157,7 +172,7 @@ export class StreamClient {
       silent.close();
       return;
     }
-    this.say({ type: "ping", id: 0 });
+    this.say({ type: "ping", id: (this.pings += 1) });
   }
 
   // --- what comes -----------------------------------------------------------------
@@ -167,9 +182,11 @@ export class StreamClient {
     this.state.heardMs = this.outside.now();
     for (const envelope of JSON.parse(text) as Envelope[]) {
       if (envelope.type === "HELLO") this.welcome();
+      if (envelope.type === "PONG") this.judged(Number((envelope.data as Pong).id));
+      if (envelope.type === "ERROR") this.refuse(envelope.data as Fault);
       if (this.isNews(envelope)) this.listener.envelope(envelope);
     }
-    this.listener.state(this.state);
+    this.tell({ refused: this.refused.size });
   }
 
   private welcome(): void {
@@ -186,6 +203,7 @@ export class StreamClient {
       if (cursor !== undefined && EVENT_TOPICS.has(topic)) this.state.resyncs += 1;
       this.cursors.set(topic, seq);
       this.healing.delete(topic);
+      this.answered(topic);
       return true;
     }
     if (!EVENT_TOPICS.has(topic) || cursor === undefined) {
@@ -203,9 +221,29 @@ export class StreamClient {
     if (!this.healing.has(topic)) {
       this.state.gaps += 1;
       this.healing.add(topic);
-      this.say({ type: "subscribe", topics: [topic], after: { [topic]: cursor } });
+      this.subscribe([topic], { [topic]: cursor });
     }
     return false;
+  }
+
+  private answered(topic: string): void {
+    this.asked.delete(topic);
+    this.refused.delete(topic);
+  }
+
+  private judged(ping: number): void {
+    for (const [topic, behind] of this.asked) if (behind <= ping) this.answered(topic);
+  }
+
+  /** Ask again later for all that may have been refused; twice asked does no harm. */
+  private refuse({ code }: Fault): void {
+    if (code !== TOO_OFTEN || this.asked.size === 0) return;
+    for (const topic of this.asked.keys()) {
+      this.followed.delete(topic);
+      this.refused.add(topic);
+    }
+    this.asked.clear();
+    this.settleSoon(AGAIN_MS);
   }
 
   // --- topics ---------------------------------------------------------------------
@@ -219,12 +257,14 @@ export class StreamClient {
     if (this.state.connection !== "live") return;
     const wanted = [...this.wanted].filter(([, count]) => count > 0).map(([topic]) => topic);
     const fresh = wanted.filter((topic) => !this.followed.has(topic));
-    const over = [...this.followed].filter((topic) => !wanted.includes(topic));
+    const held = new Set([...this.followed, ...this.refused]);
+    const over = [...held].filter((topic) => !wanted.includes(topic));
     if (fresh.length > 0) this.follow(fresh);
     if (over.length > 0) this.say({ type: "unsubscribe", topics: over });
     for (const topic of over) {
       this.followed.delete(topic);
       this.cursors.delete(topic);
+      this.answered(topic); // nobody waits for it
     }
   }
 
@@ -235,6 +275,11 @@ export class StreamClient {
       if (cursor !== undefined && EVENT_TOPICS.has(topic)) after[topic] = cursor;
       this.followed.add(topic);
     }
+    this.subscribe(topics, after);
+  }
+
+  private subscribe(topics: string[], after: Record<string, number>): void {
+    for (const topic of topics) this.asked.set(topic, this.pings + 1);
     this.say({ type: "subscribe", topics, after });
   }
 
