@@ -105,12 +105,24 @@ class Slot:
             return heir
         if not heir.ready:
             await heir.retire()
+            self._leave_to(old)
             await trio.sleep(pause_seconds(3, self._hub.random))
             return old
         await trio.sleep(OVERLAP_SECONDS)
         self.takeovers += 1
         await old.retire()
+        self._leave_to(heir)
         return heir
+
+    def _leave_to(self, lane: Lane) -> None:
+        """Have the books that the other lane brought begun anew on the one that stays.
+
+        They would be whole for ever: this one's updates are not of their sequence.
+        """
+        now = self._hub.now()
+        for topic in self._plan.topics:
+            if topic.channel is Channel.DEPTH:
+                self._hub.symbols[topic.native].left_to(now, lane.generation)
 
 
 def pause_seconds(failures: int, random: Random) -> float:

@@ -123,6 +123,11 @@ class SymbolStream:
         """Somebody mended the tape or the book from outside."""
         self._note_gap(now)
 
+    def left_to(self, now: Now, generation: int) -> None:
+        """Of the connections that brought the book, only this one goes on."""
+        if self.keeper.belong_to(generation):
+            self.book_turned(now)
+
     def lost(self, now: Now) -> None:
         """The connection is gone without another to take over."""
         if Channel.DEPTH in self.channels:
