@@ -76,8 +76,7 @@ class SymbolStream:
         tap = self._taps.quote
         self.messages += 1
         for quote in quotes:
-            known = self.quote
-            if known is None or quote.update_id > known.update_id:
+            if _is_newer(quote, self.quote):
                 self.quote = quote
                 if tap is not None:
                     tap(self.native, quote)
@@ -133,3 +132,10 @@ class SymbolStream:
         if Channel.DEPTH in self.channels:
             self.keeper.lose()
             self.book_turned(now)
+
+
+def _is_newer(quote: Quote, known: Quote | None) -> bool:
+    """By its number, or by its time: numbers may begin anew, and times stand still."""
+    if known is None:
+        return True
+    return quote.update_id > known.update_id or quote.ts_ms > known.ts_ms
