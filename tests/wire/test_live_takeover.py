@@ -134,14 +134,11 @@ async def test_a_lane_that_is_retired_while_it_dials_is_over() -> None:
     async with serving(silent) as url, trio.open_nursery() as nursery:
         hub = the_hub(url)
         hub.terms = Terms(handshake_seconds=30)
-        lane, ended = Lane(PLAN, hub, lambda: None), trio.Event()
-
-        async def run() -> None:
-            await lane.run()
-            ended.set()
-
-        nursery.start_soon(run)
+        changes: list[str] = []
+        lane = Lane(PLAN, hub, lambda: changes.append("over"))
+        nursery.start_soon(lane.run)
         with trio.fail_after(3):
             await dialled.wait()
             await lane.retire()
-            await ended.wait()
+        assert changes == ["over"], "nothing comes of it any more"
+        nursery.cancel_scope.cancel()

@@ -94,6 +94,7 @@ class Lane:
                 await self._live()
         except SocketError as error:
             self.reason = self.reason or error
+            self._hub.failed(error)
         finally:
             self._socket = None
             self._over.set()

@@ -1,7 +1,8 @@
 """Keeps one connection's worth of topics alive, over failures and take-overs.
 
 A connection that fails is dialled again after a pause that grows to four seconds, so
-that a feed which returns is heard within five. A connection that grows old, or whose
+that a feed which returns is heard within five; an exchange that bars us is not dialled
+before it allows it (`Hub.failed`). A connection that grows old, or whose
 end is announced, is succeeded while it still runs: the new one subscribes, brings its
 first data, both run for a moment, and only then the old one says goodbye. What both
 bring is passed on once, as the symbols know what they have seen.
