@@ -122,6 +122,27 @@ async def test_a_book_of_the_lane_that_ended_waits_for_one_of_the_lane_that_stay
         nursery.cancel_scope.cancel()
 
 
+async def test_a_slot_that_is_run_again_has_lost_what_it_had(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(lane: Scripted) -> None:
+        await trio.sleep(1)
+        lane.brings(10, 100.0, whole=True)
+
+    monkeypatch.setattr(slots, "Lane", Scripted)
+    Scripted.played, Scripted.script = [], staticmethod(script)
+    hub = the_hub()
+    symbol, slot = hub.symbols[X], Slot(PLAN, hub)
+    for reconnects, state in ((0, BookState.EMPTY), (1, BookState.BROKEN)):
+        with trio.move_on_after(5):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(slot.run)
+                await trio.sleep(0.5)
+                assert (slot.reconnects, symbol.keeper.state) == (reconnects, state)
+                await trio.sleep(1)
+                assert symbol.keeper.state is BookState.WHOLE
+
+
 async def test_a_lane_that_is_retired_while_it_dials_is_over() -> None:
     """It would subscribe to everything later, and nobody would ever end it."""
     dialled = trio.Event()

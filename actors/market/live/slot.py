@@ -45,7 +45,10 @@ class Slot:
             self.lane.resubscribe(name)
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled; what an earlier run had is lost."""
+        if self.lane is not None:
+            self._lost()
+            self.reconnects += 1
         async with trio.open_nursery() as nursery:
             self.lane = lane = self._begin(nursery)
             while True:
