@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.domain.errors import ExchangeError
 from actors.domain.freshness import Health
-from actors.exchange.ccxtrio import Family, Trade, exchange_class
+from actors.exchange.ccxtrio import Family, Quote, Trade, exchange_class
 from actors.exchange.ccxtrio.public import CLOCK_SETTINGS, SETTINGS, PublicSide
 from actors.exchange.ccxtrio.serverdate import ServerDate
 from actors.market.live.foreign import foreign
@@ -99,6 +99,39 @@ async def test_a_hole_spoils_the_minute_and_the_feed_until_more_is_heard() -> No
         assert symbol.pulse.freshness().gap_ms is None
         assert closed == [MINUTE, 3 * MINUTE], "the third has a hole"
         assert streams.reconnects == 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_source_that_is_listened_to_again_has_a_hole_and_new_numbers() -> None:
+    source = Silent(Channel.TRADES, Channel.QUOTE)
+    wish = Wish(natives=[BTC], budgets=FeedGroup(entries_ms_max=500))
+    streams = ToldStreams(foreign("x", 9), wish, source, lambda: START + 3 * MINUTE)
+    closed: list[int] = []
+    streams.taps.closed = lambda _, candle: closed.append(candle.open_ts - START)
+    symbol = streams.hub.symbols[BTC]
+    for run, times in enumerate(((0, MINUTE), (MINUTE + 9, 2 * MINUTE, 3 * MINUTE))):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(streams.run)
+            await wait_all_tasks_blocked()
+            assert source.hear is not None
+            assert symbol.quote is None
+            assert symbol.pulse.freshness().gap_ms is not None
+            for number, bid in ((500 - 499 * run, 10.0), (501 - 499 * run, 11.0)):
+                source.hear(BTC, Channel.QUOTE, Quote(BTC, bid, 1, 12.0, 1, number, 0))
+                assert symbol.quote.bid == bid
+            for ts in times:
+                source.hear(BTC, Channel.TRADES, trade(ts, 10.0))
+            assert symbol.pulse.freshness().gap_ms is None
+            nursery.cancel_scope.cancel()
+    assert closed == [2 * MINUTE], "of the second, something was not heard"
+
+
+async def test_a_source_that_streams_nothing_has_no_holes() -> None:
+    streams = ToldStreams(foreign("x", 9), Wish(natives=[BTC]), Silent(), lambda: START)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(streams.run)
+        await wait_all_tasks_blocked()
+        assert streams.hub.symbols[BTC].pulse.freshness().gap_ms is None
         nursery.cancel_scope.cancel()
 
 

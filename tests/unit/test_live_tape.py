@@ -14,6 +14,7 @@ from actors.market.live.exchanges import DIALECTS
 from actors.market.live.pace import Pace
 from actors.market.live.pulse import Pulse
 from actors.market.live.streams import ALL, plans
+from actors.market.live.symbol import SymbolStream, Taps
 from actors.market.live.tape import MISSING_MAX, REMEMBERED_MAX, REMEMBERED_MS, Tape
 from actors.market.live.wire import Channel, Control
 from config.settings import FeedGroup
@@ -232,3 +233,29 @@ def test_okx_candles_and_touches_are_read() -> None:
     )
     (quote,) = spot.decode(Channel.QUOTE)(touch)
     assert (quote.bid, quote.ask, quote.update_id) == (10.0, 11.0, 7)
+
+
+def test_a_quote_whose_numbers_begin_anew_is_the_newer_one_by_its_time() -> None:
+    """OKX may number anew after maintenance; repeats and late ones stay out."""
+    taps, passed = Taps(), []
+    taps.quote = lambda _, quote: passed.append(quote.update_id)
+    dialect = DIALECTS["okx"]
+    symbol = SymbolStream("X", dialect, ALL, FeedGroup(), taps)
+    for generation, number, ts_ms in (
+        (1, 9_000, 50),
+        (1, 9_002, 52),
+        (1, 9_001, 51),  # late
+        (2, 9_002, 52),  # repeated by a connection that takes over
+        (2, 9_003, 52),  # within one millisecond
+        (2, 1, 60),
+        (2, 1, 60),
+        (2, 3, 61),
+        (2, 2, 60),
+    ):
+        row = {"bids": [["10", "1"]], "asks": [["11", "1"]], "ts": ts_ms}
+        frame = msgspec.json.encode({"data": [{**row, "seqId": number}]})
+        quotes = dialect.decode(Channel.QUOTE)(frame)
+        symbol.quotes(Now(0, 100), quotes, generation)
+    assert passed == [9_000, 9_002, 9_003, 1, 3]
+    assert symbol.quote is not None
+    assert (symbol.quote.update_id, symbol.quote.ts_ms) == (3, 61)

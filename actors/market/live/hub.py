@@ -8,9 +8,11 @@ import structlog
 import trio
 
 from actors.domain.freshness import Now
+from actors.market.live.barred import barred_seconds
 from actors.market.live.dialect import Dialect
 from actors.market.live.pace import Pace
 from actors.market.live.symbol import SymbolStream
+from actors.sockets import SocketError
 from config.settings import FeedGroup
 
 log = structlog.get_logger(component="streams")
@@ -51,6 +53,13 @@ class Hub:
         """Number the connections in the order in which they are dialled."""
         self._generation += 1
         return self._generation
+
+    def failed(self, error: SocketError) -> None:
+        """Note why a connection is over: an exchange that bars us is left in peace."""
+        seconds = barred_seconds(error, self._clock())
+        if seconds:
+            self.dials.rest(seconds)
+            self.tell("dials_barred", why=str(error), seconds=seconds)
 
     def tell(self, event: str, **facts: object) -> None:
         """Count an event, and log it as long as it is news."""

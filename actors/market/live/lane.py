@@ -57,6 +57,8 @@ class Lane:
         self._hub = hub
         self._changed = changed
         self._socket: WebSocket | None = None
+        self._scope = trio.CancelScope()
+        self._over = trio.Event()
         self._routes: dict[bytes, Take] = {}
         self._named = {
             topic.name: self._route(topic, hub.symbols[topic.native])
@@ -87,28 +89,36 @@ class Lane:
 
     async def run(self) -> None:
         """Dial, subscribe and read until it is over; `reason` says why it was."""
+        try:
+            with self._scope:
+                await self._live()
+        except SocketError as error:
+            self.reason = self.reason or error
+            self._hub.failed(error)
+        finally:
+            self._socket = None
+            self._over.set()
+            self._changed()
+
+    async def _live(self) -> None:
         hub = self._hub
         await hub.dials.wait()
         url = hub.stream_url + self._plan.endpoint
-        try:
-            async with open_websocket(url, hub.terms) as socket:
-                self._socket, self._data_at = socket, trio.current_time()
-                self._ask_for_all()
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._send_requests, socket)
-                    nursery.start_soon(self._watch, socket)
-                    self.reason = await self._read(socket)
-                    nursery.cancel_scope.cancel()
-        except SocketError as error:
-            self.reason = self.reason or error
-        finally:
-            self._socket = None
-            self._changed()
+        async with open_websocket(url, hub.terms) as socket:
+            self._socket, self._data_at = socket, trio.current_time()
+            self._ask_for_all()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send_requests, socket)
+                nursery.start_soon(self._watch, socket)
+                self.reason = await self._read(socket)
+                nursery.cancel_scope.cancel()
 
     async def retire(self) -> None:
-        """Say goodbye: another lane has taken over."""
+        """Say goodbye, or dial no longer: another lane goes on. It is over then."""
         if self._socket is not None:
             await self._socket.aclose()
+        self._scope.cancel()
+        await self._over.wait()
 
     async def _read(self, socket: WebSocket) -> SocketError:
         """Lead messages to their symbols; this is the hot loop."""

@@ -19,11 +19,13 @@ class Pace:
         An amount above the burst is let through by a full bucket, and paid off later.
         """
         async with self._queue:
-            now = trio.current_time()
-            floor = now - self._burst / self._per_second
-            start = max(self._filled_at, floor)
-            ready = start + min(amount, self._burst) / self._per_second
-            await trio.sleep_until(ready) if ready > now else None
+            while True:  # while one waits, all may have to rest
+                now = trio.current_time()
+                start = max(self._filled_at, now - self._burst / self._per_second)
+                ready = start + min(amount, self._burst) / self._per_second
+                if ready <= now:
+                    break
+                await trio.sleep_until(ready)
             self._filled_at = start + amount / self._per_second
 
     def rest(self, seconds: float) -> None:

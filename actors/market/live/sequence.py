@@ -8,7 +8,8 @@ than it are applied on top. Duplicates, such as two connections bring while one 
 over from the other, are dropped.
 
 Where each connection has numbers of its own, a book belongs to the connection that
-brought its snapshot; a newer connection takes it over with a snapshot.
+brought its snapshot; a newer connection takes it over with a snapshot. If that one
+ends before the older one does, the book waits for a snapshot of the older one.
 """
 
 from bisect import insort
@@ -112,6 +113,17 @@ class Keeper:
             self.gaps += 1
         if not self._rule.shared:
             self._waiting.clear()
+
+    def belong_to(self, generation: int) -> bool:
+        """Only this connection goes on; whether it owes the book a snapshot.
+
+        The numbers of the connection that was the owner say nothing about its updates.
+        """
+        if self._rule.shared or self.owner == generation:
+            return False
+        self.lose()
+        self.state, self._last, self.owner = BookState.EMPTY, None, generation
+        return True
 
     def _next(self, update: DepthUpdate) -> BookState:
         verdict = self._rule.judge(update, self._last, self._from_snapshot)

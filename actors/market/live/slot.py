@@ -1,7 +1,8 @@
 """Keeps one connection's worth of topics alive, over failures and take-overs.
 
 A connection that fails is dialled again after a pause that grows to four seconds, so
-that a feed which returns is heard within five. A connection that grows old, or whose
+that a feed which returns is heard within five; an exchange that bars us is not dialled
+before it allows it (`Hub.failed`). A connection that grows old, or whose
 end is announced, is succeeded while it still runs: the new one subscribes, brings its
 first data, both run for a moment, and only then the old one says goodbye. What both
 bring is passed on once, as the symbols know what they have seen.
@@ -44,7 +45,10 @@ class Slot:
             self.lane.resubscribe(name)
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled; what an earlier run had is lost."""
+        if self.lane is not None:
+            self._lost()
+            self.reconnects += 1
         async with trio.open_nursery() as nursery:
             self.lane = lane = self._begin(nursery)
             while True:
@@ -105,12 +109,24 @@ class Slot:
             return heir
         if not heir.ready:
             await heir.retire()
+            self._leave_to(old)
             await trio.sleep(pause_seconds(3, self._hub.random))
             return old
         await trio.sleep(OVERLAP_SECONDS)
         self.takeovers += 1
         await old.retire()
+        self._leave_to(heir)
         return heir
+
+    def _leave_to(self, lane: Lane) -> None:
+        """Have the books that the other lane brought begun anew on the one that stays.
+
+        They would be whole for ever: this one's updates are not of their sequence.
+        """
+        now = self._hub.now()
+        for topic in self._plan.topics:
+            if topic.channel is Channel.DEPTH:
+                self._hub.symbols[topic.native].left_to(now, lane.generation)
 
 
 def pause_seconds(failures: int, random: Random) -> float:

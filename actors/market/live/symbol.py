@@ -76,8 +76,7 @@ class SymbolStream:
         tap = self._taps.quote
         self.messages += 1
         for quote in quotes:
-            known = self.quote
-            if known is None or quote.update_id > known.update_id:
+            if _is_newer(quote, self.quote):
                 self.quote = quote
                 if tap is not None:
                     tap(self.native, quote)
@@ -123,8 +122,20 @@ class SymbolStream:
         """Somebody mended the tape or the book from outside."""
         self._note_gap(now)
 
+    def left_to(self, now: Now, generation: int) -> None:
+        """Of the connections that brought the book, only this one goes on."""
+        if self.keeper.belong_to(generation):
+            self.book_turned(now)
+
     def lost(self, now: Now) -> None:
         """The connection is gone without another to take over."""
         if Channel.DEPTH in self.channels:
             self.keeper.lose()
             self.book_turned(now)
+
+
+def _is_newer(quote: Quote, known: Quote | None) -> bool:
+    """By its number, or by its time: numbers may begin anew, and times stand still."""
+    if known is None:
+        return True
+    return quote.update_id > known.update_id or quote.ts_ms > known.ts_ms

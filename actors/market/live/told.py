@@ -57,8 +57,12 @@ class ToldStreams:
             self.hub.symbols[name] = one
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled; what was heard by an earlier run has a hole now."""
         self.reconnects += 1
+        for name, symbol in self.hub.symbols.items():
+            symbol.quote = None  # each source numbers its own from the beginning
+            if symbol.channels:
+                self._open_hole(name)
         await self._source.listen(list(self.hub.symbols), self._hear)
 
     def _hear(self, name: str, channel: Channel | None, item: Any) -> None:
@@ -86,6 +90,9 @@ class ToldStreams:
     def _lose(self, name: str, why: str) -> None:
         self.reconnects += 1
         self.hub.tell("stream_lost", symbol=name, why=why)
+        self._open_hole(name)
+
+    def _open_hole(self, name: str) -> None:
         self.hub.symbols[name].pulse.gap(self.hub.now(), is_open=True)
         self._lost.add(name)
         if name in self._building:

@@ -69,7 +69,7 @@ class Quote(Protocol):
 
     @property
     def update_id(self) -> int:
-        """Grows with each quote of the symbol; of two, the larger is the newer."""
+        """Grows with each quote of the symbol, until the exchange begins anew."""
 
     @property
     def ts_ms(self) -> int:
