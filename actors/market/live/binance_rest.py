@@ -92,6 +92,9 @@ class BinanceRest:
         self._api = api
         self._futures = api.startswith("/fapi")
 
+    def check(self, _body: bytes) -> None:
+        """Nothing to be seen: an error has a status of its own."""
+
     def ask_depth(self, native: str) -> Ask | None:
         """Five hundred levels a side: 25 weight on spot, 10 on futures."""
         query = {"symbol": native, "limit": str(DEPTH_LEVELS)}

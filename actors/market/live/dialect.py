@@ -56,6 +56,9 @@ class Rest(Protocol):
 
     candles_per_ask: int
 
+    def check(self, body: bytes) -> None:
+        """Raise ExchangeError for an error that came with HTTP 200."""
+
     def ask_depth(self, native: str) -> Ask | None:
         """Ask for a whole book; None: subscribing anew brings one."""
 

@@ -28,6 +28,9 @@ class ForeignRest:
     def __init__(self, candles_per_ask: int) -> None:
         self.candles_per_ask = candles_per_ask
 
+    def check(self, _body: bytes) -> None:
+        """Nothing to be seen: who fetches raises errors."""
+
     def ask_depth(self, _native: str) -> Ask | None:
         """No books are kept."""
         return None
