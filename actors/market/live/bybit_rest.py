@@ -9,7 +9,7 @@ import msgspec
 from actors.domain.bars import Instrument
 from actors.market.instruments import MAKER_FEE_BPS, NOTIONAL_MIN, TAKER_FEE_BPS
 from actors.market.live.codes import BYBIT, CodeError
-from actors.market.live.dialect import Ask, Listed
+from actors.market.live.dialect import Ask, Listed, minutes_in
 from actors.market.live.wire import Candle, DepthUpdate, Level, Trade, lax
 
 
@@ -79,7 +79,7 @@ class BybitRest:
         """Nothing was asked."""
         return ()
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, _now_ms: int) -> Ask:
         """Candles of a span."""
         query = {
             "category": self._category,
@@ -87,7 +87,7 @@ class BybitRest:
             "interval": "1",
             "start": str(start_ms),
             "end": str(end_ms),
-            "limit": str(min(count, 1000)),
+            "limit": str(min(minutes_in(start_ms, end_ms), 1000)),
         }
         return Ask("/v5/market/kline", query, 1)
 

@@ -47,9 +47,8 @@ class ForeignRest:
         """Nothing was asked."""
         return ()
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, _now_ms: int) -> Ask:
         """Candles that open in [start_ms, end_ms]."""
-        del count
         span = {"start": str(start_ms), "stop": str(end_ms + 1)}
         return Ask(CANDLES, {"symbol": native, **span}, 1)
 

@@ -160,10 +160,10 @@ class Minutes:
         rest = hub.dialect.rest
         native, opened = self._listed[index].native, self.next_ts
         # After an outage all the minutes that are over are asked for at once.
-        over = (hub.now().exchange_ms - opened) // MINUTE_MS
-        count = max(1, min(over, MINUTES_MAX))
-        stop = opened + count * MINUTE_MS
-        ask = rest.ask_candles(native, opened, stop - 1, count)
+        now_ms = hub.now().exchange_ms
+        over = (now_ms - opened) // MINUTE_MS
+        stop = opened + max(1, min(over, MINUTES_MAX)) * MINUTE_MS
+        ask = rest.ask_candles(native, opened, stop - 1, now_ms)
         try:
             candles = read_as(rest.read_candles, await self._fetch(ask))
         except ExchangeError as error:

@@ -9,11 +9,12 @@ import msgspec
 from actors.domain.bars import Instrument
 from actors.market.instruments import MAKER_FEE_BPS, NOTIONAL_MIN, TAKER_FEE_BPS
 from actors.market.live.codes import OKX, CodeError
-from actors.market.live.dialect import Ask, Listed
+from actors.market.live.dialect import MINUTE_MS, Ask, Listed, minutes_in
 from actors.market.live.wire import Candle, DepthUpdate, Trade, lax
 
-#: So many candles or fewer are a repair: only the road of recent ones has them already.
-RECENT_CANDLES = 10
+#: The road of recent candles has the newest 1,440, the other the newest not yet. That a
+#: clock is some hours wrong, or a request waits, does no harm.
+RECENT_MINUTES = 1_000
 
 
 def candle_of(row: Sequence[str], swap: bool) -> Candle:  # noqa: FBT001 - one of two
@@ -83,16 +84,17 @@ class OkxRest:
         """Nothing was asked."""
         return ()
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, now_ms: int) -> Ask:
         """Candles of a span; both borders are exclusive there."""
         query = {
             "instId": native,
             "bar": "1m",
             "before": str(start_ms - 1),
             "after": str(end_ms + 1),
-            "limit": str(min(count, 100)),
+            "limit": str(min(minutes_in(start_ms, end_ms), 100)),
         }
-        road = "candles" if count <= RECENT_CANDLES else "history-candles"
+        is_recent = now_ms - start_ms < RECENT_MINUTES * MINUTE_MS
+        road = "candles" if is_recent else "history-candles"
         return Ask(f"/api/v5/market/{road}", query, 1)
 
     def read_candles(self, body: bytes) -> Sequence[Candle]:
