@@ -133,7 +133,9 @@ async def download_all(wanted: Wanted, say: Say) -> bool:
                 f"{plan.page_count} pages"
             )
             told = _Progress(say)
-            run = Download(plan, place.room, dialect.rest, fetch, told)
+            run = Download(
+                plan, place.room, dialect.rest, fetch, told, WallClock().now_ms
+            )
             await run.run()
         reports = _reports(place.room, plan)
         _tell(reports, say)

@@ -21,6 +21,7 @@ from actors.market.port import open_market
 MINUTE = 60_000
 START = 1_700_006_400_000
 BARS, PAGE = 100, 10
+NOW_MS = START + 5_000 * MINUTE
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 PLAN = DownloadPlan(
     exchange="binance",
@@ -66,7 +67,7 @@ def kline(ts: int, *prices: float) -> list[Any]:
 
 async def downloaded(place: Place, venue: Venue) -> Download:
     rest = DIALECTS["binance"].rest
-    run = Download(PLAN, place.room, rest, venue.fetch, lambda *_: None)
+    run = Download(PLAN, place.room, rest, venue.fetch, lambda *_: None, lambda: NOW_MS)
     await run.run()
     return run
 

@@ -1,7 +1,8 @@
 """Fetches the pages that are not there yet, some symbols side by side.
 
 All within the exchange's limits, which the fetch keeps to. A page that cannot be had is
-asked for again, with growing pauses; a symbol of which several pages in a row cannot be
+asked for again, with growing pauses, and so is one with a candle that has not closed at
+the exchange yet; a symbol of which several pages in a row cannot be
 had is left for another run.
 """
 
@@ -29,7 +30,13 @@ class Download:
     """One run of a download."""
 
     def __init__(
-        self, plan: DownloadPlan, room: Path, rest: Rest, fetch: Fetch, told: Progress
+        self,
+        plan: DownloadPlan,
+        room: Path,
+        rest: Rest,
+        fetch: Fetch,
+        told: Progress,
+        now_ms: Callable[[], int],
     ) -> None:
         self.problems: list[str] = []
         self.fetched = 0  # pages, in this run
@@ -38,6 +45,7 @@ class Download:
         self._rest = rest
         self._fetch = fetch
         self._told = told
+        self._now_ms = now_ms
         self._done = 0
 
     async def run(self) -> None:
@@ -97,24 +105,25 @@ class Download:
 
     async def _page(self, native: str, span: Span) -> Page:
         start, stop = span
-        count = (stop - start) // self._plan.bar_ms
-        ask = self._rest.ask_candles(native, start, stop - 1, count)
         for attempt in range(TRIES):
+            is_last = attempt == TRIES - 1
+            ask = self._rest.ask_candles(native, start, stop - 1, self._now_ms())
             try:
                 candles = read_as(self._rest.read_candles, await self._fetch(ask))
             except ExchangeError:
-                if attempt == TRIES - 1:
+                if is_last:
                     raise
-                await trio.sleep(PAUSE_SECONDS * 2**attempt)
             else:
-                return page_of(candles, span, self._plan.bar_ms)
+                if is_last or all(one.closed for one in candles):
+                    return page_of(candles, span, self._plan.bar_ms)
+            await trio.sleep(PAUSE_SECONDS * 2**attempt)
         raise AssertionError
 
 
 def page_of(candles: Sequence[Candle], span: Span, bar_ms: int) -> Page:
-    """Keep what belongs to the page: each time once, and nothing that cannot be."""
+    """Keep what belongs to the page and is closed: each time once, and as it can be."""
     start, stop = span
-    inside = [one for one in candles if start <= one.open_ts < stop]
+    inside = [one for one in candles if start <= one.open_ts < stop and one.closed]
     rows = {
         one.open_ts: (one.open_ts, one.open, one.high, one.low, one.close, one.volume)
         for one in inside

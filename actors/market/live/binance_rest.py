@@ -8,7 +8,7 @@ import msgspec
 
 from actors.domain.bars import Instrument
 from actors.market.instruments import MAKER_FEE_BPS, TAKER_FEE_BPS
-from actors.market.live.dialect import Ask, Listed
+from actors.market.live.dialect import Ask, Listed, minutes_in
 from actors.market.live.wire import Candle, DepthUpdate, Level, Trade, lax
 
 DEPTH_LEVELS = 500
@@ -92,6 +92,9 @@ class BinanceRest:
         self._api = api
         self._futures = api.startswith("/fapi")
 
+    def check(self, _body: bytes) -> None:
+        """Nothing to be seen: an error has a status of its own."""
+
     def ask_depth(self, native: str) -> Ask | None:
         """Five hundred levels a side: 25 weight on spot, 10 on futures."""
         query = {"symbol": native, "limit": str(DEPTH_LEVELS)}
@@ -115,8 +118,9 @@ class BinanceRest:
         found: list[AggTrade] = _agg_trades(body)
         return found
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, _now_ms: int) -> Ask:
         """Candles of a span; the weight on futures grows with the count."""
+        count = minutes_in(start_ms, end_ms)
         query = {
             "symbol": native,
             "interval": "1m",

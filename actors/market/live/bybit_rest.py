@@ -8,7 +8,8 @@ import msgspec
 
 from actors.domain.bars import Instrument
 from actors.market.instruments import MAKER_FEE_BPS, NOTIONAL_MIN, TAKER_FEE_BPS
-from actors.market.live.dialect import Ask, Listed
+from actors.market.live.codes import BYBIT, CodeError
+from actors.market.live.dialect import Ask, Listed, minutes_in
 from actors.market.live.wire import Candle, DepthUpdate, Level, Trade, lax
 
 
@@ -29,7 +30,14 @@ class Body(msgspec.Struct, rename="camel"):
     time: int = 0
 
 
-_body = lax(Body)
+class Said(msgspec.Struct, rename="camel"):
+    """What every REST answer says of itself; an error comes with HTTP 200."""
+
+    ret_code: int = 0
+    ret_msg: str = ""
+
+
+_body, _said = lax(Body), lax(Said)
 
 
 class BybitRest:
@@ -40,13 +48,25 @@ class BybitRest:
     def __init__(self, category: str) -> None:
         self._category = category
 
+    def check(self, body: bytes) -> None:
+        """Raise CodeError when the exchange answered an error."""
+        said: Said = _said(body)
+        if said.ret_code:
+            name = f"bybit ({self._category})"
+            raise CodeError(name, said.ret_code, said.ret_msg, BYBIT)
+
+    def _read(self, body: bytes) -> Body:
+        self.check(body)
+        found: Body = _body(body)
+        return found
+
     def ask_depth(self, _native: str) -> Ask | None:
         """Subscribing anew brings the book."""
         return None
 
     def read_depth(self, body: bytes) -> DepthUpdate:
         """Read a book; its numbers are those of the deepest stream only."""
-        found: Result = _body(body).result
+        found = self._read(body).result
         return DepthUpdate(
             None, found.u, None, found.b, found.a, found.ts, is_snapshot=True
         )
@@ -59,7 +79,7 @@ class BybitRest:
         """Nothing was asked."""
         return ()
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, _now_ms: int) -> Ask:
         """Candles of a span."""
         query = {
             "category": self._category,
@@ -67,7 +87,7 @@ class BybitRest:
             "interval": "1",
             "start": str(start_ms),
             "end": str(end_ms),
-            "limit": str(min(count, 1000)),
+            "limit": str(min(minutes_in(start_ms, end_ms), 1000)),
         }
         return Ask("/v5/market/kline", query, 1)
 
@@ -84,7 +104,7 @@ class BybitRest:
                 closed=True,
                 ts_ms=0,
             )
-            for row in reversed(_body(body).result.rows)
+            for row in reversed(self._read(body).result.rows)
         ]
 
     def ask_listed(self) -> tuple[Ask, ...]:
@@ -94,7 +114,7 @@ class BybitRest:
 
     def read_listed(self, body: bytes) -> Sequence[Listed]:
         """Spot pairs, or perpetuals."""
-        rows = _body(body).result.rows
+        rows = self._read(body).result.rows
         return [
             Listed(row["symbol"], self._instrument(row))
             for row in rows
@@ -126,5 +146,4 @@ class BybitRest:
 
     def read_time(self, body: bytes) -> int:
         """Read the clock."""
-        found: Body = _body(body)
-        return found.time
+        return self._read(body).time

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 #: What reading an answer raises that is no such answer.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
+MINUTE_MS = 60_000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +52,18 @@ class Listed(msgspec.Struct, frozen=True):
     contract_size: Decimal = Decimal(1)
 
 
+def minutes_in(start_ms: int, end_ms: int) -> int:
+    """Count the one-minute candles that open in [start_ms, end_ms]."""
+    return (end_ms - start_ms) // MINUTE_MS + 1
+
+
 class Rest(Protocol):
     """What an exchange is asked by REST, and how its answers read."""
 
     candles_per_ask: int
+
+    def check(self, body: bytes) -> None:
+        """Raise ExchangeError for an error that came with HTTP 200."""
 
     def ask_depth(self, native: str) -> Ask | None:
         """Ask for a whole book; None: subscribing anew brings one."""
@@ -68,8 +77,11 @@ class Rest(Protocol):
     def read_trades(self, body: bytes) -> Sequence[Trade]:
         """Read trades, oldest first."""
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
-        """Ask for the one-minute candles that open in [start_ms, end_ms]."""
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, now_ms: int) -> Ask:
+        """Ask for the one-minute candles that open in [start_ms, end_ms].
+
+        By what road may hang on how old they are: `now_ms` is the hour.
+        """
 
     def read_candles(self, body: bytes) -> Sequence[Candle]:
         """Read candles, oldest first; the newest may not be closed."""

@@ -28,6 +28,9 @@ class ForeignRest:
     def __init__(self, candles_per_ask: int) -> None:
         self.candles_per_ask = candles_per_ask
 
+    def check(self, _body: bytes) -> None:
+        """Nothing to be seen: who fetches raises errors."""
+
     def ask_depth(self, _native: str) -> Ask | None:
         """No books are kept."""
         return None
@@ -44,9 +47,8 @@ class ForeignRest:
         """Nothing was asked."""
         return ()
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, _now_ms: int) -> Ask:
         """Candles that open in [start_ms, end_ms]."""
-        del count
         span = {"start": str(start_ms), "stop": str(end_ms + 1)}
         return Ask(CANDLES, {"symbol": native, **span}, 1)
 

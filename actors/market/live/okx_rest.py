@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from actors.domain.bars import Instrument
 from actors.market.instruments import MAKER_FEE_BPS, NOTIONAL_MIN, TAKER_FEE_BPS
-from actors.market.live.dialect import Ask, Listed
-from actors.market.live.wire import Candle, DepthUpdate, Trade
+from actors.market.live.codes import OKX, CodeError
+from actors.market.live.dialect import MINUTE_MS, Ask, Listed, minutes_in
+from actors.market.live.wire import Candle, DepthUpdate, Trade, lax
 
-#: So many candles or fewer are a repair: only the road of recent ones has them already.
-RECENT_CANDLES = 10
+#: The road of recent candles has the newest 1,440, the other the newest not yet. That a
+#: clock is some hours wrong, or a request waits, does no harm.
+RECENT_MINUTES = 1_000
 
 
 def candle_of(row: Sequence[str], swap: bool) -> Candle:  # noqa: FBT001 - one of two
@@ -28,6 +31,16 @@ def candle_of(row: Sequence[str], swap: bool) -> Candle:  # noqa: FBT001 - one o
     )
 
 
+class Said(msgspec.Struct):
+    """What every REST answer says of itself; an error comes with HTTP 200."""
+
+    code: int = 0
+    msg: str = ""
+
+
+_said = lax(Said)
+
+
 class OkxRest:
     """The REST of one kind of instruments."""
 
@@ -37,13 +50,24 @@ class OkxRest:
         self._kind = kind
         self._swap = kind == "SWAP"
 
+    def check(self, body: bytes) -> None:
+        """Raise CodeError when the exchange answered an error."""
+        said: Said = _said(body)
+        if said.code:
+            name = f"okx ({self._kind})"
+            raise CodeError(name, said.code, said.msg, OKX)
+
+    def _read(self, body: bytes) -> Any:
+        self.check(body)
+        return msgspec.json.decode(body)["data"]
+
     def ask_depth(self, _native: str) -> Ask | None:
         """Subscribing anew brings the book."""
         return None
 
     def read_depth(self, body: bytes) -> DepthUpdate:
         """Read a book, which has no place in the stream's sequence."""
-        row = msgspec.json.decode(body)["data"][0]
+        row = self._read(body)[0]
         bids, asks = (
             [(float(one[0]), float(one[1])) for one in row[side]]
             for side in ("bids", "asks")
@@ -60,21 +84,22 @@ class OkxRest:
         """Nothing was asked."""
         return ()
 
-    def ask_candles(self, native: str, start_ms: int, end_ms: int, count: int) -> Ask:
+    def ask_candles(self, native: str, start_ms: int, end_ms: int, now_ms: int) -> Ask:
         """Candles of a span; both borders are exclusive there."""
         query = {
             "instId": native,
             "bar": "1m",
             "before": str(start_ms - 1),
             "after": str(end_ms + 1),
-            "limit": str(min(count, 100)),
+            "limit": str(min(minutes_in(start_ms, end_ms), 100)),
         }
-        road = "candles" if count <= RECENT_CANDLES else "history-candles"
+        is_recent = now_ms - start_ms < RECENT_MINUTES * MINUTE_MS
+        road = "candles" if is_recent else "history-candles"
         return Ask(f"/api/v5/market/{road}", query, 1)
 
     def read_candles(self, body: bytes) -> Sequence[Candle]:
         """Read candles, which come newest first."""
-        rows = msgspec.json.decode(body)["data"]
+        rows = self._read(body)
         return [candle_of(row, self._swap) for row in reversed(rows)]
 
     def ask_listed(self) -> tuple[Ask, ...]:
@@ -83,7 +108,7 @@ class OkxRest:
 
     def read_listed(self, body: bytes) -> Sequence[Listed]:
         """Spot pairs, or swaps that are margined in their quote currency."""
-        rows: list[dict[str, str]] = msgspec.json.decode(body)["data"]
+        rows: list[dict[str, str]] = self._read(body)
         return [
             Listed(row["instId"], self._instrument(row), self._contract(row))
             for row in rows
@@ -116,4 +141,4 @@ class OkxRest:
 
     def read_time(self, body: bytes) -> int:
         """Read the clock."""
-        return int(msgspec.json.decode(body)["data"][0]["ts"])
+        return int(self._read(body)[0]["ts"])

@@ -13,11 +13,13 @@ import trio
 from actors.domain.bars import Bars, DataFault, empty_bars
 from actors.domain.errors import ExchangeError
 from actors.market.context import reference_close, volume_rank
-from actors.market.live.dialect import Dialect, Listed, Question
+from actors.market.live.dialect import Ask, Dialect, Listed, Question
 from actors.market.live.wire import Candle
 
 MINUTE_MS = 60_000
 SIDE_BY_SIDE = 8
+#: Before the newest minute is asked for again that is not closed at the exchange yet.
+PAUSES_SECONDS = (0.5, 1.0, 2.0)
 
 Progress = Callable[[int, int], None]  # symbols done, symbols in all
 
@@ -55,15 +57,24 @@ class Past:
         page_ms = self._rest.candles_per_ask * MINUTE_MS
         for at in range(start_ms, stop_ms, page_ms):
             end = min(at + page_ms, stop_ms)
-            ask = self._rest.ask_candles(native, at, end - 1, (end - at) // MINUTE_MS)
+            ask = self._rest.ask_candles(native, at, end - 1, stop_ms)
             try:
-                page = await self._asked(ask, self._rest.read_candles)
+                page = await self._closed(ask)
             except ExchangeError as error:
                 fault = DataFault(symbol, "no_history", 1, str(error)[:200])
                 self.faults.append(fault)
                 return []
             candles += [c for c in page if at <= c.open_ts < end]
         return candles
+
+    async def _closed(self, ask: Ask) -> list[Candle]:
+        """Ask; what is not closed there yet is asked for again, and then left out."""
+        for pause in (*PAUSES_SECONDS, None):
+            page = await self._asked(ask, self._rest.read_candles)
+            if pause is None or all(one.closed for one in page):
+                break
+            await trio.sleep(pause)
+        return [one for one in page if one.closed]
 
 
 def bars_of(candles: Sequence[Candle]) -> Bars:

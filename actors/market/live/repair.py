@@ -67,11 +67,14 @@ class Repairs:
             one = min(self._due, key=lambda key: self._due[key])
             at = self._due.pop(one)
             self._in_hand.add(one)
-            await trio.sleep_until(at)
-            pause = await self._mend(*one)
-            self._in_hand.discard(one)
-            if pause is not None:
-                self._add(one, pause)
+            pause: float | None = PATIENCE_SECONDS  # cancelled: it stays due
+            try:
+                await trio.sleep_until(at)
+                pause = await self._mend(*one)
+            finally:
+                self._in_hand.discard(one)
+                if pause is not None:
+                    self._add(one, pause)
 
     async def _mend(self, native: str, is_book: bool) -> float | None:  # noqa: FBT001 - one of two
         """Try once; the pause before the next try, None: it is whole."""

@@ -1,8 +1,9 @@
 """Asks an exchange's public REST, through its gate and within a deadline; GET only.
 
 The port that streams and history fetch through. An answer that is no 200 is an error,
-never an empty answer. The gate is shared with whatever else asks the exchange from this
-address: it knows the budget, and stops everyone for as long as the exchange says.
+never an empty answer, and so is a 200 whose body is one. The gate is shared with
+whatever else asks the exchange from this address: it knows the budget, and stops
+everyone for as long as the exchange says.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +14,7 @@ import httpx
 import trio
 
 from actors.domain.errors import ExchangeError
-from actors.market.live.dialect import Ask, Dialect
+from actors.market.live.dialect import Ask, Dialect, read_as
 
 DEADLINE_SECONDS = 10.0
 IN_FLIGHT_MAX = 8
@@ -41,6 +42,7 @@ class PublicRest:
     ) -> None:
         self.requests = 0
         self._name = dialect.name
+        self._check = dialect.rest.check
         self._url = url or dialect.rest_url
         self._client = client
         self._gate = gate
@@ -57,6 +59,7 @@ class PublicRest:
                     )
                 ticket.told(answer.status_code, answer.headers)
                 answer.raise_for_status()
+                read_as(self._check, answer.content)  # while the gate listens
             except httpx.HTTPStatusError as error:
                 text = answer.content[:200].decode(errors="replace")
                 msg = f"{self._name} {ask.path} answered {answer.status_code}: {text}"
