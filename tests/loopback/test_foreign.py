@@ -94,7 +94,7 @@ async def minutes(client: Client, markets: tuple[LiveMarket, ...]) -> list[list[
 
 @pytest.mark.parametrize(
     ("kinds", "fetched"),
-    [(ALL, range(6)), (BUILT, range(2, 10)), (SEEN, [12]), (frozenset(), [12])],
+    [(ALL, range(6)), (BUILT, range(2, 10)), (SEEN, [12, 14]), (frozenset(), [12, 14])],
     ids=["streamed", "built", "quotes", "polled"],
 )
 async def test_a_market_through_ccxt_has_the_minutes_of_the_hot_one(
