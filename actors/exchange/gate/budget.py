@@ -54,7 +54,7 @@ class Spend:
 
 
 class SharedWindow:
-    """What may be spent within a window, by us and by others."""
+    """What may be spent within a window, by us and by others; limit 0: anything."""
 
     def __init__(self, limit: float, seconds: float, *, tells: bool = False) -> None:
         self.limit = limit
@@ -82,7 +82,7 @@ class SharedWindow:
         """How long until there is room; a cost above all of it waits for all of it."""
         room = max(self.limit_of(lane) - cost - self.foreseen(lane, now), 0.0)
         room += ROUNDING
-        if self.used(now) <= room:
+        if self.used(now) <= room or not self.limit:
             is_blind = self._tells and lane not in URGENT and now >= self._stands_until
             return self._blind_seconds(cost) if is_blind else 0.0
         ends = [self._spent[0][0] + self._seconds] if self._spent else []
