@@ -26,7 +26,7 @@ from config.settings import StreamGroup
 from config.sources import load_settings
 from control.shell.options import UNITS_MS, wanted_symbols
 from control.shell.signals import interruptible
-from control.shell.ways import VIA_CCXT, alarm
+from control.shell.ways import VIA_CCXT, alarm, ccxt_gate
 
 MINUTE, DAY_MS = "1m", 86_400_000
 #: Pages of ccxt's exchanges: many give so many at once, the others in several answers.
@@ -195,18 +195,19 @@ async def _plan(wanted: Wanted, dialect: Dialect, fetch: Fetch) -> DownloadPlan:
 async def _way(wanted: Wanted) -> AsyncIterator[tuple[Dialect, Fetch]]:
     """Find how the exchange is asked: as a hot dialect does, else through ccxt."""
     name = wanted.exchange
+    # A ban holds for an address, whoever asks: it is kept beside what is fetched.
+    bans = Bans(wanted.target.with_name("bans.json"), WallClock())
     if name in DIALECTS and wanted.timeframe == MINUTE:
         dialect = DIALECTS[name]
-        # A ban holds for an address, whoever asks: it is kept beside what is fetched.
-        bans = Bans(wanted.target.with_name("bans.json"), WallClock())
-        gate = Gate(terms_of(wanted.exchange), bans, bans.clock, alarm)
+        gate = Gate(terms_of(name), bans, bans.clock, alarm)
         async with public_rest(dialect, gate, wanted.where.rest_url) as rest:
             yield dialect, rest
         return
     from control.shell.foreign import joined  # noqa: PLC0415 - it loads ccxt
 
     ccxt_name = CCXT_NAMES.get(name, name.removeprefix(VIA_CCXT))
-    async with joined(ccxt_name, wanted.where) as one:
+    gate = ccxt_gate(name if name in DIALECTS else ccxt_name.partition("-")[0], bans)
+    async with joined(ccxt_name, wanted.where, gate) as one:
         one.side.check_timeframe(wanted.timeframe)
         one.timeframe, one.marks_damage = wanted.timeframe, True
         yield foreign(name, FOREIGN_PAGE_BARS), one

@@ -16,6 +16,7 @@ import trio
 from actors.exchange.ccxtrio import Candle as HeardCandle
 from actors.exchange.ccxtrio import Hole, Kind, Quote, Trade
 from actors.exchange.ccxtrio.public import Addresses, PublicSide, public_side
+from actors.exchange.gate import Gate
 from actors.market.live.dialect import Ask, Listed
 from actors.market.live.foreign import CANDLES, LISTED, answer
 from actors.market.live.told import Hear
@@ -128,8 +129,8 @@ def _candle(heard: HeardCandle) -> Candle:
 
 
 @asynccontextmanager
-async def joined(name: str, where: StreamGroup) -> AsyncIterator[Joined]:
+async def joined(name: str, where: StreamGroup, gate: Gate) -> AsyncIterator[Joined]:
     """Open the exchange for a block. Raises MarketDataError for an unknown name."""
     at = Addresses(rest=where.rest_url, stream=where.stream_url)
-    async with public_side(name, at) as side:
+    async with public_side(name, at, gate) as side:
         yield Joined(side)

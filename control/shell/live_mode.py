@@ -143,7 +143,8 @@ def live_plan(
         seed=settings.engine.seed,
         rest_url=settings.streams.rest_url,
         stream_url=settings.streams.stream_url,
-        gate=next(iter(opened.gates), None),  # through ccxt there is none
+        # One that counts nothing, as beside ccxt, is none for money.
+        gate=next((one for one in opened.gates if one.terms.weight), None),
     )
 
 

@@ -14,7 +14,15 @@ import msgspec
 import structlog
 
 from actors.domain.messages import Alert
-from actors.exchange.gate import Bans, Gate, Lane, in_lane, retried, terms_of
+from actors.exchange.gate import (
+    Bans,
+    Gate,
+    Lane,
+    beside_ccxt,
+    in_lane,
+    retried,
+    terms_of,
+)
 from actors.market.live.dialect import Ask, Question, questions
 from actors.market.live.exchanges import DIALECTS
 from actors.market.live.foreign import foreign
@@ -64,11 +72,18 @@ async def way_to(settings: Settings, bans: Bans) -> AsyncIterator[Asked]:
         return
     from control.shell.foreign import joined  # noqa: PLC0415 - it loads ccxt
 
-    async with joined(name.removeprefix(VIA_CCXT), where) as one:
+    ccxt_name = name.removeprefix(VIA_CCXT)
+    gate = ccxt_gate(ccxt_name.partition("-")[0], bans)
+    async with joined(ccxt_name, where, gate) as one:
         dialect = foreign(name, CANDLES_PER_ASK)
-        patient = _patient(one, random)
+        patient = _patient(one, random, gate.tally.retry)
         way = Way(dialect=dialect, fetch=one, patient=patient, source=one)
-        yield Asked(way=way, clock=one)
+        yield Asked(way=way, clock=_prompt(one), gates=(gate,))
+
+
+def ccxt_gate(name: str, bans: Bans) -> Gate:
+    """Make the gate of an exchange to whose rate ccxt keeps: it minds the bans."""
+    return Gate(beside_ccxt(name), bans, bans.clock, alarm)
 
 
 def _prompt(rest: Fetch) -> Fetch:

@@ -14,6 +14,7 @@ from actors.domain.bars import PRICE_COLUMNS, Bars
 from actors.domain.errors import MarketDataError
 from actors.domain.freshness import Health
 from actors.exchange.ccxtrio import Kind
+from actors.exchange.gate import beside_ccxt
 from actors.market.blocks import Block
 from actors.market.live.exchanges import DIALECTS
 from actors.market.live.foreign import foreign
@@ -54,7 +55,7 @@ async def both(
     dialect, gate = DIALECTS["binanceusdm"], Gated().gate
     async with (
         public_rest(dialect, gate, at.rest_url) as rest,
-        joined("binanceusdm", at) as other,
+        joined("binanceusdm", at, Gated(beside_ccxt("binanceusdm")).gate) as other,
         trio.open_nursery() as nursery,
     ):
         other.side.kinds &= kinds

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,14 +55,15 @@ async def send(gated: Gated, exchange: Counting, *asked: float) -> None:
 
 
 @SLOW
-@given(REQUESTS, st.floats(0, WINDOW))
+@given(REQUESTS, st.floats(0, WINDOW), st.sampled_from([0, 2]))
 def test_no_window_of_the_exchange_is_ever_overdrawn(
-    requests: list[tuple[Lane, int, float, float, float]], phase: float
+    requests: list[tuple[Lane, int, float, float, float]], phase: float, orders: int
 ) -> None:
+    """Nor does anybody wait for ever, also where orders have a limit of their own."""
     exchange = Counting(phase)
 
     async def scenario() -> None:
-        gated = Gated(TERMS)
+        gated = Gated(msgspec.structs.replace(TERMS, orders=orders))
         async with trio.open_nursery() as nursery:
             for one in requests:
                 nursery.start_soon(send, gated, exchange, *one)

@@ -159,6 +159,66 @@ async def test_orders_are_counted_beside_the_weight(
     assert await gated.ask(lane=Lane.PROTECT) == 20
 
 
+async def test_who_places_no_order_passes_those_that_wait_for_room_for_one(
+    autojump_clock: MockClock,
+) -> None:
+    gated, sent = Gated(TERMS), dict[Lane, float]()
+
+    async def ask(lane: Lane) -> None:
+        sent[lane] = await gated.ask(lane=lane)
+
+    for _ in range(4):
+        await gated.ask(lane=Lane.PROTECT)
+    async with trio.open_nursery() as nursery:
+        for lane in Lane:
+            nursery.start_soon(ask, lane)
+            await trio.sleep(0.25)
+    assert sent.pop(Lane.PROTECT) == sent.pop(Lane.EXIT) == 10
+    assert sent.pop(Lane.ENTRY) == 10  # and it took nothing of what an exit needs
+    assert sent == {Lane.CANCEL: 0.25, Lane.RECONCILE: 0.75, Lane.SCAN: 1.25}
+
+
+@pytest.mark.parametrize(("cost", "at"), [(46, 0.5), (47, 60)])
+async def test_those_that_are_passed_keep_their_weight(
+    autojump_clock: MockClock, cost: float, at: float
+) -> None:
+    gated, stops = Gated(TERMS), list[float]()
+
+    async def stop(cost: float) -> None:
+        stops.append(await gated.ask(lane=Lane.PROTECT, cost=cost))
+
+    for _ in range(4):
+        await gated.ask(lane=Lane.PROTECT)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop, 20)
+        nursery.start_soon(stop, 30)
+        await trio.sleep(0.5)
+        assert await gated.ask(lane=Lane.CANCEL, cost=cost) == at
+    assert stops == [10, 10]
+
+
+async def test_room_for_weight_lets_the_next_pass_those_that_still_wait(
+    autojump_clock: MockClock,
+) -> None:
+    """Its time comes by itself, or by who leaves the queue."""
+    gated = Gated(Terms(name="x", weight=100, window_seconds=2.0, orders=1))
+    sent = dict[str, float]()
+
+    async def ask(name: str, lane: Lane, cost: float) -> None:
+        with trio.move_on_after(3 if name == "gone" else 60):
+            sent[name] = await gated.ask(lane=lane, cost=cost)
+
+    await gated.ask(lane=Lane.PROTECT)
+    await gated.ask(lane=Lane.CANCEL, cost=70)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask, "stop", Lane.PROTECT, 10)
+        nursery.start_soon(ask, "gone", Lane.EXIT, 60)
+        await trio.sleep(0.5)
+        nursery.start_soon(ask, "cancel", Lane.CANCEL, 25)
+        nursery.start_soon(ask, "scan", Lane.SCAN, 1)
+    assert sent == {"cancel": 2, "scan": 3, "stop": 10}
+
+
 async def test_an_endpoint_that_runs_short_slows_all_for_a_second(
     autojump_clock: MockClock,
 ) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from actors.domain.errors import ExchangeError
 from actors.domain.live import LiveRules
+from actors.exchange.gate import beside_ccxt
 from actors.exchange.live import open_live_account
 from actors.market.synthetic import Demo
 from actors.risk.account.book import CLOSED_KEPT
@@ -21,6 +22,7 @@ from control.shell.confirming import allowed, confirmed
 from control.shell.live_mode import live_plan
 from control.shell.opened import Opened
 from control.shell.options import RunOptions
+from tests.gates import Gated
 
 SENTENCE = "trade real money on binanceusdm"
 SILENT = Console(file=io.StringIO())
@@ -167,7 +169,11 @@ async def test_an_exchange_without_a_gate_is_refused_by_its_name_and_no_tracebac
     None
 ):
     given = {"market.spec": "exchange:kraken", "live.symbols": "BTC/USDT:USDT"}
-    opened = Opened(market=Demo(symbols=1, seed=1), exchange_now_ms=lambda: 0)
+    opened = Opened(
+        market=Demo(symbols=1, seed=1),
+        exchange_now_ms=lambda: 0,
+        gates=(Gated(beside_ccxt("kraken")).gate,),  # counts nothing
+    )
     keys = {"BREAKOUT_EXCHANGE_KEY": "k", "BREAKOUT_EXCHANGE_SECRET": "s"}
     plan = live_plan(load_settings(overrides=given), opened, keys)
     assert plan.gate is None

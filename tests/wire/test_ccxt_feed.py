@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from actors.domain.errors import Unsent
 from actors.exchange.ccxtrio import (
     Fetched,
     Hole,
@@ -125,6 +126,25 @@ async def test_a_refused_dial_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
         nursery.cancel_scope.cancel()
 
 
+async def test_what_a_ban_holds_back_is_subscribed_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some exchanges are asked by REST where their streams are."""
+    monkeypatch.setattr(feed_module, "PAUSE_SECONDS_MIN", 0.01)
+    async with streaming() as (exchange, stream), trio.open_nursery() as nursery:
+        watch, bans = exchange.watch_trades_for_symbols, ["a ban holds"]
+
+        async def banned_at_first(symbols: list[str]) -> Any:
+            if bans:
+                raise Unsent(bans.pop())
+            return await watch(symbols)
+
+        exchange.watch_trades_for_symbols = banned_at_first
+        nursery.start_soon(Feed(exchange, ["BTC/USDT"], {Kind.TRADES}).run)
+        await stream.until_heard(1)
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_symbol_that_is_unknown_fails_the_feed() -> None:
     async with streaming() as (exchange, _):
         feed = Feed(exchange, ["NO/SUCH"], {Kind.TRADES})
@@ -152,6 +172,8 @@ def test_most_exchanges_stream_trades_in_batches_or_one_by_one() -> None:
 class Candles:
     """A fetch_ohlcv that knows so many bars and fails now and then."""
 
+    fails: type[Exception] = errors.RequestTimeout
+
     def __init__(self, known: int, page: int, failing: int = 0) -> None:
         self.rows = [[n * MINUTE, 1.0, 2.0, 0.5, float(n), 3.0] for n in range(known)]
         self.page = page
@@ -165,7 +187,7 @@ class Candles:
         self.asked.append(since)
         if self.failing:
             self.failing -= 1
-            raise errors.RequestTimeout(json.dumps(since))
+            raise self.fails(json.dumps(since))
         later = [row for row in self.rows if row[0] >= since]
         return later[: min(limit, self.page)]
 
@@ -216,6 +238,19 @@ async def test_a_symbol_that_cannot_be_had_is_told_and_keeps_nobody(
     told = await history(Candles(200, 100, failing=4), 50, 100 * MINUTE, SYMBOLS[:1])
     assert told[0].problem.startswith("RequestTimeout")
     assert told[0].candles == []
+
+
+@pytest.mark.parametrize(
+    "fails", [errors.DDoSProtection, errors.RateLimitExceeded, Unsent]
+)
+async def test_a_ban_is_told_at_once_and_nothing_is_asked_again(
+    autojump_clock: Any, fails: type[Exception]
+) -> None:
+    candles = Candles(200, 100, failing=1)
+    candles.fails = fails
+    (fetched,) = await history(candles, 50, 100 * MINUTE)
+    assert fetched.problem.startswith(fails.__name__)
+    assert len(candles.asked) == 1
 
 
 async def test_a_young_market_has_what_it_has_and_says_so() -> None:

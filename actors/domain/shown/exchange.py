@@ -8,7 +8,7 @@ class ExchangeBudget(msgspec.Struct, frozen=True, rename="camel"):
 
     exchange: str
     weight_used: int  # ours or the exchange's own figure, the larger one
-    weight_limit: int
+    weight_limit: int  # 0: ccxt keeps to the rate, in a way of its own
     weight_entry_limit: int  # the rest is for protect, cancel and exit alone
     weight_others: int  # expected of other programs on this address
     window_seconds: float

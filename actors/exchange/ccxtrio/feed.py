@@ -22,6 +22,7 @@ from typing import Any, Self
 import trio
 from ccxt.base.errors import NetworkError, NotSupported
 
+from actors.domain.errors import Unsent
 from actors.exchange.ccxtrio.reading import Reader
 from actors.exchange.ccxtrio.shapes import Event, Hole, Kind, Quote
 from actors.exchange.gate.limiter import Lane, in_lane
@@ -179,7 +180,7 @@ class Feed:
             try:
                 with in_lane(Lane.SCAN):
                     await watch()
-            except NetworkError:
+            except (NetworkError, Unsent):
                 await trio.sleep(pause)
                 pause = min(pause * 2, PAUSE_SECONDS_MAX)
                 continue

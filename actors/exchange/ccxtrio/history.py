@@ -1,8 +1,8 @@
 """Fetches the candles before now, symbol by symbol, within the exchange's limit.
 
 Pages are asked for from the oldest on, a few symbols at a time, in the lane of scans:
-whatever the money needs goes first. What fails for a while is asked again; a symbol
-that cannot be had is told as such and keeps nobody waiting.
+whatever the money needs goes first. What fails for a while is asked again, but for a
+ban; a symbol that cannot be had is told as such and keeps nobody waiting.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,8 +10,15 @@ from typing import Any
 
 import msgspec
 import trio
-from ccxt.base.errors import BadResponse, BaseError, NetworkError
+from ccxt.base.errors import (
+    BadResponse,
+    BaseError,
+    DDoSProtection,
+    NetworkError,
+    RateLimitExceeded,
+)
 
+from actors.domain.errors import Unsent
 from actors.exchange.ccxtrio.shapes import Candle
 from actors.exchange.gate.limiter import Lane, in_lane
 
@@ -71,7 +78,7 @@ class _History:
             try:
                 with in_lane(Lane.SCAN):
                     rows = await self._rows(symbol)
-            except BaseError as error:
+            except (BaseError, Unsent) as error:
                 problem = f"{type(error).__name__}: {error}"
             candles = [_candle(symbol, rows[ts]) for ts in sorted(rows)]
             candles = candles[-self._wanted.bars :]
@@ -135,6 +142,8 @@ async def _page(
             rows = list(await exchange.fetch_ohlcv(symbol, timeframe, *which))
             if not rows:
                 check_readable(exchange)
+        except (DDoSProtection, RateLimitExceeded):
+            raise  # who asks during a ban is banned longer
         except (NetworkError, BadResponse):
             if attempt == TRIES - 1:
                 raise

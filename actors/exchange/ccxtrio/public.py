@@ -23,6 +23,7 @@ from actors.exchange.ccxtrio.feed import Feed, ways
 from actors.exchange.ccxtrio.history import Rows, fetch_rows, page_size
 from actors.exchange.ccxtrio.serverdate import ServerDate
 from actors.exchange.ccxtrio.shapes import Kind
+from actors.exchange.gate.gate import Gate
 from actors.exchange.gate.limiter import Lane, in_lane
 
 KINDS = ("spot", "swap")
@@ -147,9 +148,12 @@ class PublicSide:
 
 
 @asynccontextmanager
-async def public_side(name: str, at: Addresses) -> AsyncIterator[PublicSide]:
+async def public_side(
+    name: str, at: Addresses, gate: Gate
+) -> AsyncIterator[PublicSide]:
     """Open an exchange of ccxt for a block: its id, with `-spot` or `-swap` or not.
 
+    All that is sent goes through the gate, the clock's questions too.
     Raises MarketDataError for a name that is none, with those that are near.
     """
     exchange_id, _, kind = name.partition("-")
@@ -163,8 +167,8 @@ async def public_side(name: str, at: Addresses) -> AsyncIterator[PublicSide]:
         )
         raise MarketDataError(msg)
     family = Family.STREAM if exchange_id in streamed else Family.REST
-    exchange = exchange_class(exchange_id, family)(SETTINGS)
-    clock = exchange_class(exchange_id, Family.REST)(CLOCK_SETTINGS)
+    exchange = exchange_class(exchange_id, family)({**SETTINGS, "gate": gate})
+    clock = exchange_class(exchange_id, Family.REST)({**CLOCK_SETTINGS, "gate": gate})
     _move(exchange, at)
     _move(clock, at)
     side = PublicSide(exchange, kind, clock)

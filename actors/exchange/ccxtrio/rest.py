@@ -35,7 +35,8 @@ FORM = "application/x-www-form-urlencoded"
 class RestOnTrio:
     """The mixin. `gate` in ccxt's config shares one gate among several objects.
 
-    Without a gate a limiter of its own keeps to ccxt's limit; `limiter` shares that.
+    Without a gate, or with one that counts no weight, a limiter of its own keeps to
+    ccxt's limit; `limiter` shares that.
 
     A public name with an underscore would get a camel-case twin from ccxt's
     constructor, so whatever is ours alone begins with an underscore.
@@ -90,10 +91,10 @@ class RestOnTrio:
 
     async def throttle(self: Any, cost: float | None = None) -> None:
         """Wait until a request may be sent; see `limiter.in_lane`. Raises Unsent."""
-        if self.gate is None:
+        ticket = None if self.gate is None else await self._ticket(cost)
+        if self.gate is None or not self.gate.terms.weight:
             await self.throttler(cost)
-        else:
-            _admitted.set(await self._ticket(cost))
+        _admitted.set(ticket)
 
     async def _ticket(self: Any, cost: float | None) -> Ticket:
         """Admit a request; ccxt signs it afterwards, and signatures grow old."""

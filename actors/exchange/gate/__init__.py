@@ -16,7 +16,7 @@ from actors.exchange.gate.faults import RULES, Fault, Then, fault_of
 from actors.exchange.gate.gate import Gate, Ticket
 from actors.exchange.gate.limiter import Lane, Limiter, in_lane
 from actors.exchange.gate.reads import retried
-from actors.exchange.gate.terms import Terms, terms_of
+from actors.exchange.gate.terms import Terms, beside_ccxt, terms_of
 
 __all__ = [
     "RULES",
@@ -30,6 +30,7 @@ __all__ = [
     "Terms",
     "Then",
     "Ticket",
+    "beside_ccxt",
     "fault_of",
     "in_lane",
     "retried",

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from actors.exchange.gate.limiter import ROUNDING, Lane
+from actors.exchange.gate.limiter import ROUNDING, Budget, Lane
 from actors.exchange.gate.others import Others
 from actors.exchange.gate.terms import Terms
 
@@ -54,7 +54,7 @@ class Spend:
 
 
 class SharedWindow:
-    """What may be spent within a window, by us and by others."""
+    """What may be spent within a window, by us and by others; limit 0: anything."""
 
     def __init__(self, limit: float, seconds: float, *, tells: bool = False) -> None:
         self.limit = limit
@@ -82,7 +82,7 @@ class SharedWindow:
         """How long until there is room; a cost above all of it waits for all of it."""
         room = max(self.limit_of(lane) - cost - self.foreseen(lane, now), 0.0)
         room += ROUNDING
-        if self.used(now) <= room:
+        if self.used(now) <= room or not self.limit:
             is_blind = self._tells and lane not in URGENT and now >= self._stands_until
             return self._blind_seconds(cost) if is_blind else 0.0
         ends = [self._spent[0][0] + self._seconds] if self._spent else []
@@ -152,11 +152,15 @@ class Share(msgspec.Struct, frozen=True):
     order: Spend | None
 
 
-class SharedBudget:
+class SharedBudget(Budget):
     """The weight, and the orders, which only the lanes that place them use."""
 
     def __init__(self, weight: SharedWindow, orders: SharedWindow | None) -> None:
         self.weight, self.orders = weight, orders
+
+    def counts_orders(self, lane: Lane) -> bool:
+        """Say whether a lane waits for room for orders as well."""
+        return self.orders is not None and lane in PLACING
 
     def wait_seconds(self, cost: float, now: float, lane: Lane) -> float:
         """How long until both have room."""
@@ -167,8 +171,8 @@ class SharedBudget:
 
     def take(self, cost: float, now: float, lane: Lane) -> Share:
         """Take from both."""
-        counted = self.orders is not None and lane in PLACING
-        order = self.orders.take(1.0, now, lane) if self.orders and counted else None
+        counted = self.orders if self.counts_orders(lane) else None
+        order = None if counted is None else counted.take(1.0, now, lane)
         return Share(self.weight.take(cost, now, lane), order)
 
     def settle(self, share: Share, now: float, *, sent: bool) -> None:

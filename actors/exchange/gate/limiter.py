@@ -15,6 +15,9 @@ its turn, the others until they are first.
 A caller's lane comes from its context: `with in_lane(Lane.PROTECT): ...`. A more urgent
 lane is served before all that wait in less urgent ones, however long they have waited:
 a stop at the exchange is worth more than a scan of the market.
+
+Orders may have a limit of their own. Who places none passes those that wait for it, but
+leaves them their weight.
 """
 
 from bisect import bisect_left, insort
@@ -23,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
+from itertools import takewhile
 from typing import Any, Protocol
 
 import trio
@@ -73,8 +77,13 @@ class Budget(Protocol):
     def take(self, cost: float, now: float, lane: Lane) -> Any:
         """Take it; what is given for it becomes the limiter's answer."""
 
+    def counts_orders(self, lane: Lane) -> bool:
+        """Say whether a lane waits for room for orders as well."""
+        del lane
+        return False
 
-class LeakyBucket:
+
+class LeakyBucket(Budget):
     """Says how long a cost has to wait, and takes it."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -98,7 +107,7 @@ class LeakyBucket:
         self._tokens -= cost
 
 
-class RollingWindow:
+class RollingWindow(Budget):
     """Says how long a cost has to wait until enough of what was spent is past."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -124,9 +133,10 @@ class RollingWindow:
 class _Place:
     """A place in the queue; the lower key is served first."""
 
-    __slots__ = ("key", "lane", "turn")
+    __slots__ = ("cost", "key", "lane", "turn")
 
-    def __init__(self, lane: Lane, arrival: int) -> None:
+    def __init__(self, lane: Lane, arrival: int, cost: float) -> None:
+        self.cost = cost
         self.lane = lane
         self.key = (lane, arrival)
         self.turn = trio.Event()
@@ -154,9 +164,9 @@ class Limiter:
         return Counter(place.lane for place in self._queue)
 
     def look_again(self) -> None:
-        """Let the first in the queue look whether the budget has changed."""
-        if self._queue:
-            self._queue[0].turn.set()
+        """Let those whose turn it is look whether the budget has changed."""
+        for place in self._next():
+            place.turn.set()
 
     async def __call__(self, cost: float | None = None) -> Any:
         """Wait until a request of this cost may start, in the caller's lane.
@@ -168,28 +178,39 @@ class Limiter:
             raise ExchangeError(msg)
         await trio.lowlevel.checkpoint_if_cancelled()
         self._arrivals += 1
-        place = _Place(_lane.get(), self._arrivals)
+        cost = self._default_cost if cost is None else cost
+        place = _Place(_lane.get(), self._arrivals, cost)
         insort(self._queue, place)
         try:
-            taken = await self._served(
-                place, self._default_cost if cost is None else cost
-            )
+            taken = await self._served(place)
         finally:
             del self._queue[bisect_left(self._queue, place)]
             self.look_again()
         await trio.lowlevel.cancel_shielded_checkpoint()
         return taken
 
-    async def _served(self, place: _Place, cost: float) -> Any:
+    def _next(self) -> tuple[_Place, ...]:
+        """Find the first place, and the first that waits for no room for orders."""
+        orders = self._budget.counts_orders
+        passing = next((each for each in self._queue if not orders(each.lane)), None)
+        found = (*self._queue[:1], passing)
+        return tuple(each for each in found if each is not None)
+
+    def _ahead(self, place: _Place) -> float:
+        """Sum what those cost who are passed: it is left to them."""
+        passed = takewhile(lambda each: each is not place, self._queue)
+        return sum(each.cost for each in passed)
+
+    async def _served(self, place: _Place) -> Any:
         while True:
-            if self._queue[0] is not place:
+            if place not in self._next():
                 await place.turn.wait()
                 place.turn = trio.Event()
                 continue
-            now = trio.current_time()
+            now, cost = trio.current_time(), place.cost + self._ahead(place)
             seconds = self._budget.wait_seconds(cost, now, place.lane)
             if seconds <= 0:
-                return self._budget.take(cost, now, place.lane)
+                return self._budget.take(place.cost, now, place.lane)
             # A more urgent caller may come meanwhile; then this one waits for its turn.
             with trio.move_on_after(seconds):
                 await place.turn.wait()

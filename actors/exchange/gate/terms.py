@@ -14,7 +14,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of one exchange for one address."""
 
     name: str
-    weight: float  # within one window
+    weight: float  # within one window; 0: not counted, ccxt keeps to the rate
     window_seconds: float
     #: How much weight one unit of ccxt's cost is.
     ccxt_weight: float = 1.0
@@ -70,6 +70,11 @@ _ALL = (
     Terms(name="kraken", weight=10, window_seconds=10.0),
 )
 TERMS = {terms.name: terms for terms in _ALL}
+
+
+def beside_ccxt(name: str) -> Terms:
+    """Give the terms of an exchange to whose rate ccxt keeps: its answers count."""
+    return Terms(name=name, weight=0, window_seconds=60.0)
 
 
 def terms_of(name: str) -> Terms:
