@@ -3,10 +3,12 @@
 Its own endpoints are used through ccxt's signing, and not ccxt's unified calls: those
 round numbers, ask for more than was wanted, and make floats of money.
 
-Binance lists fills by symbol only, and under its own order ids. Which symbols are asked
-is bounded: those with orders or positions, those that traded since, and on USD-M those
-in which the account paid a commission since (one request names them all). An order id
-that is new to this process is looked up, a conditional order's by the list of those.
+Binance lists fills by symbol only, and under its own order ids. Asked are the symbols
+with orders or positions, those that traded since, and on USD-M those in which the
+account paid a commission since (one request names them all). What a person trades that
+our rules do not list, a dated contract, is shown among orders and positions and is not
+asked about: one refused question would keep back everybody's fills. An order id that is
+new to this process is looked up, a conditional order's by the list of those.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,7 +36,6 @@ from actors.exchange.live.wire import Call, NoSuchOrder, Wire
 
 PAGE = 1_000
 PAGES_MAX = 50
-SYMBOLS_MAX = 60
 LOOK_UPS_MAX = 100
 #: Given a start alone, USD-M looks no further than a week from it.
 WINDOW_MS = 7 * 86_400_000
@@ -161,6 +162,8 @@ class Binance:
 
     def _open(self, one: OpenOrder, *, conditional: bool) -> None:
         request = one.request
+        if not self.symbols.knows(request.symbol):
+            return  # a person's, of which nothing can be asked
         order = self.registry.note(
             request.client_id, request.symbol, conditional=conditional
         )
@@ -175,11 +178,8 @@ class Binance:
         wanted = self.registry.to_ask(since_ms)
         if self.usdm:
             wanted |= await self._charged(since_ms)
-        if len(wanted) > SYMBOLS_MAX:
-            msg = f"fills of {len(wanted)} symbols at once: {SYMBOLS_MAX} are the most"
-            raise ExchangeError(msg)
         found: list[Fill] = []
-        for symbol in sorted(wanted):
+        for symbol in sorted(filter(self.symbols.knows, wanted)):
             rows = await self._trades(symbol, since_ms, now_ms)
             names = await self._names(symbol, {str(row["orderId"]) for row in rows})
             found += [

@@ -108,6 +108,8 @@ class Events:
     def _conditional(self, row: Event, ts_ms: int) -> list[ExchangeUpdate]:
         """Read a conditional order; once triggered, what it became tells the rest."""
         symbol = self._venue.symbols.symbol_of(str(row["s"]))
+        if not self._venue.symbols.knows(symbol):
+            return []  # a person's, of which nothing can be asked
         client_id, status = str(row["caid"]), str(row["X"])
         registry = self._venue.registry
         order = registry.note(client_id, symbol, conditional=True)
