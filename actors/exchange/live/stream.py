@@ -36,6 +36,8 @@ EVENTS_MAX = FILLS_MAX = 10_000
 OVERLAP_MS = 60_000
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.5, 30.0
 CATCH_UP_TRIES = 3
+#: A connection may answer pings and never say that it has subscribed.
+CONNECT_SECONDS = 10.0
 CONNECTED: Event = {"e": "connected"}
 
 
@@ -98,12 +100,14 @@ class AccountStream:
         while True:
             self._broken()
             try:
-                with in_lane(Lane.RECONCILE):
+                with in_lane(Lane.RECONCILE), trio.fail_after(CONNECT_SECONDS):
                     ended = await self._connected()
                 await self._send.send(CONNECTED)
                 await ended
             except (BaseError, ExchangeError) as error:
                 log.warning("the account's stream ended", reason=told(error))
+            except trio.TooSlowError:
+                self._reconnect(f"it does not stand after {CONNECT_SECONDS} s")
             self._broken()
             await trio.sleep(self._pause)
             self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
