@@ -58,7 +58,7 @@ class AccountStream:
         self._before: dict[str, Order] = {}
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
-        #: Told a symbol whose leverage somebody has changed.
+        #: Told a symbol whose leverage somebody has changed, or may have; "": all.
         self.unsettled: Callable[[str], None] = _nobody
 
     async def run(self, task_status: trio.TaskStatus[None]) -> None:
@@ -92,6 +92,7 @@ class AccountStream:
 
     def _broken(self) -> None:
         """Note that something may be missed: fills told from here on are newer."""
+        self.unsettled("")
         self._breaks += 1
         if self._sound_ms is None:
             self._sound_ms = self._last_ms
@@ -102,6 +103,7 @@ class AccountStream:
             try:
                 with in_lane(Lane.RECONCILE), trio.fail_after(CONNECT_SECONDS):
                     ended = await self._connected()
+                self.unsettled("")  # what was confirmed since may have changed as well
                 await self._send.send(CONNECTED)
                 await ended
             except (BaseError, ExchangeError) as error:
