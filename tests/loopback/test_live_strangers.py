@@ -4,7 +4,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from actors.domain.orders import OrderKind
+import pytest
+
+from actors.domain.errors import ExchangeError
+from actors.domain.orders import Fill, OrderKind, Placed
+from actors.exchange.live.binance import STRANGE_MS
 from tests.loopback.accounts import SYMBOL, Trader, trading
 from tests.loopback.client import exchange
 from tests.loopback.test_live_stream import cut
@@ -96,3 +100,114 @@ async def test_fills_of_many_symbols_are_asked_for_in_turn() -> None:
         fills = await trader.account.fetch_fills(trader.lately)
         assert {fill.client_id for fill in fills} == {"bx0-entry"}
         assert asked == set(names)
+
+
+# --- what a stop has become -----------------------------------------------------------
+
+
+async def protected(trader: Trader) -> None:
+    await trader.account.place(trader.request("bx0-entry"))
+    await trader.account.fetch_fills(trader.lately)
+    assert isinstance(await trader.account.place(trader.stop("bx0-stop")), Placed)
+    await trader.client.sim("POST", "advance", {"ms": 1_000})
+
+
+def delay_children(trader: Trader, times: int) -> list[int]:
+    """Have the list of conditional orders show so often not what they became."""
+    left = [times]
+
+    def late(rows: Rows) -> Rows:
+        left[0] -= 1
+        fresh = {"actualOrderId": "", "algoStatus": "NEW"}
+        return [row | fresh for row in rows] if left[0] >= 0 else rows
+
+    spoil(trader, "fapiPrivateGetAllAlgoOrders", late)
+    return left
+
+
+async def names(trader: Trader) -> set[str]:
+    return {fill.client_id for fill in await trader.account.fetch_fills(trader.lately)}
+
+
+async def test_a_stop_s_fill_is_no_stranger_s_while_its_order_is_not_shown() -> None:
+    async with exchange() as client, trading(client, stream=False) as trader:
+        await protected(trader)
+        trader.estrange()
+        delay_children(trader, 2)
+        for _ in range(2):
+            with pytest.raises(ExchangeError, match="what one of bx0-stop has become"):
+                await names(trader)
+        assert await names(trader) == {"bx0-entry", "bx0-stop"}
+
+
+async def test_a_fresh_process_doubts_a_stranger_as_well() -> None:
+    async with exchange() as client:
+        async with trading(client, stream=False) as trader:
+            await protected(trader)
+            trader.estrange()
+        async with trading(client, stream=False) as after:
+            delay_children(after, 1)
+            with pytest.raises(ExchangeError, match="bx0-stop"):
+                await names(after)
+            assert await names(after) == {"bx0-entry", "bx0-stop"}
+
+
+async def test_a_stop_s_fill_is_told_under_its_name_however_late_it_is_shown() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await protected(trader)
+        left, stream = delay_children(trader, 7), trader.account._stream
+        told_last = stream._take
+        stream._exchange.told = lambda event: (
+            event["e"] != "ALGO_UPDATE" and told_last(event)
+        )
+        trader.estrange()
+        await trader.ended("bx0-stop")
+        assert left[0] < 0
+        told = {one.client_id for one in trader.told if isinstance(one, Fill)}
+        assert told == {"bx0-entry", "bx0-stop"}
+        assert trader.told_trades() == await trader.true_trades()
+
+
+async def test_what_a_stop_became_is_not_learned_from_what_rests() -> None:
+    async with exchange() as client, trading(client, stream=False) as trader:
+        await protected(trader)
+        child = trader.estrange().order
+        assert child is not None
+        row = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "origQty": "1"}
+        row |= {"clientOrderId": child.client_id, "orderId": child.id}
+        row |= {"executedQty": "0.01", "reduceOnly": True}
+        spoil(trader, "fapiPrivateGetOpenOrders", lambda rows: [*rows, row])
+        await trader.account.fetch_open_orders()
+        assert await names(trader) == {"bx0-entry", "bx0-stop"}
+
+
+async def test_a_person_s_close_beside_a_stop_is_a_stranger_s_after_a_while() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await protected(trader)
+        await client.sim("POST", "do", {"act": "manual_close", "symbol": "BTCUSDT"})
+        with pytest.raises(ExchangeError, match="web_1"):
+            await names(trader)
+        await client.sim("POST", "advance", {"ms": STRANGE_MS})
+        assert await names(trader) == {"bx0-entry", "web_1"}
+        await trader.until(lambda: bool(trader.fills("web_1")))
+        assert trader.told_trades() == await trader.true_trades()
+
+
+@pytest.mark.parametrize("gone", ["cancelled", "ours"])
+async def test_only_a_stop_of_ours_that_waits_makes_a_stranger_doubtful(
+    gone: str,
+) -> None:
+    async with exchange() as client, trading(client, stream=False) as trader:
+        await protected(trader)
+        if gone == "cancelled":
+            await trader.account.cancel(SYMBOL, "bx0-stop")
+        else:
+            trader.account._venue.registry.orders.clear()
+            rename = {"clientAlgoId": "web_stop"}
+            spoil(
+                trader,
+                "fapiPrivateGetAllAlgoOrders",
+                lambda rows: [row | rename for row in rows],
+            )
+        await client.sim("POST", "do", {"act": "manual_close", "symbol": "BTCUSDT"})
+        assert await names(trader) == {"bx0-entry", "web_1"}
