@@ -1,6 +1,7 @@
 """Ids are pure functions of what they name, so a replay gives the same ids."""
 
 import hashlib
+import re
 
 
 def _digest(*parts: object, size: int) -> str:
@@ -21,6 +22,11 @@ def intent_id(correlation: str, purpose: str, serial: int) -> str:
 def client_order_id(engine: str, intent: str, attempt: int) -> str:
     """Name an order at the exchange: at most 24 characters of [a-z0-9-]."""
     return f"bx{attempt}-{_digest(engine, intent, attempt, size=9)}"
+
+
+def is_order(client_id: str) -> bool:
+    """Whether an order at the exchange bears a name as `client_order_id` gives it."""
+    return re.match(r"bx\d+-", client_id) is not None
 
 
 def position_id(correlation: str) -> str:

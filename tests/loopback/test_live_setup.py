@@ -15,6 +15,7 @@ from actors.loopback.rest.request import private
 from config.secrets import Secret
 from tests.loopback.accounts import SYMBOL, Trader, instruments, plan_for, trading, way
 from tests.loopback.client import Client, exchange
+from tests.loopback.test_live_stream import cut
 
 __all__ = ["way"]
 
@@ -134,6 +135,57 @@ async def test_leverage_changed_by_hand_is_set_anew_before_the_next_entry() -> N
         await doubted(trader)
         assert isinstance(await trader.account.place(trader.request("bx0-e")), Placed)
         assert client.exchange.futures.leverage_of("BTCUSDT") == 5
+
+
+async def test_leverage_changed_in_a_gap_is_set_anew_before_the_next_entry() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.account.place(trader.request("bx0-e"))
+        client.exchange.futures.leverage["BTCUSDT"] = 50  # nobody tells of it
+        told = len(trader.told)
+        await cut(trader)
+        await trader.until(lambda: len(trader.told) > told)
+        assert isinstance(await trader.account.place(trader.request("bx1-e")), Placed)
+        assert client.exchange.futures.leverage_of("BTCUSDT") == 5
+
+
+async def test_settings_are_read_back_once_and_not_set_again() -> None:
+    async with exchange() as client, trading(client) as trader:
+        await trader.fault("leverage_ignored")
+        for name in ("bx0-e", "bx1-e"):
+            await trader.account.place(trader.request(name))
+            await trader.ended(name)
+        assert client.exchange.menu.fired["leverage_ignored"] == 0
+        assert trader.account._setup._confirmed == {"", SYMBOL}  # type: ignore[attr-defined]
+
+
+async def test_a_doubt_that_comes_while_it_is_read_stays_one() -> None:
+    async with exchange() as client, trading(client, stream=False) as trader:
+        await doubted(trader)
+        setup: Any = trader.account._setup
+        modes = setup._modes
+
+        async def slow_modes() -> None:
+            await modes()
+            setup.doubt(SYMBOL)
+
+        setup.doubt("")
+        setup._modes = slow_modes
+        assert isinstance(await trader.account.place(trader.request("bx0-e")), Placed)
+        assert setup._confirmed == set()
+
+
+async def test_a_mode_changed_by_hand_takes_no_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, told = ("GET", "/fapi/v1/accountConfig"), {"multiAssetsMargin": False}
+    monkeypatch.setitem(counter.ROUTES, path, private(lambda _asked: told))
+    async with exchange() as client, trading(client, stream=False) as trader:
+        told["multiAssetsMargin"] = True
+        change = {"e": "ACCOUNT_CONFIG_UPDATE", "ai": {"j": True}}
+        trader.account._stream._settings(change)  # type: ignore[attr-defined]
+        entry = await trader.account.place(trader.request("bx0-e"))
+        assert isinstance(entry, Refused)
+        assert "multi-assets mode" in entry.reason
 
 
 async def test_an_entry_waits_for_its_leverage_and_a_stop_does_not() -> None:

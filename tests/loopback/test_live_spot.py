@@ -1,13 +1,16 @@
 """A live account trades on spot: nothing is short, and a stop locks its coins."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+import trio
 
 from actors.domain.orders import OrderKind, OrderState, Placed, Refused, Side, Unknown
+from actors.exchange.live import stream
 from actors.loopback.floor.pit import Venue
 from tests.loopback.accounts import SIZE, Trader, trading
-from tests.loopback.client import exchange
+from tests.loopback.client import PATIENCE_SECONDS, exchange
 
 SPOT = Venue.SPOT
 HALF = SIZE / 2
@@ -129,3 +132,26 @@ async def test_a_cut_stream_tells_what_was_missed() -> None:
         await trader.fault("socket_dropped", count=0)
         await bought(trader)
         assert sum(fill.quantity for fill in trader.fills("bx0-entry")) == SIZE
+
+
+async def test_a_subscription_that_is_not_answered_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "CONNECT_SECONDS", 1.0)
+    async with exchange() as client, trading(client, SPOT, stream=False) as trader:
+        wire = trader.account._venue.wire.exchange
+        heard, dropped = wire.handle_message, []
+
+        def drop_the_first(connection: Any, message: Any) -> None:
+            if dropped:
+                heard(connection, message)
+            elif "id" in message:
+                dropped.append(connection)
+
+        wire.handle_message = drop_the_first
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(PATIENCE_SECONDS):
+                await nursery.start(trader.account.run)
+            assert dropped[0] is not trader.account._stream._client
+            await bought(trader)
+            nursery.cancel_scope.cancel()

@@ -168,3 +168,21 @@ async def test_an_event_that_cannot_be_read_is_asked_for() -> None:
         await trader.account.place(trader.request("bx1-newer"))
         await trader.until(lambda: bool(trader.fills("bx0-spoiled")))
         assert trader.told_trades() == await trader.true_trades()
+
+
+@pytest.mark.parametrize("failing", [1, 2, 4])
+async def test_an_order_that_ended_in_a_gap_is_told_of_whatever_fails(
+    failing: int,
+) -> None:
+    """Of three tries of one asking: one fails, all but one, all and the next one's."""
+    async with exchange() as client, trading(client) as trader:
+        limit = trader.price(Side.LONG, -2_000)
+        resting = trader.request("bx0-rest", kind=OrderKind.LIMIT, limit_price=limit)
+        assert isinstance(await trader.account.place(resting), Placed)
+        await trader.until(lambda: bool(trader.words("bx0-rest")))
+        await trader.fault("error_before", on=["/fapi/v1/income"], count=failing)
+        await cut(trader)
+        mine = {"symbol": "BTCUSDT", "origClientOrderId": "bx0-rest"}
+        await client.signed("DELETE", "/fapi/v1/order", **mine)
+        assert (await trader.ended("bx0-rest")).state is OrderState.CANCELLED
+        assert client.exchange.menu.fired["error_before"] == failing

@@ -89,3 +89,11 @@ def test_the_oldest_ids_are_forgotten_first() -> None:
         known.same(BTC, str(serial), f"a{serial}")
     assert known.name_of(BTC, "0") is None
     assert known.name_of(BTC, "1") == "a1"
+
+
+def test_a_name_of_ours_is_not_lost_to_the_one_that_a_stop_s_order_bears() -> None:
+    known = Registry(Hour())
+    known.same(BTC, "7", "exchange-s-own")
+    known.same(BTC, "7", "bx1-a0")
+    known.same(BTC, "7", "exchange-s-own")
+    assert known.name_of(BTC, "7") == "bx1-a0"

@@ -3,10 +3,12 @@
 Its own endpoints are used through ccxt's signing, and not ccxt's unified calls: those
 round numbers, ask for more than was wanted, and make floats of money.
 
-Binance lists fills by symbol only, and under its own order ids. Which symbols are asked
-is bounded: those with orders or positions, those that traded since, and on USD-M those
-in which the account paid a commission since (one request names them all). An order id
-that is new to this process is looked up, a conditional order's by the list of those.
+Binance lists fills by symbol only, and under its own order ids. Asked are the symbols
+with orders or positions, those that traded since, and on USD-M those in which the
+account paid a commission since (one request names them all). What a person trades that
+our rules do not list, a dated contract, is shown among orders and positions and is not
+asked about: one refused question would keep back everybody's fills. An order id that is
+new to this process is looked up, a conditional order's by the list of those.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,13 +16,17 @@ from typing import Any
 
 from actors.domain.bars import Instrument
 from actors.domain.errors import ExchangeError
+from actors.domain.ids import is_order
 from actors.domain.orders import (
     Fill,
     OpenOrder,
+    OrderKind,
     OrderRequest,
+    OrderState,
     OrderUpdate,
 )
 from actors.exchange.live.binance_words import (
+    ALGO_STATES,
     algo_update,
     fill_of,
     open_algo,
@@ -34,10 +40,11 @@ from actors.exchange.live.wire import Call, NoSuchOrder, Wire
 
 PAGE = 1_000
 PAGES_MAX = 50
-SYMBOLS_MAX = 60
 LOOK_UPS_MAX = 100
 #: Given a start alone, USD-M looks no further than a week from it.
 WINDOW_MS = 7 * 86_400_000
+#: So young an order that only reduces may be what a stop has become, of its hour there.
+STRANGE_MS = 5_000
 
 Row = Mapping[str, Any]
 
@@ -161,6 +168,11 @@ class Binance:
 
     def _open(self, one: OpenOrder, *, conditional: bool) -> None:
         request = one.request
+        if not self.symbols.knows(request.symbol):
+            return  # a person's, of which nothing can be asked
+        ours, at_market = is_order(request.client_id), request.kind is OrderKind.MARKET
+        if at_market and request.reduce_only and not ours:
+            return  # a stop of ours may have become it: whoever needs its name asks
         order = self.registry.note(
             request.client_id, request.symbol, conditional=conditional
         )
@@ -175,11 +187,8 @@ class Binance:
         wanted = self.registry.to_ask(since_ms)
         if self.usdm:
             wanted |= await self._charged(since_ms)
-        if len(wanted) > SYMBOLS_MAX:
-            msg = f"fills of {len(wanted)} symbols at once: {SYMBOLS_MAX} are the most"
-            raise ExchangeError(msg)
         found: list[Fill] = []
-        for symbol in sorted(wanted):
+        for symbol in sorted(filter(self.symbols.knows, wanted)):
             rows = await self._trades(symbol, since_ms, now_ms)
             names = await self._names(symbol, {str(row["orderId"]) for row in rows})
             found += [
@@ -227,8 +236,9 @@ class Binance:
         """Give the client id of each order, asking for those that are not known."""
         registry, found = self.registry, {}
         missing = [i for i in order_ids if registry.name_of(symbol, i) is None]
+        waiting: frozenset[str] = frozenset()
         if missing and self.usdm:
-            await self.learn_children(symbol)
+            waiting = await self.learn_children(symbol)
             missing = [i for i in missing if registry.name_of(symbol, i) is None]
         if len(missing) > LOOK_UPS_MAX:
             msg = f"{symbol}: fills of {len(missing)} orders that nobody knows here"
@@ -237,19 +247,42 @@ class Binance:
             row = await self.asked(
                 "GetOrder", symbol=self.symbols.id_of(symbol), orderId=order_id
             )
-            registry.same(symbol, order_id, str(row["clientOrderId"]))
+            own = str(row["clientOrderId"])
+            if row.get("reduceOnly"):
+                self.doubt(own, int(row["time"]), waiting)
+            registry.same(symbol, order_id, own)
         for order_id in order_ids:
             name = registry.name_of(symbol, order_id)
             assert name is not None, f"order {order_id} of {symbol} has no name"
             found[order_id] = name
         return found
 
-    async def learn_children(self, symbol: str) -> None:
-        """Ask which orders a symbol's conditional orders have become."""
+    def doubt(self, name: str, made_ms: int, waiting: frozenset[str]) -> None:
+        """Take no order for a stranger's that a stop of ours may just have become.
+
+        The list of conditional orders says so a moment after the fills are listed. A
+        person's own order is told late for it. Raises ExchangeError.
+        """
+        young = self.registry.now_ms() - made_ms < STRANGE_MS
+        if young and waiting and not is_order(name):
+            stops = ", ".join(sorted(waiting))
+            msg = f"order {name} is a stranger's, or what one of {stops} has become"
+            raise ExchangeError(msg)
+
+    async def learn_children(self, symbol: str) -> frozenset[str]:
+        """Ask which orders a symbol's conditional orders have become.
+
+        Gives the names of ours that may have become one that is not shown yet.
+        """
+        orders = self.registry.orders
+        waiting = {n for n in self.registry.conditionals(symbol) if not orders[n].ended}
         rows = await self.asked(
             "GetAllAlgoOrders", symbol=self.symbols.id_of(symbol), limit=PAGE
         )
         for row in rows:
-            if row.get("actualOrderId"):
-                became = str(row["actualOrderId"])
-                self.registry.same(symbol, became, str(row["clientAlgoId"]))
+            name, became = str(row["clientAlgoId"]), str(row.get("actualOrderId") or "")
+            if became:
+                self.registry.same(symbol, became, name)
+            ended = ALGO_STATES.get(str(row["algoStatus"])) is OrderState.CANCELLED
+            (waiting.discard if became or ended else waiting.add)(name)
+        return frozenset(filter(is_order, waiting))

@@ -11,6 +11,7 @@ from typing import Any
 
 import trio
 
+from actors.domain.ids import is_order
 from actors.domain.money import ZERO
 from actors.domain.orders import ExchangeUpdate, Fill, OrderState, OrderUpdate
 from actors.exchange.live.binance import Binance
@@ -72,18 +73,21 @@ class Events:
             return name
         # On spot a cancelled order bears the name of its cancel, and its own in "C".
         own = str((row["x"] == "CANCELED" and row.get("C")) or row["c"])
-        if own not in registry.orders and any(registry.conditionals(symbol)):
+        strange = own not in registry.orders and not is_order(own)
+        if strange and any(registry.conditionals(symbol)):
             await self._find_parent(row, symbol)
         registry.same(symbol, order_id, registry.name_of(symbol, order_id) or own)
         return registry.name_of(symbol, order_id) or own
 
     async def _find_parent(self, row: Event, symbol: str) -> None:
+        """Ask until it is known, or no stop could be it. Raises ExchangeError."""
         for _ in range(CHILD_TRIES):
-            await self._venue.learn_children(symbol)
+            waiting = await self._venue.learn_children(symbol)
             found = self._venue.registry.name_of(symbol, str(row["i"]))
-            if found is not None or not row.get("R"):
-                return  # found, or no order that one of our stops could become
+            if found is not None or not row.get("R") or not waiting:
+                return
             await trio.sleep(CHILD_SECONDS)
+        self._venue.doubt(str(row["c"]), int(row["T"]), waiting)
 
     def _fill(self, row: Event, client_id: str, symbol: str) -> Fill:
         traded, maker = (Decimal(row["l"]), Decimal(row["L"])), bool(row["m"])
@@ -108,6 +112,8 @@ class Events:
     def _conditional(self, row: Event, ts_ms: int) -> list[ExchangeUpdate]:
         """Read a conditional order; once triggered, what it became tells the rest."""
         symbol = self._venue.symbols.symbol_of(str(row["s"]))
+        if not self._venue.symbols.knows(symbol):
+            return []  # a person's, of which nothing can be asked
         client_id, status = str(row["caid"]), str(row["X"])
         registry = self._venue.registry
         order = registry.note(client_id, symbol, conditional=True)

@@ -27,7 +27,8 @@ class Setup:
 
     def __init__(self, venue: Binance, plan: LivePlan) -> None:
         self._venue, self._plan = venue, plan
-        self._confirmed: set[str] = set()
+        self._confirmed: set[str] = set()  # symbols, and "" for the account's modes
+        self._doubts = 0  # a doubt that comes while something is read stays one
         self._one_at_a_time = trio.Lock()
 
     async def permissions(self) -> Permissions:
@@ -46,6 +47,7 @@ class Setup:
         if not self._venue.usdm:
             return
         await self._modes()
+        self._confirmed.add("")
         for row in await self._venue.asked("GetSymbolConfig"):
             if self._fits(row):
                 self._confirmed.add(self._venue.symbols.symbol_of(row["symbol"]))
@@ -110,6 +112,15 @@ class Setup:
                 await self._set(symbol)
 
     async def _set(self, symbol: str) -> None:
+        doubts = self._doubts
+        if "" not in self._confirmed:
+            await self._modes()
+        if not self._fits(await self._read(symbol)):
+            await self._change(symbol)
+        if doubts == self._doubts:
+            self._confirmed |= {"", symbol}
+
+    async def _change(self, symbol: str) -> None:
         venue, plan = self._venue, self._plan
         market_id = venue.symbols.id_of(symbol)
         margin = MARGIN_TYPES[plan.margin_mode]
@@ -119,9 +130,7 @@ class Setup:
             if error.code != NOTHING_TO_CHANGE:
                 raise
         await venue.asked("PostLeverage", symbol=market_id, leverage=plan.leverage)
-        rows = await venue.asked("GetSymbolConfig", symbol=market_id)
-        nothing: Mapping[str, Any] = {}
-        row = next((one for one in rows if one["symbol"] == market_id), nothing)
+        row = await self._read(symbol)
         if not self._fits(row):
             msg = (
                 f"{symbol} has leverage {row.get('leverage')}, margin "
@@ -129,11 +138,19 @@ class Setup:
                 "it takes no entry until that reads back"
             )
             raise ExchangeError(msg)
-        self._confirmed.add(symbol)
+
+    async def _read(self, symbol: str) -> Mapping[str, Any]:
+        market_id = self._venue.symbols.id_of(symbol)
+        rows = await self._venue.asked("GetSymbolConfig", symbol=market_id)
+        return next((one for one in rows if one["symbol"] == market_id), {})
 
     def doubt(self, symbol: str) -> None:
-        """Take a symbol's settings as unconfirmed: somebody has changed them."""
-        self._confirmed.discard(symbol)
+        """Take settings as unconfirmed: somebody has changed them, or may have."""
+        self._doubts += 1
+        if symbol:
+            self._confirmed.discard(symbol)
+        else:
+            self._confirmed.clear()
 
     def _fits(self, row: Mapping[str, Any]) -> bool:
         margin = MARGIN_TYPES[self._plan.margin_mode]

@@ -89,5 +89,6 @@ class PrivateStream(AccountStream):
         if event["e"] in OVER:
             self._reconnect(str(event["e"]))
         elif event["e"] == "ACCOUNT_CONFIG_UPDATE":
+            # Of another mode of the account ("ai") no symbol is told.
             changed = str((event.get("ac") or {}).get("s", ""))
             self.unsettled(self._venue.symbols.symbol_of(changed))

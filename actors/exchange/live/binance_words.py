@@ -188,7 +188,10 @@ def open_order(row: Row, symbols: Symbols) -> OpenOrder:
 
 
 def open_algo(row: Row, symbols: Symbols) -> OpenOrder:
-    """Read a waiting conditional order, ours or not."""
+    """Read a waiting conditional order, ours or not.
+
+    One that closes a position, or that trails, has no size or no trigger: 0 or None.
+    """
     price = Decimal(row.get("price") or 0)
     request = OrderRequest(
         client_id=str(row["clientAlgoId"]),
@@ -199,9 +202,9 @@ def open_algo(row: Row, symbols: Symbols) -> OpenOrder:
             if row["orderType"] == "STOP_MARKET"
             else OrderKind.LIMIT
         ),
-        quantity=Decimal(row["quantity"]),
+        quantity=Decimal(row.get("quantity") or 0),
         limit_price=price or None,
-        stop_price=Decimal(row["triggerPrice"]),
+        stop_price=Decimal(row.get("triggerPrice") or 0) or None,
         reduce_only=bool(row.get("reduceOnly") or row.get("closePosition")),
     )
     return OpenOrder(request, str(row["algoId"]))

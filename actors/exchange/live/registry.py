@@ -7,6 +7,7 @@ books know more; nothing here is needed to survive, all of it can be asked for a
 
 from collections.abc import Callable, Iterable, Iterator
 
+from actors.domain.ids import is_order
 from actors.domain.orders import Fill, OrderState, OrderUpdate
 
 ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED})
@@ -32,7 +33,7 @@ class Registry:
         now_ms: Callable[[], int],
         touched: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self._now_ms, self._on_the_books = now_ms, touched
+        self.now_ms, self._on_the_books = now_ms, touched
         self.orders: dict[str, Order] = {}
         self.held: frozenset[str] = frozenset()
         #: When something last happened in a symbol, so far as it was noticed here.
@@ -61,7 +62,13 @@ class Registry:
             order.live = rests
 
     def same(self, symbol: str, exchange_id: str, client_id: str) -> None:
-        """Learn under which id the exchange has an order."""
+        """Learn under which id the exchange has an order.
+
+        What a stop of ours became may bear a name of its own, which does not count.
+        """
+        known = self.name_of(symbol, exchange_id) or ""
+        if is_order(known) and not is_order(client_id):
+            return
         self._ids[symbol, exchange_id] = client_id
         while len(self._ids) > IDS_MAX:
             del self._ids[next(iter(self._ids))]
@@ -107,7 +114,7 @@ class Registry:
         return self.active().union(recent, self._on_the_books())
 
     def _touch(self, symbol: str) -> None:
-        self._touched_ms[symbol] = self._now_ms()
+        self._touched_ms[symbol] = self.now_ms()
 
     def _trim(self) -> None:
         """Forget the oldest order that has ended, when there are too many."""

@@ -13,6 +13,7 @@ import trio
 from ccxt.base.errors import BaseError, NetworkError
 
 from actors.domain.errors import ExchangeError
+from actors.domain.ids import is_order
 from actors.domain.orders import (
     ExchangeUpdate,
     Fill,
@@ -21,6 +22,7 @@ from actors.domain.orders import (
     OrderUpdate,
 )
 from actors.exchange.ccxtrio import Lane, in_lane
+from actors.exchange.live.registry import Order
 from actors.exchange.live.venue import Venue
 from actors.exchange.live.wire import told
 from actors.exchange.port import UpdateSink
@@ -34,6 +36,8 @@ EVENTS_MAX = FILLS_MAX = 10_000
 OVERLAP_MS = 60_000
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.5, 30.0
 CATCH_UP_TRIES = 3
+#: A connection may answer pings and never say that it has subscribed.
+CONNECT_SECONDS = 10.0
 CONNECTED: Event = {"e": "connected"}
 
 
@@ -50,9 +54,11 @@ class AccountStream:
         self._pause = PAUSE_SECONDS_MIN
         self._sound_ms: int | None = None  # up to when all was told; None: up to now
         self._breaks = 0
+        #: Those that lived before a gap, until their word has been asked for.
+        self._before: dict[str, Order] = {}
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
-        #: Told a symbol whose leverage somebody has changed.
+        #: Told a symbol whose leverage somebody has changed, or may have; "": all.
         self.unsettled: Callable[[str], None] = _nobody
 
     async def run(self, task_status: trio.TaskStatus[None]) -> None:
@@ -86,6 +92,7 @@ class AccountStream:
 
     def _broken(self) -> None:
         """Note that something may be missed: fills told from here on are newer."""
+        self.unsettled("")
         self._breaks += 1
         if self._sound_ms is None:
             self._sound_ms = self._last_ms
@@ -94,12 +101,15 @@ class AccountStream:
         while True:
             self._broken()
             try:
-                with in_lane(Lane.RECONCILE):
+                with in_lane(Lane.RECONCILE), trio.fail_after(CONNECT_SECONDS):
                     ended = await self._connected()
+                self.unsettled("")  # what was confirmed since may have changed as well
                 await self._send.send(CONNECTED)
                 await ended
             except (BaseError, ExchangeError) as error:
                 log.warning("the account's stream ended", reason=told(error))
+            except trio.TooSlowError:
+                self._reconnect(f"it does not stand after {CONNECT_SECONDS} s")
             self._broken()
             await trio.sleep(self._pause)
             self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
@@ -151,6 +161,11 @@ class AccountStream:
 
     async def _catch_up(self) -> None:
         """Ask for what may have been missed, and tell it. Raises ExchangeError."""
+        # Taken once for all tries: the first list of what rests makes the others end.
+        # A person's orders are left out: the engine heeds no word on them.
+        for name, one in self._venue.registry.orders.items():
+            if one.live and is_order(name):
+                self._before[name] = one
         for left in reversed(range(CATCH_UP_TRIES)):
             try:
                 await self._ask()
@@ -159,20 +174,19 @@ class AccountStream:
                     raise
                 await trio.sleep(PAUSE_SECONDS_MIN)
             else:
+                self._before.clear()
                 return
 
     async def _ask(self) -> None:
-        registry, now_ms = self._venue.registry, self._now_ms()
-        breaks = self._breaks
+        now_ms, breaks = self._now_ms(), self._breaks
         sound_ms = self._last_ms if self._sound_ms is None else self._sound_ms
-        before = {name: one for name, one in registry.orders.items() if one.live}
         standing = await self._venue.open_orders()
         for fill in await self._venue.fills(sound_ms - OVERLAP_MS, now_ms):
             self._tell(fill)
         for one in standing:
             self._tell(word_of(one, now_ms))
         names = {one.request.client_id for one in standing}
-        for name, order in before.items():
+        for name, order in self._before.items():
             if name not in names:
                 word = await self._venue.order(order.symbol, name)
                 if word is not None:

@@ -28,6 +28,10 @@ class Symbols:
         self._ids[symbol] = market_id
         self._names[market_id] = symbol
 
+    def knows(self, symbol: str) -> bool:
+        """Whether it has been learned, so that it can be asked about."""
+        return symbol in self._ids
+
     def id_of(self, symbol: str) -> str:
         """Give the exchange's name. Raises ExchangeError."""
         found = self._ids.get(symbol)

@@ -171,7 +171,10 @@ class UnifiedSetup:
 
     def doubt(self, symbol: str) -> None:
         """Take a symbol's settings as unconfirmed: somebody has changed them."""
-        self._confirmed.pop(symbol, None)
+        if symbol:
+            self._confirmed.pop(symbol, None)
+        else:
+            self._confirmed.clear()
 
 
 class UnifiedMoney:

@@ -66,7 +66,7 @@ class Settings(Protocol):
         """Have a symbol's leverage and margin mode set. Raises ExchangeError."""
 
     def doubt(self, symbol: str) -> None:
-        """Take a symbol's settings as unconfirmed."""
+        """Take a symbol's settings as unconfirmed; "": all, and the account's."""
 
 
 class Holdings(Protocol):
