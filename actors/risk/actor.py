@@ -227,7 +227,12 @@ class RiskActor(Actor[Any]):
         await self._orders.answered(late)
 
     async def _truth(self, truth: Truth) -> None:
-        """Settle what the exchange's answers settle, and go on with what waited."""
+        """Settle what the exchange's answers settle, and go on with what waited.
+
+        What was asked before a crash is not compared with what has changed since.
+        """
+        if truth.look.incarnation != self.context.incarnation:
+            return
         await self.settlement.judge(truth)
         await self._positions.tend_all()
         self._ask_for_stops(accepted=True)  # who had to ask for fills was not told
