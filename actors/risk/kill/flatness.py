@@ -14,6 +14,8 @@ from actors.domain.orders import ExchangePosition, OpenOrder
 from actors.domain.truth import DifferenceKind, Truth
 from actors.risk.account.state import RiskState
 
+#: Things that an alarm names.
+NAMED_MAX = 5
 #: Whether a person has said of a difference (kind, symbol, subject) to leave it alone.
 LeftAlone = Callable[[DifferenceKind, str, str], bool]
 
@@ -64,3 +66,10 @@ def _is_dust(held: ExchangePosition, state: RiskState) -> bool:
     if instrument is None:
         return False  # of a market that we do not know: not ours to call small
     return not orderable(abs(held.quantity), instrument)
+
+
+def named(things: tuple[str, ...]) -> str:
+    """Name the first few things, and count the rest."""
+    more = len(things) - NAMED_MAX
+    told = ", ".join(things[:NAMED_MAX])
+    return f"{told} and {more} more" if more > 0 else told
