@@ -12,8 +12,9 @@ import msgspec
 import structlog
 import trio
 
+from actors.choice import Choice
 from actors.domain.errors import EngineError
-from actors.domain.live import CONFIRMATION, LIVE
+from actors.domain.live import CONFIRMATION
 from actors.domain.messages import Command, CommandAnswer, Role
 from actors.risk.truth.requests import (
     Began,
@@ -32,9 +33,9 @@ from actors.runtime import (
     ReplyTo,
     Supervisor,
 )
+from actors.runtime.clock import Clock
 from actors.runtime.errors import RuntimeFault
 from config.errors import ConfigError
-from config.library import PresetLibrary
 from config.preset import Preset
 
 log = structlog.get_logger(component="conductor")
@@ -77,14 +78,6 @@ class Cast(msgspec.Struct, frozen=True):
     timeframe_ms: int
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """What a start is made from, unless it says otherwise."""
-
-    preset: str  # given on the command line: a name or a path
-    mode: str
-    library: PresetLibrary
-
-
 class Conductor(Actor[Any]):
     """Starts and stops what a running engine consists of."""
 
@@ -96,16 +89,22 @@ class Conductor(Actor[Any]):
         *,
         running: list[str],
         over: Callable[[], None],
+        wall: Clock,
     ) -> None:
         super().__init__()
-        self._preset, self._library = choice.preset, choice.library
-        self._mode = choice.mode
+        self._choice = choice
         self._root = root
         self._cast = cast
         self._over = over
+        self._wall = wall
         self._running = running  # children in their start order; outlives a restart
         self._waits = False  # to rouse again
         self._not_before = 0.0  # a start has failed: rouse no sooner
+
+    async def on_start(self) -> None:
+        """Rouse after a crash: it may have come between, and its timer is lost."""
+        if self.context.incarnation > 1:
+            self.context.ref.tell(Rouse())
 
     async def handle(self, message: Any) -> None:
         """Carry out one lifecycle command, one after another."""
@@ -154,22 +153,29 @@ class Conductor(Actor[Any]):
         """Ask for INITIALIZING, bring the children up, tell the risk actor."""
         wanted, cast = self._wanted(command)
         timeframe_ms = 0 if cast is None else cast.timeframe_ms
-        answer: CommandAnswer = await self._risk().ask(
-            lambda reply: Begin(command, wanted, timeframe_ms, reply, to_flatten),
-            ANSWER_SECONDS,
-        )
-        if answer.ok and cast is not None:
-            failed = await self._recovered() or await self._bring_up(cast)
-            if failed:
-                self._not_before = trio.current_time() + ROUSE_SECONDS
-                failed = f"start failed: {failed}"
-                self._risk().tell(BeginFailed(failed))
-                if self._running:
-                    await self._take_down("start failed")
-                return msgspec.structs.replace(
-                    answer, ok=False, code=503, message=failed
-                )
-        return answer
+        answer, failed = self._unanswered(command), ""
+        ran = bool(self._running)
+        try:
+            answer = await self._risk().ask(
+                lambda reply: Begin(command, wanted, timeframe_ms, reply, to_flatten),
+                ANSWER_SECONDS,
+            )
+            if answer.ok and cast is not None:
+                failed = await self._recovered() or await self._bring_up(cast)
+        except RuntimeFault as fault:  # of an ask: what it asked for may still come
+            failed = str(fault)
+        if not failed:
+            return answer
+        failed = f"start failed: {failed}"
+        if answer.ok or not ran:  # else what runs goes on
+            self._not_before = trio.current_time() + ROUSE_SECONDS
+            self._risk().tell(BeginFailed(failed))
+            if self._running:
+                await self._take_down("start failed")
+        return msgspec.structs.replace(answer, ok=False, code=503, message=failed)
+
+    def _unanswered(self, command: Command) -> CommandAnswer:
+        return CommandAnswer(command.id, False, 503, "", self._wall.now_ms())
 
     async def _recovered(self) -> str:
         """Have the exchange's truth told, again while there is time; what lacks."""
@@ -182,33 +188,13 @@ class Conductor(Actor[Any]):
 
     def _wanted(self, command: Command) -> tuple[Preset | str, Cast | None]:
         """Load what is to be started, or say why it cannot be."""
-        refused = self._unfit(command)
-        if refused:
-            return refused, None
-        name = str(command.args.get("preset", self._preset))
-        names = self._library.names()
-        if name != self._preset and name not in names:
-            # A path from outside would let a client feel its way through our files.
-            return f"no preset {name!r}; known: {', '.join(names)}", None
+        preset = self._choice.of(command)
+        if isinstance(preset, str):
+            return preset, None
         try:
-            # Read at each start: what was saved meanwhile applies from here on.
-            preset = self._library.find(name)
             return preset, self._cast(preset)
         except (ConfigError, EngineError) as error:
             return str(error), None
-
-    def _unfit(self, command: Command) -> str:
-        """Say what is wrong with how a start was asked for; empty: nothing."""
-        mode = command.args.get("mode", self._mode)
-        if mode != self._mode:
-            return f"mode {mode!r} is not possible here; allowed: {self._mode}"
-        unknown = set(command.args) - {"preset", "mode", "confirm"}
-        if unknown:
-            return f"unknown arguments {sorted(unknown)}; allowed: preset, mode"
-        said = command.args.get("confirm", "")
-        if mode == LIVE and said != CONFIRMATION:
-            return f"real money: send confirm = {CONFIRMATION!r} to start"
-        return ""
 
     async def _bring_up(self, cast: Cast) -> str:
         """Start the children; returns why that failed, empty: it did not."""

@@ -33,7 +33,8 @@ import trio
 from actors.aftermath import Aftermath
 from actors.archive import Archive, open_archive
 from actors.casting import Casting, Stage, symbols_group
-from actors.conductor import Choice, Conductor, Lifecycle, Rouse
+from actors.choice import Choice
+from actors.conductor import Conductor, Lifecycle, Rouse
 from actors.crashes import crash_alert
 from actors.cursor import open_cursor
 from actors.domain.messages import Alert, Command, CommandAnswer, Tick
@@ -196,6 +197,7 @@ class Engine:
             choice,
             running=self.running_children,
             over=self.market_over.set,
+            wall=self.wall,
         )
 
     def root(self) -> Supervisor:

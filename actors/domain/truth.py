@@ -16,6 +16,7 @@ class Look(Message, frozen=True):
     fills_since_ms: int
     positions: bool
     balance: bool
+    incarnation: int = 1  # of the risk actor that asks: each counts its changes anew
 
 
 class Truth(Message, frozen=True):

@@ -158,14 +158,25 @@ class RiskActor(Actor[Any]):
         await desk.ports.journal.flush_if(JOURNAL_ROWS_WAITING_MAX)
 
     async def _ticked(self, _tick: Tick) -> None:
-        """Do what is due by the clock alone, where an exchange does not wait for us."""
-        if not self.desk.state.running:
+        """Do what is due by the clock alone, where an exchange does not wait for us.
+
+        Also where nothing runs: what is open goes on without us. But a book of before
+        a start is first held against the exchange's truth, and then acted upon.
+        """
+        state = self.desk.state
+        if not (state.running or self._open()):
             return
-        self.desk.roll_day()
-        await self._positions.tend_all()
-        await self.kill.check()
+        if state.running or state.settled:
+            self.desk.roll_day()
+            await self._positions.tend_all()
+            await self.kill.check()
         self._ask_for_stops()
         self.settlement.looks.look_if_due()
+
+    def _open(self) -> bool:
+        """Whether anything is held, may still fill or is to be confirmed flat."""
+        book = self.desk.book
+        return bool(book.positions or book.orders) or self.kill.at_work
 
     # --- the exchange's word --------------------------------------------------------
 
@@ -227,7 +238,12 @@ class RiskActor(Actor[Any]):
         await self._orders.answered(late)
 
     async def _truth(self, truth: Truth) -> None:
-        """Settle what the exchange's answers settle, and go on with what waited."""
+        """Settle what the exchange's answers settle, and go on with what waited.
+
+        What was asked before a crash is not compared with what has changed since.
+        """
+        if truth.look.incarnation != self.context.incarnation:
+            return
         await self.settlement.judge(truth)
         await self._positions.tend_all()
         self._ask_for_stops(accepted=True)  # who had to ask for fills was not told

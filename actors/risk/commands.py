@@ -127,7 +127,7 @@ class Commands:
     def _stranded(self) -> bool:
         """Whether the kill switch is on where nothing runs that could flatten."""
         state, phase = self._desk.state, self._desk.machine.phase
-        halted = phase in {Phase.ERROR, Phase.EMERGENCY}
+        halted = phase in {Phase.ERROR, Phase.EMERGENCY, Phase.INITIALIZING}
         return halted and state.book.kill is not None and not state.running
 
     def rouse(self) -> None:

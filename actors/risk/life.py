@@ -25,6 +25,8 @@ from actors.runtime.crash import reached
 
 log = structlog.get_logger(component="risk")
 
+#: From any other phase a start to flatten goes through IDLE.
+BEGINS_FROM = frozenset({Phase.IDLE, Phase.STOPPED, Phase.INITIALIZING})
 #: Commands that may wait for the exchange's truth at once; more are answered at once.
 PREVIEWS_MAX = 32
 
@@ -67,7 +69,7 @@ class Life:
             message, ok = refusal, False
         else:
             assert not isinstance(request.preset, str), "that was a refusal"
-            if desk.machine.phase not in {Phase.IDLE, Phase.STOPPED}:
+            if desk.machine.phase not in BEGINS_FROM:
                 desk.machine.move(Phase.IDLE, "nothing runs: begins anew to flatten")
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms

@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import JournalError
+from actors.domain.orders import Fill, Side
 from actors.domain.phases import KILL_MACHINE, KillPhase, Phase, check
+from actors.exchange.paper.account import PaperPosition
 from actors.exchange.paper.exchange import PaperExchange
 from actors.journal import Kind, open_journal
 from actors.risk.orders.records import KillChanged
@@ -21,10 +25,12 @@ from tests.sim.killing import (
     Watch,
     flat,
     held_and_in_flight,
+    is_phase,
     phase_of,
     told,
 )
-from tests.sim.world import A, C, Stage, living
+from tests.sim.venue import Venue
+from tests.sim.world import A, B, C, Stage, living
 
 K = KillPhase
 
@@ -216,6 +222,61 @@ async def test_a_crash_of_the_risk_actor_does_not_stop_it(
         Watch(stage, lambda _request: "")
         await stage.until(lambda: phase_of(stage) is K.LATCHED)
         assert not stage.venue.state.positions
+
+
+class Slow(Venue):
+    """Answers with its balance, and so with the whole truth, half a second late."""
+
+    slow = False
+
+    async def fetch_balance(self) -> Decimal:
+        balance = await super().fetch_balance()
+        if self.slow:
+            await trio.sleep(0.5)
+        return balance
+
+
+async def test_what_was_asked_before_a_crash_of_the_risk_actor_proves_nothing(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The fill comes after the positions were told, and its taking crashes."""
+    world = held_and_in_flight()
+    world.venue = Slow
+    async with living(world, tmp_path) as stage:
+        await stage.bar(6)
+        Slow.slow = True
+        await stage.command("kill_switch")
+        left = stage.state.book
+        await stage.until(
+            lambda: (
+                phase_of(stage) is K.FLATTENING
+                and not (left.orders or left.positions)
+                and stage.engine.in_hand.remaining > 0
+            )
+        )
+        await trio.sleep(0.1)
+        (entry,) = (o for o in left.ended.values() if o.request.symbol == B)
+        stage.venue.state.positions[B] = PaperPosition(Decimal(2), Decimal(200))
+        sold = (Decimal(2), Decimal(100), Decimal(0), False, entry.updated_ms)
+        fill = Fill("t-late", entry.client_id, B, Side.LONG, *sold)
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        arm(CrashPoint.FILL_APPLIED, fail)
+        stage.venue.say(fill)
+        await stage.until(lambda: stage.engine.crashes > 0)
+        listed = stage.venue.fetch_fills
+
+        async def fills(since_ms: int) -> tuple[Fill, ...]:
+            return (*await listed(since_ms), fill)
+
+        stage.venue.fetch_fills = fills  # type: ignore[method-assign]  # as the exchange lists it
+        await stage.until(lambda: not stage.venue.state.positions)
+        facts = [fact["phase"] for fact in stage.published("KILL_SWITCH")]
+        assert K.CONFIRMED_FLAT not in facts
+        await is_phase(stage, K.LATCHED)
+        assert B in {p.symbol for p in stage.state.book.closed}
 
 
 async def test_a_foreign_order_keeps_it_alarming_over_a_restart(

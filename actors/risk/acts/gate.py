@@ -4,6 +4,7 @@ from actors.domain.crash_points import CrashPoint
 from actors.domain.messages import Command
 from actors.domain.phases import Phase
 from actors.risk.account.desk import Desk
+from actors.risk.kill.flatness import named
 from actors.risk.kill.killswitch import Kill
 from actors.risk.orders.records import GateChanged
 from actors.risk.truth.requests import Refusal
@@ -25,9 +26,13 @@ class GateActs:
         await self._kill.cancel_entries()
         desk.machine.move(Phase.STOPPED, "stop requested")
         held = len(state.book.positions)
-        if held:
-            return f"stopped; {held} open positions keep their stops at the exchange"
-        return "stopped; no open position"
+        told = f"{held} open positions keep their stops at the exchange"
+        said = f"stopped; {told if held else 'no open position'}"
+        live = tuple(
+            f"{order.request.symbol} {order.intent} {order.state}"
+            for order in state.entries()
+        )
+        return said + (f"; entries that may still fill: {named(live)}" if live else "")
 
     async def pause(self, _command: Command) -> str:
         """Close the gate at once; the state follows at the next legal edge."""

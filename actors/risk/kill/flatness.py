@@ -1,7 +1,8 @@
 """What the exchange still shows of an account that should be flat.
 
 Everything it shows stands in the way, ours or not, save for two things: what a person
-has said to leave alone, and dust, which nobody can trade and which is said.
+has said to leave alone, as long as it is as large as it was then, and dust, which
+nobody can trade and which is said.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from actors.domain.orders import ExchangePosition, OpenOrder
 from actors.domain.truth import DifferenceKind, Truth
 from actors.risk.account.state import RiskState
 
+#: Things that an alarm names.
+NAMED_MAX = 5
 #: Whether a person has said of a difference (kind, symbol, subject) to leave it alone.
 LeftAlone = Callable[[DifferenceKind, str, str], bool]
 
@@ -31,7 +34,8 @@ def shown_by(truth: Truth, state: RiskState, left_alone: LeftAlone) -> Shown | N
         return None
     dust = [held for held in positions if _is_dust(held, state)]
     large = [held for held in positions if held not in dust]
-    return Shown((*_orders(orders, left_alone), *_held(large, left_alone)), dust)
+    in_the_way = (*_orders(orders, left_alone), *_held(large, state, left_alone))
+    return Shown(in_the_way, dust)
 
 
 def _orders(orders: tuple[OpenOrder, ...], left_alone: LeftAlone) -> Iterator[str]:
@@ -43,10 +47,13 @@ def _orders(orders: tuple[OpenOrder, ...], left_alone: LeftAlone) -> Iterator[st
             yield f"order {name} in {symbol}: {said}"
 
 
-def _held(positions: list[ExchangePosition], left_alone: LeftAlone) -> Iterator[str]:
+def _held(
+    positions: list[ExchangePosition], state: RiskState, left_alone: LeftAlone
+) -> Iterator[str]:
     for held in positions:
         symbol = held.symbol
-        if not left_alone(DifferenceKind.POSITION, symbol, symbol):
+        known = held.quantity == state.book.expected(symbol)
+        if not (known and left_alone(DifferenceKind.POSITION, symbol, symbol)):
             yield f"position {held.quantity} in {symbol}"
 
 
@@ -59,3 +66,10 @@ def _is_dust(held: ExchangePosition, state: RiskState) -> bool:
     if instrument is None:
         return False  # of a market that we do not know: not ours to call small
     return not orderable(abs(held.quantity), instrument)
+
+
+def named(things: tuple[str, ...]) -> str:
+    """Name the first few things, and count the rest."""
+    more = len(things) - NAMED_MAX
+    told = ", ".join(things[:NAMED_MAX])
+    return f"{told} and {more} more" if more > 0 else told

@@ -29,7 +29,7 @@ from actors.domain.truth import Truth
 from actors.journal import Kind
 from actors.risk.account.desk import Desk
 from actors.risk.holding.protection import Protection
-from actors.risk.kill.flatness import LeftAlone, shown_by
+from actors.risk.kill.flatness import LeftAlone, named, shown_by
 from actors.risk.kill.flattening import Flattening
 from actors.risk.orders.orders import OrderBook
 from actors.risk.orders.records import KillChanged, KillSwitch, OrderRecord
@@ -39,8 +39,6 @@ from actors.runtime.crash import reached
 ALARM_EVERY_MS = 60_000
 #: Without news the exchange is asked again so soon.
 ASK_EVERY_MS = 2_000
-#: Things that an alarm names.
-NAMED_MAX = 5
 #: Nothing is left to do in these, unless something turns up.
 RESTING = frozenset({KillPhase.CONFIRMED_FLAT, KillPhase.LATCHED})
 
@@ -111,10 +109,16 @@ class Kill:
 
     def rouse(self) -> None:
         """Have market and symbols brought up if nothing runs: closes need them."""
-        kill, desk = self._desk.book.kill, self._desk
+        desk = self._desk
         runs = desk.state.running and desk.machine.phase is Phase.EMERGENCY
-        if kill is not None and kill.phase not in RESTING and not runs:
+        if self.at_work and not runs:
             desk.ports.rouse()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it is tripped, and flat is not confirmed."""
+        kill = self._desk.book.kill
+        return kill is not None and kill.phase not in RESTING
 
     # --- the way to flat --------------------------------------------------------------
 
@@ -231,7 +235,7 @@ class Kill:
         if self._phase in RESTING or not (new or late):
             return
         self._told, self._told_ms = self.foreign, desk.now_ms
-        theirs = _named(self.foreign) or "nothing else"
+        theirs = named(self.foreign) or "nothing else"
         desk.alert(
             "critical",
             "exchange",
@@ -248,7 +252,7 @@ class Kill:
             for p in self._flattening.held()
         ]
         live = [f"{o.purpose} {o.state}" for o in self._desk.book.orders.values()]
-        return _named((*held, *live)) or "nothing in our book, the exchange is asked"
+        return named((*held, *live)) or "nothing in our book, the exchange is asked"
 
     @property
     def _phase(self) -> KillPhase:
@@ -291,10 +295,3 @@ class Kill:
         desk.set_day(
             msgspec.structs.replace(desk.book.day, kill_baseline=desk.state.equity)
         )
-
-
-def _named(things: tuple[str, ...]) -> str:
-    """Name the first few things, and count the rest."""
-    more = len(things) - NAMED_MAX
-    named = ", ".join(things[:NAMED_MAX])
-    return f"{named} and {more} more" if more > 0 else named
