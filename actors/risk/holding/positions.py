@@ -194,16 +194,16 @@ class Positions:
         desk, symbol = self._desk, fill.symbol
         held = desk.book.positions.get(symbol)
         desk.record(Kind.FILL, fill, symbol)
-        if held is not None and fill.side is held.side.opposite:
-            left = ledger.reduce(held, fill, "adopted")
-            desk.spend(left.realized - held.realized, fill.fee)
-            if left.ended:
-                await self._close(left)
-                return
-        else:
-            known = held or begun
-            assert known is not None, "what opens a position begins it"
+        known = held or begun
+        assert known is not None, "what opens a position begins it"
+        if fill.side is known.side:
             left = ledger.enter(known, fill)
+        else:
+            left = ledger.reduce(known, fill, "adopted")
+        desk.spend(left.realized - known.realized, fill.fee)
+        if left.ended:
+            await self._close(left)
+            return
         desk.state.not_held.discard(symbol)
         if held is None:
             left = ledger.move(left, TradePhase.RUNNING)

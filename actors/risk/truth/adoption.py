@@ -73,7 +73,8 @@ class Adoption:
         kept = target if ours * target > ZERO else ZERO
         made: list[tuple[Fill, Position | None]] = []
         if held is not None and abs(kept) < abs(ours):
-            less, away = abs(ours) - abs(kept), held.side.opposite
+            less = abs(ours) - abs(kept)
+            away = held.side if held.over else held.side.opposite
             made.append((self._made(f"{name}-x", symbol, away, less, held.mark), None))
             ours = kept
         if target != ours:
