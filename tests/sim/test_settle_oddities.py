@@ -8,24 +8,33 @@ from trio.testing import MockClock
 
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, Side
+from actors.domain.views import DifferenceRow
 from actors.exchange.paper.account import PaperPosition
 from actors.risk.account.book import replay
+from actors.risk.orders.records import DustLeft
 from tests.sim.script import signal
 from tests.sim.world import A, Stage, World, living
 
 D = Decimal
 
 
-async def adopt(stage: Stage) -> str:
-    """Have the exchange's position of A booked, as it was shown twice."""
+async def shown(stage: Stage) -> DifferenceRow:
+    """The one difference of A, seen twice."""
     await stage.command("reconcile")
     await stage.command("reconcile")
     (row,) = [row for row in stage.engine.risk.policies.rows() if row.symbol]
-    answer = await stage.command(
-        "settle", symbol=A, policy="adopt", confirm=A, id=row.id
-    )
+    return row
+
+
+async def settle(stage: Stage, row: DifferenceRow, policy: str) -> str:
+    args = {"symbol": A, "policy": policy, "confirm": A, "id": row.id}
+    answer = await stage.command("settle", **args)
     assert answer.ok, answer.message
     return answer.message
+
+
+async def adopt(stage: Stage) -> str:
+    return await settle(stage, await shown(stage), "adopt")
 
 
 async def same_after_replay(stage: Stage) -> bool:
@@ -89,3 +98,46 @@ async def test_what_it_cost_is_in_the_cash_when_an_over_exit_is_made_good(
         assert done.reason == "stop"
         assert done.realized == done.exit_value - done.entry_value
         assert stage.state.book.cash == pytest.approx(cash + 2, abs=D("1e-9"))
+
+
+# --- dust that is gone ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", [0, 1])
+async def test_dust_that_the_exchange_no_longer_shows_leaves_the_book(
+    tmp_path: Path, autojump_clock: MockClock, held: int
+) -> None:
+    script = {(A, 4): signal(stop=95.0)} if held else {}
+    async with living(World(script, bars=60), tmp_path) as stage:
+        await stage.bar(8)
+        assert len(stage.state.book.positions) == held
+        dust = DustLeft(A, D("0.0004"))  # as of a position before
+        stage.engine.risk.desk.account(dust, A)
+        stage.venue.state.positions.pop(A, None)  # a person has swept the account
+        stage.venue.state.orders.clear()
+        row = await shown(stage)
+        placed = len(stage.venue.placed)
+        assert set(row.would) == {"adopt", "ignore", "halt"}
+        assert "dust of 0.0004" in row.would["adopt"]
+        answer = await settle(stage, row, "adopt")
+        assert "dust of 0.0004" in answer
+        assert A not in stage.state.book.halted
+        assert not stage.state.book.dust
+        assert not stage.state.book.positions
+        assert len(stage.state.book.closed) == held
+        assert len(stage.venue.placed) == placed
+        assert A not in (await stage.command("reconcile")).message
+        assert stage.engine.crashes == 0
+        assert await same_after_replay(stage)
+
+
+async def test_dust_that_is_gone_may_be_let_be(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World(bars=60), tmp_path) as stage:
+        await stage.bar(3)
+        stage.engine.risk.desk.account(DustLeft(A, D("0.0004")), A)
+        await settle(stage, await shown(stage), "ignore")
+        assert A not in stage.state.book.halted
+        assert stage.state.book.expected(A) == ZERO
+        assert (await shown(stage)).policy == "ignore"

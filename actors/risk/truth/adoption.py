@@ -38,9 +38,21 @@ class Adoption:
 
     def target(self, symbol: str) -> Decimal:
         """What our position would be: theirs, without what cannot be traded."""
-        theirs = self._differences.positions.get(symbol)
-        dust = self._desk.book.dust_in(symbol)
-        return (ZERO if theirs is None else theirs.quantity) - dust
+        theirs = self._theirs(symbol)
+        return theirs - self._desk.book.dust_in(symbol) if theirs else ZERO
+
+    def swept(self, symbol: str) -> Decimal:
+        """What our book has as dust where the exchange shows nothing, signed."""
+        return ZERO if self._theirs(symbol) else self._desk.book.dust_in(symbol)
+
+    def beside(self, symbol: str) -> Decimal:
+        """By how much theirs differs from all that is ours, signed."""
+        book = self._desk.book
+        return self._theirs(symbol) - book.ours(symbol) - book.dust_in(symbol)
+
+    def _theirs(self, symbol: str) -> Decimal:
+        shown = self._differences.positions.get(symbol)
+        return ZERO if shown is None else shown.quantity
 
     def missing(self, difference: Difference) -> Fill:
         """Make the fill that the exchange counts for an order and does not list."""
