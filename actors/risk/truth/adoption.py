@@ -55,9 +55,18 @@ class Adoption:
         return ZERO if shown is None else shown.quantity
 
     def missing(self, difference: Difference) -> Fill:
-        """Make the fill that the exchange counts for an order and does not list."""
+        """Make the fill that the exchange counts for an order and does not list.
+
+        Raises Refusal: it has come since it was missed, or has no price.
+        """
         book = self._desk.book
-        record = book.orders[difference.subject]
+        record, counted = (
+            book.orders.get(difference.subject),
+            Decimal(difference.theirs),
+        )
+        if record is None or record.filled >= counted:
+            msg = f"settle: the fills of {difference.subject} are here; reconcile again"
+            raise Refusal(msg)
         request, symbol = record.request, difference.symbol
         held, theirs = book.positions.get(symbol), self._differences.positions
         price = request.limit_price or request.stop_price
@@ -68,8 +77,8 @@ class Adoption:
         if price is None:
             msg = f"settle: {difference.id} has no price to be booked at"
             raise Refusal(msg)
-        quantity = Decimal(difference.theirs) - record.filled
-        made = self._made(self.name(difference), symbol, request.side, quantity, price)
+        name, quantity = self.name(difference), counted - record.filled
+        made = self._made(name, symbol, request.side, quantity, price)
         return msgspec.structs.replace(made, client_id=record.client_id)
 
     def fills(
