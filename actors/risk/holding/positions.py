@@ -221,9 +221,11 @@ class Positions:
         if position.stop == position.initial_stop:
             return "stop"
         gained = (position.stop - position.entry) * position.side.sign > ZERO
-        # A target may have been hit since: the phase alone does not tell.
-        trail_from_r = self._desk.preset.position_config.trail_from_r
-        trailed = position.r_at(position.best) >= trail_from_r
+        trailed = position.phase is TradePhase.TRAILING
+        preset = self._desk.state.preset  # none before the first start
+        if preset is not None:  # a target may have been hit since: the phase lacks it
+            best_r = position.r_at(position.best)
+            trailed = best_r >= preset.position_config.trail_from_r
         return "trail" if trailed else "breakeven" if gained else "stop"
 
     async def _close(self, position: Position) -> None:
