@@ -171,3 +171,26 @@ async def test_an_unknown_command_sets_no_halt(
         order = Command("x", "kill_everything", {}, "test", Role.ADMIN)
         assert not (await stage.view.command(order)).ok
         assert stage.engine.halt.reason is None
+
+
+@pytest.mark.parametrize("way", ["reset", "stop"])
+async def test_a_halt_whose_handling_crashed_ends_where_a_person_begins_anew(
+    tmp_path: Path, autojump_clock: MockClock, way: str
+) -> None:
+    async with living(World({(A, 30): signal()}, bars=60), tmp_path) as stage:
+        await stage.bar(3)
+
+        async def broken(_reason: str) -> None:
+            raise ZeroDivisionError
+
+        stage.engine.risk.kill.trip = broken  # type: ignore[method-assign]  # a fault of ours
+        assert not (await stage.command("kill_switch", reason="now")).ok
+        await stage.until(lambda: stage.machine.phase is P.ERROR)
+        assert stage.engine.halt.reason is not None
+        assert stage.state.book.kill is None
+        assert (await stage.command(way)).ok
+        await stage.until(lambda: stage.machine.phase is P.IDLE)
+        assert stage.engine.halt.reason is None
+        preset_path = stage.engine.setup.preset
+        assert (await stage.command("start", preset=preset_path)).ok
+        await stage.until(lambda: A in stage.state.book.positions)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from trio.testing import MockClock
 
 from actors.domain.money import ZERO
@@ -189,3 +190,29 @@ async def test_a_position_is_not_adopted_while_missing_fills_explain_it(
         (row,) = [r for r in stage.view.differences() if r.kind != MISSING]
         assert "missing fills" in await adopt(stage, row)
         assert not stage.state.book.positions
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_fill_that_comes_between_the_look_and_the_settle_is_booked_once(
+    tmp_path: Path, autojump_clock: MockClock, left: int
+) -> None:
+    """`left`: so much of the order has not filled, so it lives on."""
+    async with living(world(), tmp_path) as stage:
+        row = await unlisted(stage)
+        venue, orders = venue_of(stage), stage.state.book.orders
+        venue.plan = Well()
+        whole = structs.replace(
+            orders[row.subject].request, quantity=D(row.theirs) + left
+        )
+        orders[row.subject] = structs.replace(orders[row.subject], request=whole)
+        for fill in await venue.fetch_fills(0):
+            venue.say(fill)
+        await stage.until(lambda: A in stage.state.book.positions)
+        assert (row.subject in orders) is bool(left)
+        assert row.id in {shown.id for shown in stage.view.differences()}
+        refused = await adopt(stage, row)
+        assert f"fills of {row.subject} are here" in refused
+        assert "reconcile" in refused
+        assert stage.engine.crashes == 0
+        await stage.bar(18)
+        assert stage.state.book.ours(A) == venue.state.positions[A].quantity

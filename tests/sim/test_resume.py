@@ -1,13 +1,17 @@
 """An engine that ends and another one that goes on at the same exchange."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
 from actors.domain.errors import ExchangeError
-from actors.domain.orders import OrderKind, OrderRequest, Side
+from actors.domain.money import ZERO
+from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
 from actors.feed import Pace
+from actors.journal import open_journal
+from tests.sim.script import signal
 from tests.sim.world import MINUTE_MS, START_MS, A, World, living
 
 
@@ -94,3 +98,45 @@ async def test_a_position_left_over_is_closed_at_its_last_price_at_the_end(
         bar = stage.engine.cursor.newest_bar(index)
         assert bar is not None
         assert bar["ts"] == world.bars[A]["ts"][-1]
+
+
+@pytest.mark.parametrize(
+    ("rise", "reason"), [([102.0, 104], "breakeven"), ([104.0, 110], "trail")]
+)
+async def test_a_stop_that_filled_while_we_were_down_is_booked_before_any_start(
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    rise: list[float],
+    reason: str,
+) -> None:
+    # Simulated time waits for no thread.
+    in_the_loop = partial(open_journal, threaded=False)
+    monkeypatch.setattr("actors.engine.open_journal", in_the_loop)
+    closes = {A: [*[100.0] * 6, *rise, *rise[-1:] * 60]}
+    world = World({(A, 4): signal(stop=97.0)}, closes=closes, bars=80)
+    files = {"account": True, "journal": True}
+    async with living(world, tmp_path, **files) as stage:
+        await stage.bar(9)
+        assert (await stage.command("stop")).ok
+        held = stage.state.book.positions[A]
+        orders = stage.state.book.orders.values()
+        *_, stop = [order for order in orders if order.purpose == "stop"]
+        assert held.entry < held.stop < rise[-1]
+    async with living(world, tmp_path, start=False, **files) as stage:
+        venue, now_ms = stage.venue, stage.engine.clock.now_ms()
+        sold = (held.open, held.stop, ZERO, False, now_ms)
+        fill = Fill("t-down", stop.client_id, A, Side.SHORT, *sold)
+
+        async def listed(_since_ms: int) -> tuple[Fill, ...]:
+            return (fill,)
+
+        venue.state.positions.pop(A)
+        venue.state.orders.clear()
+        venue.fetch_fills = listed  # type: ignore[method-assign]  # what has happened
+        answer = await stage.command("reconcile")
+        assert answer.ok, answer.message
+        (trade,) = stage.state.book.closed
+        assert (trade.reason, trade.open) == (reason, ZERO)
+        assert not stage.state.book.positions
+        assert stage.engine.crashes == 0

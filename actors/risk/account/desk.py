@@ -228,6 +228,11 @@ class Desk:
             symbol,
         )
 
+    def forget_halt(self) -> None:
+        """Take back a halt that no kill switch stands behind: a crash forgot it."""
+        if self.book.kill is None:
+            self.ports.halt.reason = None
+
     def next_intent(self, correlation: str, purpose: str) -> str:
         """Name the next intent; the serial makes a repeated purpose distinct."""
         return ids.intent_id(correlation, purpose, self.book.serial + 1)

@@ -22,6 +22,8 @@ class GateActs:
         """Close the gate, cancel entries, and move to STOPPED."""
         desk, state = self._desk, self._desk.state
         state.gate_open = state.pause_wanted = False
+        if desk.machine.phase is Phase.ERROR:
+            desk.forget_halt()
         reached(CrashPoint.STOP_GATE_CLOSED)
         await self._kill.cancel_entries()
         desk.machine.move(Phase.STOPPED, "stop requested")
@@ -66,8 +68,7 @@ class GateActs:
             msg = "retry refused: no market runs; reset, then start"
             raise Refusal(msg)
         back = Phase.MANAGING if state.book.positions else Phase.SCANNING
-        if desk.book.kill is None:  # a halt that a crash had forgotten
-            desk.ports.halt.reason = None
+        desk.forget_halt()
         desk.machine.move(back, "retry requested")
         state.gate_open = True
         desk.account(GateChanged(paused=False))

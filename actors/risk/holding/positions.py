@@ -194,16 +194,16 @@ class Positions:
         desk, symbol = self._desk, fill.symbol
         held = desk.book.positions.get(symbol)
         desk.record(Kind.FILL, fill, symbol)
-        if held is not None and fill.side is held.side.opposite:
-            left = ledger.reduce(held, fill, "adopted")
-            desk.spend(left.realized - held.realized, fill.fee)
-            if left.ended:
-                await self._close(left)
-                return
-        else:
-            known = held or begun
-            assert known is not None, "what opens a position begins it"
+        known = held or begun
+        assert known is not None, "what opens a position begins it"
+        if fill.side is known.side:
             left = ledger.enter(known, fill)
+        else:
+            left = ledger.reduce(known, fill, "adopted")
+        desk.spend(left.realized - known.realized, fill.fee)
+        if left.ended:
+            await self._close(left)
+            return
         desk.state.not_held.discard(symbol)
         if held is None:
             left = ledger.move(left, TradePhase.RUNNING)
@@ -221,9 +221,11 @@ class Positions:
         if position.stop == position.initial_stop:
             return "stop"
         gained = (position.stop - position.entry) * position.side.sign > ZERO
-        # A target may have been hit since: the phase alone does not tell.
-        trail_from_r = self._desk.preset.position_config.trail_from_r
-        trailed = position.r_at(position.best) >= trail_from_r
+        trailed = position.phase is TradePhase.TRAILING
+        preset = self._desk.state.preset  # none before the first start
+        if preset is not None:  # a target may have been hit since: the phase lacks it
+            best_r = position.r_at(position.best)
+            trailed = best_r >= preset.position_config.trail_from_r
         return "trail" if trailed else "breakeven" if gained else "stop"
 
     async def _close(self, position: Position) -> None:

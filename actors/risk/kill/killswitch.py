@@ -287,11 +287,11 @@ class Kill:
         """
         desk, kill = self._desk, self._desk.book.kill
         if kill is None:
+            desk.forget_halt()
             return
         check(KILL_MACHINE, kill.phase, KillPhase.ARMED)
         desk.account(KillChanged(None))
         self._publish(kill, KillPhase.ARMED)
-        desk.ports.halt.reason = None
-        desk.set_day(
-            msgspec.structs.replace(desk.book.day, kill_baseline=desk.state.equity)
-        )
+        desk.forget_halt()
+        day, equity = desk.book.day, desk.state.equity
+        desk.set_day(msgspec.structs.replace(day, kill_baseline=equity))

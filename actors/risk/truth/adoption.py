@@ -38,14 +38,35 @@ class Adoption:
 
     def target(self, symbol: str) -> Decimal:
         """What our position would be: theirs, without what cannot be traded."""
-        theirs = self._differences.positions.get(symbol)
-        dust = self._desk.book.dust_in(symbol)
-        return (ZERO if theirs is None else theirs.quantity) - dust
+        theirs = self._theirs(symbol)
+        return theirs - self._desk.book.dust_in(symbol) if theirs else ZERO
+
+    def swept(self, symbol: str) -> Decimal:
+        """What our book has as dust where the exchange shows nothing, signed."""
+        return ZERO if self._theirs(symbol) else self._desk.book.dust_in(symbol)
+
+    def beside(self, symbol: str) -> Decimal:
+        """By how much theirs differs from all that is ours, signed."""
+        book = self._desk.book
+        return self._theirs(symbol) - book.ours(symbol) - book.dust_in(symbol)
+
+    def _theirs(self, symbol: str) -> Decimal:
+        shown = self._differences.positions.get(symbol)
+        return ZERO if shown is None else shown.quantity
 
     def missing(self, difference: Difference) -> Fill:
-        """Make the fill that the exchange counts for an order and does not list."""
+        """Make the fill that the exchange counts for an order and does not list.
+
+        Raises Refusal: it has come since it was missed, or has no price.
+        """
         book = self._desk.book
-        record = book.orders[difference.subject]
+        record, counted = (
+            book.orders.get(difference.subject),
+            Decimal(difference.theirs),
+        )
+        if record is None or record.filled >= counted:
+            msg = f"settle: the fills of {difference.subject} are here; reconcile again"
+            raise Refusal(msg)
         request, symbol = record.request, difference.symbol
         held, theirs = book.positions.get(symbol), self._differences.positions
         price = request.limit_price or request.stop_price
@@ -56,8 +77,8 @@ class Adoption:
         if price is None:
             msg = f"settle: {difference.id} has no price to be booked at"
             raise Refusal(msg)
-        quantity = Decimal(difference.theirs) - record.filled
-        made = self._made(self.name(difference), symbol, request.side, quantity, price)
+        name, quantity = self.name(difference), counted - record.filled
+        made = self._made(name, symbol, request.side, quantity, price)
         return msgspec.structs.replace(made, client_id=record.client_id)
 
     def fills(
@@ -73,7 +94,8 @@ class Adoption:
         kept = target if ours * target > ZERO else ZERO
         made: list[tuple[Fill, Position | None]] = []
         if held is not None and abs(kept) < abs(ours):
-            less, away = abs(ours) - abs(kept), held.side.opposite
+            less = abs(ours) - abs(kept)
+            away = held.side if held.over else held.side.opposite
             made.append((self._made(f"{name}-x", symbol, away, less, held.mark), None))
             ours = kept
         if target != ours:

@@ -18,7 +18,7 @@ from actors.risk.account.desk import Desk
 from actors.risk.holding.positions import FLATTEN, Positions
 from actors.risk.orders.doubts import surely_late_ms
 from actors.risk.orders.orders import UNSEEN, OrderBook
-from actors.risk.orders.records import SymbolHalted
+from actors.risk.orders.records import DustLeft, SymbolHalted
 from actors.risk.truth.adoption import Adoption
 from actors.risk.truth.differences import SIGHTINGS, plain
 from actors.risk.truth.requests import Refusal
@@ -102,16 +102,22 @@ class Policies:
         acts: dict[str, str] = {}
         symbol = difference.symbol
         if symbol in self._desk.state.instruments:
-            book = f"books {difference.theirs} for {difference.ours}, sends nothing"
+            book = f"books {difference.theirs} for {difference.ours}"
             if self._adoption.target(symbol):
-                book = f"books {difference.theirs} for {difference.ours}, places a stop"
-                acts[P.PROTECT.value] = book
-            acts[P.ADOPT.value] = book
+                acts[P.PROTECT.value] = acts[P.ADOPT.value] = f"{book}, places a stop"
+            else:
+                gone = self._swept(symbol)
+                acts[P.ADOPT.value] = f"{book}{gone}, sends nothing"
         side, quantity = self._excess(symbol)
         if quantity:
             order = f"sends a reduce-only market order {side} {plain(quantity)}"
             acts[P.FLATTEN.value] = order
         return acts
+
+    def _swept(self, symbol: str) -> str:
+        """Say what dust of ours the exchange does not show any more."""
+        swept = self._adoption.swept(symbol)
+        return f", the dust of {plain(swept)} is gone" if swept else ""
 
     def _excess(self, symbol: str) -> tuple[Side, Decimal]:
         """What would close the part of their position that is not ours."""
@@ -214,7 +220,7 @@ class Policies:
         """Touch nothing: trade on beside it, or not."""
         symbol, offset = difference.symbol, ZERO
         if difference.kind is D.POSITION and policy is P.IGNORE:
-            offset = self._adoption.target(symbol) - self._desk.book.ours(symbol)
+            offset = self._adoption.beside(symbol)
         self._differences.decide(difference, policy, by, offset)
         if policy is P.IGNORE:
             return self._released(symbol, f"{difference.id} is left alone")
@@ -242,8 +248,11 @@ class Policies:
         self, difference: Difference, policy: Policy, by: str, stop: Any
     ) -> str:
         """Take the exchange's position for ours; what is held then has its stop."""
-        fills = self._adoption.fills(difference, stop)
-        answer = self._booked(difference, policy, by, f"{difference.theirs} held")
+        symbol, fills = difference.symbol, self._adoption.fills(difference, stop)
+        swept, what = self._swept(symbol), f"{difference.theirs} held"
+        answer = self._booked(difference, policy, by, what + swept)
+        if swept:
+            self._desk.account(DustLeft(symbol, ZERO), symbol)
         for fill, begun in fills:
             await self._positions.adjust(fill, begun)
         return answer
