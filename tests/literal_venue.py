@@ -153,6 +153,7 @@ class Asked:
         path, _, query = request.extensions["target"].decode().partition("?")
         self.name = f"{request.method} {path}"
         self.query = dict(parse_qsl(query))
+        self.headers = dict(request.headers)
         self.body = json.loads(request.content) if request.content else None
 
 

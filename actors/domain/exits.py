@@ -259,6 +259,28 @@ def legs(
     return tuple(planned)
 
 
+def target_due(
+    position: Position, instrument: Instrument
+) -> tuple[int, Decimal] | None:
+    """Give the next target, where the newest price has reached it: number, quantity.
+
+    It takes its share of what is held then, as a part may have been closed meanwhile.
+    """
+    hit, worst = position.targets_hit, position.initial_stop
+    ladder = legs(position.entered, position.targets, instrument, worst)
+    if hit >= len(ladder) or position.entered == ZERO:
+        return None
+    price, size = ladder[hit]
+    if (position.mark - price) * position.side.sign < ZERO:
+        return None
+    planned = position.entered - sum((one for _, one in ladder[:hit]), ZERO)
+    part = floor_to(position.open * size / planned, instrument.lot_size)
+    rest = position.open - part
+    whole = not tradable(rest, min(position.stop, price), instrument)
+    part = orderable(position.open if whole else part, instrument)
+    return (hit + 1, part) if part else None
+
+
 def tradable(size: Decimal, price: Decimal, instrument: Instrument) -> bool:
     """Whether an order of that size at that price is large enough."""
     enough = size >= instrument.quantity_min

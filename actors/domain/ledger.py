@@ -90,6 +90,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     entry_volume: Decimal = ZERO
     reason: str = ""
     close_wanted: str = ""  # why it is being closed, until it is
+    part_wanted: Decimal = ZERO  # to be closed once the stop that locks it has gone
+    part_reason: str = ""
     gaps: Gaps = Gaps()
 
     @property

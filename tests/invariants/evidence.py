@@ -5,6 +5,7 @@ from typing import Any
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderState
 from actors.journal import Kind
+from actors.risk.orders.dispatch import ANSWER_SECONDS_MAX
 from actors.risk.orders.records import OrderRecord
 from tests.invariants.table import invariant
 from tests.model_order import CAPABILITIES
@@ -55,7 +56,8 @@ def absence_is_proved(
     world: World, record: OrderRecord, said: list[tuple[int, str]]
 ) -> None:
     """Two answers "not found", apart, after nothing can arrive; and it is true."""
-    late_ms = record.created_ms + CAPABILITIES.deadline_ms + CAPABILITIES.answer_ms
+    signed_ms = record.created_ms + int(ANSWER_SECONDS_MAX * 1000)  # at the latest
+    late_ms = signed_ms + CAPABILITIES.deadline_ms + CAPABILITIES.answer_ms
     asked = [ms for ms, word in said if word == "none" and ms >= late_ms]
     assert asked, f"absent without proof: {said}"
     assert asked[-1] - asked[0] >= 2_000, f"absent too early: {said}"

@@ -29,6 +29,7 @@ from actors.risk.orders.dispatch import (
     Dispatcher,
     Halt,
 )
+from actors.risk.orders.doubts import MARGIN_MS, surely_late_ms
 
 
 def request(name: str, *, reduce_only: bool = False) -> OrderRequest:
@@ -224,3 +225,28 @@ async def test_a_send_that_has_begun_ends_whenever_the_cancel_comes(
     assert [answered.client_id for answered in late] == exchange.ended
     if number == 15:  # late enough for both to have gone
         assert exchange.begun == ["a", "b"]
+
+
+async def test_what_is_signed_at_the_last_moment_is_not_called_absent_too_early(
+    autojump_clock: MockClock,
+) -> None:
+    """Absence is counted from the plan, and the exchange's times from the signature."""
+    signed: list[float] = []
+
+    async def at_last() -> Outcome:
+        await trio.sleep(ANSWER_SECONDS_MAX - 0.1)
+        signed.append(trio.current_time())
+        await trio.sleep_forever()
+        return Placed("never")
+
+    async with trio.open_nursery() as nursery:
+        desk, _ = dispatcher(Exchange(at_last), nursery)
+        nursery.start_soon(desk.run)
+        planned = trio.current_time()
+        ticket = await desk.submit(Act.PLACE, request("a"))
+        await ticket.done.wait()
+        nursery.cancel_scope.cancel()
+    assert isinstance(ticket.outcome, Unknown)
+    can = CAPABILITIES
+    taken_ms = (signed[0] - planned) * 1_000 + can.deadline_ms + can.answer_ms
+    assert taken_ms + MARGIN_MS <= surely_late_ms(can)

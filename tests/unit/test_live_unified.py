@@ -118,6 +118,25 @@ async def test_a_stop_is_conditional_reduces_only_and_is_triggered_by_trades() -
         }
 
 
+async def test_the_deadline_of_the_row_is_the_one_that_goes_out() -> None:
+    async with literal("bybit") as venue:
+        told = {"orderId": "77", "orderLinkId": "bx1-f0"}
+        venue.say("POST /v5/order/create", told)
+        await venue.account.place(order("bx1-f0"))
+        (asked,) = venue.since()
+        window = asked.headers["x-bapi-recv-window"]
+        assert int(window) == venue.account.capabilities.deadline_ms
+    async with literal("okx") as venue:  # where none goes out, the exchange's own
+        told = {"ordId": "77", "clOrdId": "bx1Zf0", "sCode": "0", "sMsg": ""}
+        venue.say("POST /api/v5/trade/order", [told])
+        await venue.account.place(order("bx1-f0"))
+        (asked,) = venue.since()
+        said = {name.lower() for name in (*asked.headers, *asked.query, *asked.body)}
+        assert "ok-access-timestamp" in said
+        assert not said & {"exptime", "recvwindow"}
+        assert venue.account.capabilities.deadline_ms == 30_000
+
+
 async def test_a_cancel_goes_to_where_its_order_is() -> None:
     async with literal("bybit") as venue:
         venue.say("POST /v5/order/cancel", {"orderId": "77", "orderLinkId": "bx1-s"})

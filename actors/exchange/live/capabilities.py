@@ -15,8 +15,9 @@ Orders of the two Binance venues:
 - a stop is, on USD-M, a conditional order with reduceOnly, triggered by the last price
   (CONTRACT_PRICE) and not by the mark: the price that our bars are made of;
 - on spot it is STOP_LOSS. There is no reduce-only: a sale cannot sell more than there
-  is, and a purchase that is to reduce is refused. A resting stop locks its coins, so a
-  second one finds none, and a market sale needs the stop cancelled before. A purchase
+  is, and a purchase that is to reduce is refused. A resting stop locks its coins, so
+  nothing else can rest beside it: the engine cancels it before it sells at market, and
+  takes targets at the close of a bar, by no order at the exchange. A purchase
   whose fee is taken from the coin leaves less than was bought, which the books do not
   know: a stop of the bought size finds too little. Fees paid in BNB avoid that.
 """
@@ -65,11 +66,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 UNTRIED = "it was never traded in our tests"
 
 
-def _port(name: str, uniqueness: Uniqueness, *, overlap: bool = True) -> Capabilities:
+def _port(
+    name: str,
+    uniqueness: Uniqueness,
+    *,
+    overlap: bool = True,
+    deadline_ms: int = 5_000,
+) -> Capabilities:
     return Capabilities(
         name=name,
         client_ids=uniqueness,
-        deadline_ms=5_000,
+        deadline_ms=deadline_ms,
         answer_ms=10_000,
         stops_overlap=overlap,
     )
@@ -108,7 +115,9 @@ ROWS = {
     ),
     "okx": Row(
         ccxt_id="okx",
-        port=_port("okx", Uniqueness.NONE),
+        # ccxt writes no window, neither `recvWindow` nor `expTime`: a request is taken
+        # until it is thirty seconds older than its timestamp.
+        port=_port("okx", Uniqueness.NONE, deadline_ms=30_000),
         client_id=r"[a-zA-Z0-9]{1,32}",
         hyphen="Z",  # ours are lower case
         reduce_only=True,

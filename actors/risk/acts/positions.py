@@ -56,6 +56,8 @@ class PositionActs:
             await self._protection.close(position, MANUAL)
             return Done(f"closing all {position.open} at market{note}", held, "closing")
         self._require_free(position, quantity)
+        if not self._protection.closing.overlap:
+            return await self._part_of_locked(position, quantity, limit, note)
         sent = await self._protection.closing.part(position, quantity, limit, MANUAL)
         if sent.state is OrderState.REFUSED:
             msg = f"close_position: the exchange refused {quantity}: {sent.outcome}"
@@ -63,6 +65,21 @@ class PositionActs:
         how = "at market" if limit is None else f"at {limit} or better"
         text = f"closing {quantity} of {position.open} {how}{note}: order {sent.intent}"
         return Done(text, held, f"{sent.purpose} of {quantity} {sent.state}")
+
+    async def _part_of_locked(
+        self, position: Position, quantity: Decimal, limit: Decimal | None, note: str
+    ) -> Done:
+        """Close a part of what the stop locks: the stop goes before, and comes back."""
+        if limit is not None:
+            msg = (
+                "close_position: no limit can rest beside the stop here, which locks "
+                "what is held; leave limit_price out to close at market"
+            )
+            raise Refusal(msg)
+        await self._protection.close_part(position, quantity, MANUAL)
+        text = f"closing {quantity} of {position.open} at market{note}"
+        held = f"{position.open} held"
+        return Done(f"{text}: its stop goes first", held, f"close of {quantity} wanted")
 
     def _position(self, wanted: Any) -> Position:
         book = self._desk.book
@@ -76,6 +93,9 @@ class PositionActs:
             raise Refusal(msg)
         if position.close_wanted:
             msg = f"close_position: it is being closed already: {position.close_wanted}"
+            raise Refusal(msg)
+        if position.part_wanted:
+            msg = f"close_position: {position.part_wanted} is being closed already"
             raise Refusal(msg)
         return position
 

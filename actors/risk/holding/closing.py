@@ -1,4 +1,8 @@
-"""The orders that take a position off: take-profits, the close, and the end as dust."""
+"""The orders that take a position off: take-profits, the close, and the end as dust.
+
+Where stops may not overlap, as on spot, a resting stop locks what it protects: nothing
+else can rest beside it, and a close is sent once the stop has gone (`free`).
+"""
 
 from decimal import Decimal
 
@@ -6,6 +10,7 @@ import msgspec
 
 from actors.domain import exits
 from actors.domain.ledger import Position
+from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.account.desk import Desk
 from actors.risk.orders.orders import OrderBook
@@ -15,6 +20,8 @@ from actors.risk.orders.records import Effort, OrderRecord
 LIMIT_CLOSE = "limit_close"
 #: Orders with these purposes close a position, whole or in part, by somebody's wish.
 CLOSES = frozenset({"close", LIMIT_CLOSE})
+#: So begins the purpose of a take-profit; its number follows.
+TARGET = "target_"
 
 
 class Closing:
@@ -34,27 +41,44 @@ class Closing:
             request, correlation=position.correlation, purpose=purpose, reason=reason
         )
 
+    @property
+    def overlap(self) -> bool:
+        """Whether a reducing order may rest beside the stop."""
+        return self._desk.ports.exchange.capabilities.stops_overlap
+
+    async def free(self, position: Position) -> bool:
+        """Whether nothing locks what a close is to sell; what does is cancelled.
+
+        One in doubt is not waited for: if it has arrived, the close is refused.
+        """
+        if self.overlap:
+            return True
+        await self.cancel_all(position)
+        live = self._desk.book.orders_of(position)
+        return all(order.state is OrderState.UNKNOWN for order in live)
+
     def under_way(self, position: Position) -> bool:
         """Whether a close is in flight."""
-        return bool(self._closes(position))
+        return bool(self.closes(position))
 
     def covers(self, position: Position) -> bool:
         """Whether the closes in flight leave nothing to protect.
 
         One in doubt may never have arrived: it is waited for, not relied on. And an
-        entry may fill on after its first piece is being closed.
+        entry may fill on after its first piece is being closed. A close that stands
+        locks what a stop would: there the stop comes after it.
         """
-        sure = [
-            order.unfilled
-            for order in self._closes(position)
-            if order.state is not OrderState.UNKNOWN and not order.cancel_wanted
-        ]
+        known = [o for o in self.closes(position) if o.state is not OrderState.UNKNOWN]
+        if known and not self.overlap:
+            return True
+        sure = [order.unfilled for order in known if not order.cancel_wanted]
         instrument = self._desk.state.instruments[position.symbol]
         return sum(sure) >= exits.orderable(position.open, instrument)
 
-    def _closes(self, position: Position) -> list[OrderRecord]:
+    def closes(self, position: Position) -> list[OrderRecord]:
+        """List what closes a position at market, all or a part, and has not ended."""
         orders = self._desk.book.orders_of(position)
-        return [order for order in orders if order.purpose == "close"]
+        return [order for order in orders if order.request.kind is OrderKind.MARKET]
 
     async def send(self, position: Position, reason: str) -> OrderRecord | None:
         """Close at market; None: no order can be for so little."""
@@ -92,6 +116,7 @@ class Closing:
             reduce_only=True,
         )
         purpose = "close" if limit is None else LIMIT_CLOSE
+        purpose = reason if reason.startswith(TARGET) else purpose
         return await self._orders.send(self.plan(position, request, purpose, reason))
 
     def being_closed(self, position: Position) -> list[OrderRecord]:
@@ -120,10 +145,15 @@ class Closing:
         return piece if exits.orderable(whole - piece, instrument) else whole
 
     async def take_profits(self, position: Position) -> None:
-        """Set out the take-profit ladder for the entry's final size."""
+        """Set out the take-profit ladder for the entry's final size.
+
+        What cannot rest beside the stop is taken by the bar, see `Watching`.
+        """
+        if not self.overlap:
+            return
         await self.cancel_targets(position)  # of a smaller entry, before
         legs = enumerate(self._legs(position, position.targets), start=1)
-        await self._lay(position, [(f"target_{n}", *leg) for n, leg in legs])
+        await self._lay(position, [(f"{TARGET}{n}", *leg) for n, leg in legs])
 
     async def shrink_targets(self, position: Position, before: Decimal) -> None:
         """Give each take-profit its share of what is left of `before`."""
@@ -227,10 +257,13 @@ class Closing:
         """Keep why a position is being closed, until it is: a restart goes on."""
         if position.close_wanted:
             return position
-        wanted = msgspec.structs.replace(position, close_wanted=reason)
+        wanted = msgspec.structs.replace(
+            position, close_wanted=reason, part_wanted=ZERO, part_reason=""
+        )
         self._desk.store(wanted)
         return wanted
 
 
 def _is_target(order: OrderRecord) -> bool:
-    return order.purpose.startswith("target")
+    resting = order.request.kind is OrderKind.LIMIT
+    return resting and order.purpose.startswith(TARGET)

@@ -6,7 +6,8 @@ a stop that was refused, is in doubt or was only accepted is no stop. One in dou
 a look at the exchange has not shown gets a second one at its side: both only reduce,
 and when the one is confirmed the other is cancelled. A replacement is placed first and
 the old stop dropped when the new one is confirmed; only where an exchange allows but
-one stop does the old one go first, and that gap is measured.
+one stop does the old one go first, and that gap is measured. There it locks what it
+covers, so it goes before a close too; one that fails is followed by a stop.
 
 `tend` looks at what there is and does the next thing that is missing. It is asked
 whenever something came, and needs to remember nothing of what it was about to do.
@@ -24,8 +25,9 @@ from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.account.desk import Desk
 from actors.risk.holding.closing import CLOSES, Closing
+from actors.risk.holding.stops import Stops
 from actors.risk.holding.unprotected import Unprotected, confirmed, stop_confirmed
-from actors.risk.orders.orders import STANDING, UNSEEN, OrderBook
+from actors.risk.orders.orders import OrderBook
 from actors.risk.orders.records import OrderRecord
 from actors.runtime.crash import reached
 
@@ -34,8 +36,6 @@ AGAIN_MS = 1_000
 #: Stops of one position that the exchange takes away within so long, before it is not
 #: trusted: the position is closed, and no more are placed in a row.
 GONE_MAX, GONE_WITHIN_MS = 3, 60_000
-#: Stops of one position on their way at once: exchanges count them.
-ON_THEIR_WAY_MAX = 2
 
 
 class Protection:
@@ -46,6 +46,7 @@ class Protection:
         self._orders = orders
         self.closing = Closing(desk, orders)
         self.unprotected = Unprotected(desk)
+        self._stops = Stops(desk)
         self._tried_ms: dict[str, int] = {}  # position id -> its newest close
         self._refused_ms: dict[str, int] = {}  # position id -> its newest refused stop
         self._gone_ms: dict[str, list[int]] = {}  # position id -> stops taken away
@@ -71,6 +72,8 @@ class Protection:
         reason = reason or ("flatten" if self._desk.book.flat else "")
         if reason and self._may(self._tried_ms, position):
             await self.close(position, reason)
+        elif position.part_wanted and not reason:
+            await self._close_part(position)
         else:
             await self._arm_if_due(position)
 
@@ -114,21 +117,16 @@ class Protection:
 
     async def _arm(self, position: Position) -> None:
         """Have one stop for all that is held, and no other."""
-        stops = [o for o in self._stops(position) if not o.cancel_wanted]
+        stops = [o for o in self._stops.of(position) if not o.cancel_wanted]
         needed = self._orderable(position)
-        lost = self._desk.state.not_found
-        stop = next((o for o in stops if _fits(o, position.stop, needed, lost)), None)
+        fits = self._stops.fits
+        stop = next((o for o in stops if fits(o, position.stop, needed)), None)
         if stop is None:
             await self._place(position, stops)
         elif confirmed(stop):
             await self._drop([o for o in stops if o is not stop])
         else:
             self._desk.state.ask_soon.add(stop.client_id)
-
-    def _stops(self, position: Position) -> list[OrderRecord]:
-        """List the live stops, newest first."""
-        orders = reversed(self._desk.book.orders_of(position))
-        return [order for order in orders if order.purpose == "stop"]
 
     async def _drop(self, old: list[OrderRecord]) -> None:
         if old:
@@ -139,9 +137,13 @@ class Protection:
     async def _place(self, position: Position, old: list[OrderRecord]) -> None:
         """Place a stop for all that is held."""
         quantity = self._orderable(position)
-        if not quantity or self.closing.hopeless(position) or self._must_wait(position):
+        if (
+            not quantity
+            or self.closing.hopeless(position)
+            or self._stops.must_wait(position)
+        ):
             return
-        if self._stops(position) and not self._overlap:
+        if self._stops.of(position) and not self.closing.overlap:
             await self._drop(old)  # it ends, and then there is none: placed again
             return
         request = OrderRequest(
@@ -162,37 +164,12 @@ class Protection:
         instrument = self._desk.state.instruments[position.symbol]
         return exits.orderable(position.open, instrument)
 
-    @property
-    def _overlap(self) -> bool:
-        return self._desk.ports.exchange.capabilities.stops_overlap
-
-    def _must_wait(self, position: Position) -> bool:
-        """Whether enough is on its way: one stop more would be replaced at once.
-
-        Of the pieces that fill in one moment the first gets its stop, the last one the
-        stop for all of them; those between wait for either.
-        """
-        coming = [
-            order
-            for order in self._stops(position)
-            if not (confirmed(order) or order.cancel_wanted or self._lost(order))
-        ]
-        moment = any(o.created_ms == self._desk.now_ms for o in coming)
-        more = moment and bool(self._desk.book.entry_of(position))
-        return more or len(coming) >= ON_THEIR_WAY_MAX
-
-    def _lost(self, order: OrderRecord) -> bool:
-        """Whether a stop was not found and is too old for the exchange to take it."""
-        late_ms = order.created_ms + self._desk.ports.exchange.capabilities.deadline_ms
-        not_found = order.client_id in self._desk.state.not_found
-        return not_found and self._desk.now_ms > late_ms
-
     async def _stop_refused(self, position: Position, refused: OrderRecord) -> None:
         """Fall back on an old stop that holds all that is held, or close."""
         self._refused_ms[position.id] = self._desk.now_ms
         whole = [
             order
-            for order in self._stops(position)
+            for order in self._stops.of(position)
             if confirmed(order) and order.unfilled >= self._orderable(position)
         ]
         self._desk.alert(
@@ -234,27 +211,62 @@ class Protection:
     async def close(self, position: Position, reason: str) -> None:
         """Close at market, reduce-only; the stop stays until the close has filled.
 
-        The wish stays until the position has ended: a close that is refused, or ends
-        unfilled, leaves the position with a stop and is tried again. What the exchange
-        does not hold cannot be closed: its end is a person's to settle.
+        Only a stop that locks what is to be closed goes before. The wish stays until
+        the position has ended: a close that is refused, or ends unfilled, leaves the
+        position with a stop and is tried again. What the exchange does not hold cannot
+        be closed: its end is a person's to settle.
         """
         position = self.closing.want(position, reason)
         await self.closing.cancel_targets(position)
         await self.closing.cancel_limits(position)
         await self.closing.cancel_entry(position)
-        waits = not self._may(self._tried_ms, position) or self.closing.waits(position)
-        waits = waits or position.symbol in self._desk.state.not_held
-        if self.closing.under_way(position) or waits:
+        gone = position.symbol in self._desk.state.not_held
+        if self.closing.under_way(position) or gone:
+            return
+        if not self._may(self._tried_ms, position) or self.closing.waits(position):
+            if not self.closing.overlap:  # it waits under a stop
+                await self._arm_if_due(position)
+            return
+        if not await self._freed(position):
             return
         self._tried_ms[position.id] = self._desk.now_ms
         sent = await self.closing.send(position, position.close_wanted)
-        if sent is None or sent.state is not OrderState.REFUSED:
+        if sent is not None and sent.state is OrderState.REFUSED:
+            await self._close_refused(position, sent, "the close is tried again")
+
+    async def close_part(self, position: Position, part: Decimal, reason: str) -> None:
+        """Close a part at market where the stop must go before: the wish is kept."""
+        wanted = msgspec.structs.replace(position, part_wanted=part, part_reason=reason)
+        self._desk.store(wanted)
+        await self._close_part(wanted)
+
+    async def _close_part(self, wanted: Position) -> None:
+        if not await self._freed(wanted):
             return
+        position = msgspec.structs.replace(wanted, part_wanted=ZERO, part_reason="")
+        self._desk.store(position)
+        part = min(wanted.part_wanted, self._orderable(position))
+        if not part:  # the stop has filled before it went
+            return
+        sent = await self.closing.part(position, part, None, wanted.part_reason)
+        if sent.state is OrderState.REFUSED:
+            await self._close_refused(position, sent, "it is not tried again")
+
+    async def _freed(self, position: Position) -> bool:
+        """Whether a close finds what it is to sell; else a gap begins, measured."""
+        if await self.closing.free(position):
+            return True
+        self.unprotected.look(position)
+        return False
+
+    async def _close_refused(
+        self, position: Position, refused: OrderRecord, then: str
+    ) -> None:
         self._desk.alert(
             "error",
             "exchange",
-            f"close of {position.open} was refused: {sent.outcome}",
-            "a stop stands or is placed; the close is tried again",
+            f"close of {position.open} was refused: {refused.outcome}",
+            f"a stop stands or is placed; {then}",
             position.symbol,
         )
         await self._arm(position)
@@ -278,15 +290,3 @@ class Protection:
             ),
             equity=self._desk.book.equities.get(position.correlation),
         )
-
-
-def _fits(
-    order: OrderRecord, price: Decimal, quantity: Decimal, lost: set[str]
-) -> bool:
-    """Whether a stop stands, or may be on its way, where it should and for all."""
-    coming = order.state in UNSEEN and order.client_id not in lost
-    return (
-        (order.state in STANDING or coming)
-        and order.request.stop_price == price
-        and order.unfilled >= quantity
-    )

@@ -9,6 +9,7 @@ from actors.domain.ledger import Position
 from actors.domain.messages import WatchedBar
 from actors.domain.phases import TradePhase
 from actors.risk.account.desk import Desk
+from actors.risk.holding.closing import TARGET
 from actors.risk.holding.protection import Protection
 
 
@@ -51,9 +52,23 @@ class Watching:
             await self._protection.close(plan.position, plan.exit_reason)
         elif plan.stop is not None:
             await self._protection.move_stop(plan.position, plan.stop)
+        if not self._protection.closing.overlap:
+            await self._take_profit(position.symbol)
         self._desk.publish(
             "positions", "POSITION_UPDATE", self._protection.view(plan.position)
         )
+
+    async def _take_profit(self, symbol: str) -> None:
+        """Take the next target at market: its limit cannot rest beside the stop."""
+        position = self._desk.book.positions.get(symbol)
+        if position is None or position.close_wanted or position.part_wanted:
+            return
+        if self._protection.closing.under_way(position):
+            return
+        due = exits.target_due(position, self._desk.state.instruments[symbol])
+        if due is not None:
+            number, part = due
+            await self._protection.close_part(position, part, f"{TARGET}{number}")
 
 
 def _merged(first: WatchedBar, then: WatchedBar) -> WatchedBar:

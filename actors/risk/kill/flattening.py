@@ -52,8 +52,7 @@ class Flattening:
             await self._close(position)
 
     async def _close(self, position: Position) -> None:
-        orders = self._desk.book.orders_of(position)
-        live = [order for order in orders if order.purpose == "close"]
+        live = self._protection.closing.closes(position)
         if live:  # of whatever reason: never a second one beside it
             await self._hasten(live[0])
             return

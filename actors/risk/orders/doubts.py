@@ -11,6 +11,7 @@ from actors.domain.orders import OrderState
 from actors.domain.truth import Truth
 from actors.exchange.port import Capabilities
 from actors.risk.account.desk import Desk
+from actors.risk.orders.dispatch import ANSWER_SECONDS_MAX
 from actors.risk.orders.orders import UNSEEN, OrderBook
 from actors.risk.orders.records import OrderRecord
 
@@ -20,8 +21,13 @@ ALARM_MS = 60_000
 
 
 def surely_late_ms(can: Capabilities) -> int:
-    """How long after its sending an order can be taken no more, nor be on its way."""
-    return can.deadline_ms + can.answer_ms + MARGIN_MS
+    """How long after its plan an order can be taken no more, nor be on its way.
+
+    The exchange counts from the signature, which may come as late as the dispatcher
+    waits: for the exchange's rules, for the gate, for a connection.
+    """
+    signed_ms = int(ANSWER_SECONDS_MAX * 1000)
+    return signed_ms + can.deadline_ms + can.answer_ms + MARGIN_MS
 
 
 class Doubts:

@@ -1,0 +1,271 @@
+"""Where a resting stop locks what it protects, a position still can be closed.
+
+So it is on spot: what a stop would sell, nothing else can sell. The stop goes first,
+the close follows once it has ended, and a close that fails leaves a stop behind.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from trio.testing import MockClock
+
+from actors.domain.money import ZERO
+from actors.domain.orders import OrderRequest, Outcome, Refused, Unknown
+from actors.domain.phases import KillPhase
+from actors.exchange.paper.exchange import CAPABILITIES
+from actors.journal import Kind
+from tests.sim.killing import flat, is_phase
+from tests.sim.script import signal
+from tests.sim.stops import (
+    alarms,
+    assert_sound,
+    closed,
+    instead,
+    is_close,
+    standing,
+)
+from tests.sim.venue import Venue
+from tests.sim.world import A, Stage, World, living, preset
+
+LOT = Decimal("0.001")
+LOCKED = Refused("HTTP 400 -2010 Account has insufficient balance")
+Answer = Callable[[OrderRequest], Outcome | None]
+
+
+class Locking(Venue):
+    """A venue where what rests locks what it would sell, as spot does."""
+
+    capabilities = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.locked = 0  # orders that found nothing free
+        self.before: Answer = lambda _request: None
+        self.instead = self._spot
+
+    def _spot(self, request: OrderRequest) -> Outcome | None:
+        first = self.before(request)
+        if first is not None or not request.reduce_only:
+            return first
+        resting = [
+            order.request.quantity - order.filled
+            for order in self.state.orders.values()
+            if order.request.symbol == request.symbol and order.request.reduce_only
+        ]
+        held = self.state.positions.get(request.symbol)
+        free = (ZERO if held is None else held.quantity) - sum(resting, ZERO)
+        if request.quantity <= free:
+            return None
+        self.locked += 1
+        return LOCKED
+
+
+def spot(**more: Any) -> World:
+    world = World({(A, 4): signal(stop=95.0)}, bars=60)
+    world.venue, world.preset = Locking, preset(**more)
+    return world
+
+
+def closes(stage: Stage) -> list[OrderRequest]:
+    return [request for request in stage.venue.placed if is_close(request)]
+
+
+def nothing_was_locked(stage: Stage) -> None:
+    venue = stage.venue
+    assert isinstance(venue, Locking)
+    assert venue.locked == 0
+    assert not [a for a in stage.state.alerts if "was refused" in a.message]
+
+
+async def held(stage: Stage) -> Any:
+    await stage.bar(6)
+    assert len(standing(stage)) == 1
+    return stage.state.book.positions[A]
+
+
+async def test_the_kill_switch_ends_flat_with_one_close(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        gap_ms = stage.state.book.unprotected_ms
+        assert (await stage.command("kill_switch")).ok
+        await stage.bar(9)
+        await flat(stage)
+        assert [one.quantity for one in closes(stage)] == [before.open]
+        assert stage.state.counts["kill_closes_failed"] == 0
+        assert len(stage.venue.placed_as("stop_market")) == 1
+        nothing_was_locked(stage)
+        assert stage.state.book.unprotected_ms > gap_ms  # the gap is measured
+        assert not alarms(stage)
+        await assert_sound(stage)
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "reason"),
+    [
+        ("close_position", {}, "manual_close"),
+        ("time_stop", {"minutes": 0}, "time_stop"),
+        ("panic_exit", {}, "panic_exit"),
+        ("flatten", {"confirm": "FLATTEN"}, "flatten"),
+    ],
+)
+async def test_a_command_to_close_ends_flat_with_one_close(
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    command: str,
+    args: dict[str, Any],
+    reason: str,
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        named = {"id": before.id} if command == "close_position" else {}
+        answer = await stage.command(command, **args, **named)
+        assert answer.ok, answer.message
+        await stage.bar(9)
+        assert not stage.state.book.positions
+        assert not stage.venue.state.positions
+        assert not stage.venue.state.orders
+        (trade,) = await closed(stage)
+        assert trade.reason == reason
+        assert [one.quantity for one in closes(stage)] == [before.open]
+        assert len(stage.venue.placed_as("stop_market")) == 1
+        nothing_was_locked(stage)
+        await assert_sound(stage)
+
+
+async def test_half_is_closed_and_the_rest_gets_its_stop(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        answer = await stage.command("close_position", id=before.id, fraction=0.5)
+        assert answer.ok, answer.message
+        assert "its stop goes first" in answer.message
+        again = await stage.command("close_position", id=before.id, fraction=0.5)
+        assert not again.ok
+        assert "is being closed already" in again.message
+        await stage.bar(9)
+        after = stage.state.book.positions[A]
+        (close,) = closes(stage)
+        assert 0 <= before.open / 2 - close.quantity < LOT
+        assert after.open == before.open - close.quantity
+        assert (after.part_wanted, after.close_wanted) == (ZERO, "")
+        assert [one.quantity for one in standing(stage)] == [after.open]
+        assert stage.view.positions()[0].stop_confirmed
+        nothing_was_locked(stage)
+        assert not alarms(stage)
+        await assert_sound(stage)
+
+
+async def test_a_limit_that_cannot_rest_beside_the_stop_is_refused(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        sent = len(stage.venue.placed)
+        answer = await stage.command(
+            "close_position", id=before.id, fraction=0.5, limit_price=110
+        )
+        assert not answer.ok
+        assert "leave limit_price out to close at market" in answer.message
+        assert len(stage.venue.placed) == sent
+
+
+@pytest.mark.parametrize("fraction", [1, 0.5])
+async def test_a_refused_close_arms_the_stop_again(
+    tmp_path: Path, autojump_clock: MockClock, fraction: float
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        venue = stage.venue
+        assert isinstance(venue, Locking)
+        venue.before = instead(Refused("not today"), 1, is_close)
+        await stage.command("close_position", id=before.id, fraction=fraction)
+        await stage.until(lambda: bool(closes(stage)))
+        await stage.until(lambda: len(stage.venue.placed_as("stop_market")) > 1)
+        assert [one.quantity for one in standing(stage)] == [before.open]
+        assert venue.placed.index(closes(stage)[0]) < venue.placed.index(
+            standing(stage)[0]
+        )
+        assert venue.locked == 0
+        await stage.bar(12)
+        if fraction == 1:  # the wish stays, and the second is taken
+            assert not stage.state.book.positions
+            assert len(closes(stage)) == 2
+        else:  # a part is not asked for twice
+            assert stage.state.book.positions[A].open == before.open
+            assert len(closes(stage)) == 1
+            assert stage.view.positions()[0].stop_confirmed
+        assert venue.locked == 0
+        assert not alarms(stage)
+        await assert_sound(stage)
+
+
+async def test_a_kill_that_is_refused_waits_under_a_stop(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Every wait between two tries has its stop, and no try finds it in its way."""
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        venue = stage.venue
+        assert isinstance(venue, Locking)
+        venue.before = instead(Refused("not today"), 4, is_close)
+        assert (await stage.command("kill_switch")).ok
+        await stage.until(lambda: stage.state.counts["kill_closes_failed"] == 3)
+        await stage.until(lambda: bool(standing(stage)))
+        assert [one.quantity for one in standing(stage)] == [before.open]
+        await is_phase(stage, KillPhase.LATCHED)
+        await flat(stage)
+        assert venue.locked == 0
+        sold = [one.quantity for one in closes(stage)[4:]]
+        assert sum(sold) == before.open
+        assert not alarms(stage)
+        await assert_sound(stage)
+
+
+async def test_a_close_in_doubt_is_followed_by_a_stop_and_never_sent_twice_at_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        venue = stage.venue
+        assert isinstance(venue, Locking)
+        venue.before = instead(Unknown("the line broke"), 1, is_close)
+        assert (await stage.command("close_position", id=before.id)).ok
+        await stage.until(lambda: bool(closes(stage)))
+        await stage.bar(8)
+        assert [one.quantity for one in standing(stage)] == [before.open]
+        assert len(closes(stage)) == 1
+        await stage.until(lambda: not stage.state.book.positions)
+        assert len(closes(stage)) == 2
+        assert venue.locked == 0
+        await assert_sound(stage)
+
+
+async def test_no_take_profit_is_laid_beside_the_stop_and_the_bar_takes_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = spot(position_config__trail_from_r=Decimal(9))
+    rising = [100.0] * 10 + [112.0]
+    world.bars[A] = World(closes={A: rising}, bars=60).bars[A]
+    async with living(world, tmp_path) as stage:
+        before = await held(stage)
+        assert len(before.targets) == 2
+        await stage.bar(9)
+        assert len(stage.venue.placed) == 2  # the entry and its stop
+        await stage.bar(20)
+        assert not stage.venue.placed_as("limit")
+        taken = closes(stage)
+        assert taken
+        assert stage.state.book.positions.get(A, before) != before
+        rows = await stage.bodies(Kind.INTENT)
+        purposes = [r["purpose"] for r in rows if r["purpose"].startswith("target")]
+        assert purposes == ["target_1", "target_2"][: len(purposes)]
+        assert purposes
+        nothing_was_locked(stage)
+        await assert_sound(stage)
