@@ -12,6 +12,8 @@ ALL_EVERY_MS = 300_000
 DOUBT_EVERY_MS = 2_000
 #: Fills are asked for from so long before the moment up to which they are known.
 OVERLAP_MS = 60_000
+#: An answer that did not come for so long is lost: nobody waits for it without end.
+LOST_MS = 600_000
 
 
 class Looks:
@@ -21,6 +23,7 @@ class Looks:
         self._desk = desk
         self._differences = differences
         self._looking = False
+        self._again = False  # one more was wanted meanwhile
         self._looked_ms = self._positions_ms = self._all_ms = -ALL_EVERY_MS
         self._hurried_ms = -1
         self._fills_ms: int | None = None  # up to when they are known; None: a start
@@ -31,7 +34,7 @@ class Looks:
         every_ms = DOUBT_EVERY_MS if self.in_doubt() else ORDERS_EVERY_MS
         if at_once and now_ms > self._hurried_ms:  # once in a moment: no endless asking
             every_ms = 0
-        if not self._looking and now_ms - self._looked_ms >= every_ms:
+        if not self._under_way() and now_ms - self._looked_ms >= every_ms:
             self._hurried_ms = now_ms if at_once else self._hurried_ms
             due = now_ms - self._all_ms >= ALL_EVERY_MS
             self.look(whole=due or not self._desk.state.settled)
@@ -42,8 +45,17 @@ class Looks:
         unsure = any(o.state in UNSEEN for o in state.book.orders.values())
         return unsure or bool(state.ask_soon) or bool(state.differing)
 
+    def _under_way(self) -> bool:
+        return self._looking and self._desk.now_ms - self._looked_ms < LOST_MS
+
     def look(self, *, whole: bool) -> None:
-        """Have the exchange asked now."""
+        """Have the exchange asked now, or once more when it has answered.
+
+        It may be silent for long: looks that are sent all the while would pile up.
+        """
+        if self._under_way():
+            self._again = True
+            return
         desk, book, now_ms = self._desk, self._desk.book, self._desk.now_ms
         positions = whole or self.in_doubt()
         positions = positions or now_ms - self._positions_ms >= POSITIONS_EVERY_MS
@@ -80,3 +92,6 @@ class Looks:
             self._positions_ms = asked_ms
         if truth.whole and truth.look.balance:
             self._all_ms = asked_ms
+        if self._again:
+            self._again = False
+            self.look(whole=True)
