@@ -268,7 +268,7 @@ def target_due(
     """
     hit, worst = position.targets_hit, position.initial_stop
     ladder = legs(position.entered, position.targets, instrument, worst)
-    if hit >= len(ladder) or position.entered == ZERO:
+    if hit >= len(ladder):
         return None
     price, size = ladder[hit]
     if (position.mark - price) * position.side.sign < ZERO:

@@ -4,21 +4,19 @@ So it is on spot: what a stop would sell, nothing else can sell. The stop goes f
 the close follows once it has ended, and a close that fails leaves a stop behind.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from trio.testing import MockClock
 
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, Outcome, Refused, Unknown
+from actors.domain.orders import OrderRequest, Refused, Unknown
 from actors.domain.phases import KillPhase
-from actors.exchange.paper.exchange import CAPABILITIES
 from actors.journal import Kind
 from tests.sim.killing import flat, is_phase
+from tests.sim.locking import Locking
 from tests.sim.script import signal
 from tests.sim.stops import (
     alarms,
@@ -26,42 +24,12 @@ from tests.sim.stops import (
     closed,
     instead,
     is_close,
+    is_stop,
     standing,
 )
-from tests.sim.venue import Venue
 from tests.sim.world import A, Stage, World, living, preset
 
 LOT = Decimal("0.001")
-LOCKED = Refused("HTTP 400 -2010 Account has insufficient balance")
-Answer = Callable[[OrderRequest], Outcome | None]
-
-
-class Locking(Venue):
-    """A venue where what rests locks what it would sell, as spot does."""
-
-    capabilities = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.locked = 0  # orders that found nothing free
-        self.before: Answer = lambda _request: None
-        self.instead = self._spot
-
-    def _spot(self, request: OrderRequest) -> Outcome | None:
-        first = self.before(request)
-        if first is not None or not request.reduce_only:
-            return first
-        resting = [
-            order.request.quantity - order.filled
-            for order in self.state.orders.values()
-            if order.request.symbol == request.symbol and order.request.reduce_only
-        ]
-        held = self.state.positions.get(request.symbol)
-        free = (ZERO if held is None else held.quantity) - sum(resting, ZERO)
-        if request.quantity <= free:
-            return None
-        self.locked += 1
-        return LOCKED
 
 
 def spot(**more: Any) -> World:
@@ -94,6 +62,7 @@ async def test_the_kill_switch_ends_flat_with_one_close(
         before = await held(stage)
         gap_ms = stage.state.book.unprotected_ms
         assert (await stage.command("kill_switch")).ok
+        assert stage.state.book.positions[A].gaps.since_ms is not None
         await stage.bar(9)
         await flat(stage)
         assert [one.quantity for one in closes(stage)] == [before.open]
@@ -225,6 +194,47 @@ async def test_a_kill_that_is_refused_waits_under_a_stop(
         sold = [one.quantity for one in closes(stage)[4:]]
         assert sum(sold) == before.open
         assert not alarms(stage)
+        await assert_sound(stage)
+
+
+async def test_a_stop_refused_while_a_kill_waits_is_asked_for_again(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Seven failures in a row make the kill switch wait for a minute."""
+    async with living(spot(), tmp_path) as stage:
+        await held(stage)
+        venue = stage.venue
+        assert isinstance(venue, Locking)
+        no_close = instead(Refused("not today"), 8, is_close)
+        no_stop = instead(Refused("nor this"), 1, is_stop)
+        venue.before = lambda request: (
+            no_close(request) or (no_stop(request) if len(closes(stage)) == 7 else None)
+        )
+        assert (await stage.command("kill_switch")).ok
+        await is_phase(stage, KillPhase.LATCHED)
+        await flat(stage)
+        kinds = [request.kind for request in venue.placed]
+        at = venue.placed.index(closes(stage)[6])
+        assert kinds[at : at + 4] == ["market", "stop_market", "stop_market", "market"]
+        assert venue.locked == 0
+
+
+async def test_a_stop_in_doubt_is_not_waited_for(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """It may not be there, and the position is bare: the close finds out."""
+    world = spot()
+    async with living(world, tmp_path, start=False) as stage:
+        venue = stage.venue
+        assert isinstance(venue, Locking)
+        venue.before = instead(Unknown("the line broke"), 1, is_stop)
+        assert (await stage.command("start", preset=stage.engine.setup.preset)).ok
+        await stage.until(lambda: bool(stage.state.book.closed))
+        (trade,) = await closed(stage)
+        assert trade.reason == "stop_unconfirmed"
+        assert trade.closed_ms is not None
+        assert trade.closed_ms - trade.opened_ms <= 60_000  # the bar
+        assert len(closes(stage)) == 1
         await assert_sound(stage)
 
 

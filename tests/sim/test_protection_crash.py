@@ -3,8 +3,10 @@
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -14,9 +16,11 @@ from actors.domain.orders import (
     OrderRequest,
     Outcome,
     Refused,
+    Unknown,
 )
 from actors.domain.phases import Phase
 from actors.engine import Engine, open_engine
+from actors.exchange.paper.exchange import CAPABILITIES, PaperExchange
 from actors.feed import Pace
 from actors.runtime.crash import arm, disarm
 from actors.setup import EngineSetup
@@ -129,3 +133,45 @@ async def test_a_wish_to_close_outlives_the_process(tmp_path: Path) -> None:
         await stage.until(lambda: stage.view.positions()[0].phase == "CLOSED")
         assert stage.state.book.closed[-1].reason == "opposite"
         assert not await stage.engine.exchange.fetch_positions()
+
+
+@pytest.mark.parametrize("fraction", [1, 0.5])
+async def test_a_close_that_waits_for_its_stop_to_go_outlives_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fraction: float
+) -> None:
+    """The stop locks what is to be closed, and the process ends between the two."""
+    one = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
+    monkeypatch.setattr(PaperExchange, "capabilities", one)
+
+    def world() -> World:
+        made = World({(A, 4): signal()}, bars=3_000)
+        made.pace = Pace(speed=6_000.0)
+        return made
+
+    async with life(world(), tmp_path) as stage:
+        await stage.bar(6)
+        before = stage.state.book.positions[A]
+
+        async def lost(_symbol: str, _client_id: str) -> Outcome:
+            return Unknown("the line broke")
+
+        stage.engine.exchange.cancel = lost  # type: ignore[method-assign]  # the fault
+        named = {"id": before.id, "fraction": fraction}
+        assert (await stage.command("close_position", **named)).ok
+        held = stage.state.book.positions[A]
+        assert held.part_wanted or held.close_wanted
+        assert held.open == before.open
+    async with life(world(), tmp_path) as stage:
+        left = before.open * (1 - Decimal(fraction))
+        lot = Decimal("0.001")
+        await stage.until(
+            lambda: stage.state.book.ours(A) - left < lot and not _closing(stage)
+        )
+        theirs = sum(
+            one.quantity for one in await stage.engine.exchange.fetch_positions()
+        )
+        assert 0 <= theirs - left < lot
+
+
+def _closing(stage: Stage) -> bool:
+    return any(o.purpose == "close" for o in stage.state.book.orders.values())

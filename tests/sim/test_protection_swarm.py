@@ -19,8 +19,11 @@ from actors.domain.orders import (
     Side,
     Unknown,
 )
+from actors.domain.phases import KillPhase
 from actors.exchange.paper.book import PaperSettings
 from actors.journal import Kind
+from tests.sim.killing import is_phase
+from tests.sim.locking import Locking
 from tests.sim.script import Found, leave, signal
 from tests.sim.stops import assert_sound
 from tests.sim.world import SYMBOLS, Stage, World, living, preset
@@ -119,4 +122,35 @@ async def test_chaos_ends_in_the_right_position_with_its_stop(
         assert not stage.state.book.halted
         sides = [one.side for one in stage.venue.placed if not one.reduce_only]
         assert set(sides) <= {Side.LONG, Side.SHORT}
+        await assert_sound(stage)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_chaos_on_locking_stops_ends_in_the_right_position_with_its_stop(
+    tmp_path: Path, autojump_clock: MockClock, seed: int
+) -> None:
+    draw = Random(seed)
+    world = random_world(draw)
+    world.venue = Locking
+    async with living(world, tmp_path, start=False) as stage:
+        chaos = Chaos(stage, draw)
+        stage.venue.place = chaos.place  # type: ignore[method-assign]  # the faults
+        assert (await stage.command("start", preset=stage.engine.setup.preset)).ok
+        await stage.bar(CHAOS_BARS)
+        chaos.on = False
+        await stage.bar(CHAOS_BARS + 8)
+        gap_max_ms = 5_000 + 3 * world.paper.latency_ms
+        now_ms = stage.engine.clock.now_ms()
+        for held in stage.state.book.positions.values():
+            since_ms = held.gaps.since_ms
+            young = since_ms is not None and now_ms - since_ms <= gap_max_ms
+            closing = stage.engine.risk.protection.closing.under_way(held)
+            assert since_ms is None or young or closing
+        assert (await stage.command("kill_switch")).ok
+        await is_phase(stage, KillPhase.LATCHED)
+        await assert_books_agree(stage)
+        assert not stage.venue.state.positions
+        assert not stage.venue.state.orders
+        assert stage.state.counts["entries"] > 0
+        assert not stage.state.book.halted
         await assert_sound(stage)

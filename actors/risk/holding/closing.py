@@ -10,7 +10,6 @@ import msgspec
 
 from actors.domain import exits
 from actors.domain.ledger import Position
-from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.account.desk import Desk
 from actors.risk.orders.orders import OrderBook
@@ -257,9 +256,7 @@ class Closing:
         """Keep why a position is being closed, until it is: a restart goes on."""
         if position.close_wanted:
             return position
-        wanted = msgspec.structs.replace(
-            position, close_wanted=reason, part_wanted=ZERO, part_reason=""
-        )
+        wanted = msgspec.structs.replace(position, close_wanted=reason)
         self._desk.store(wanted)
         return wanted
 

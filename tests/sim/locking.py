@@ -1,0 +1,41 @@
+"""A venue where what rests locks what it would sell, as spot does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from actors.domain.money import ZERO
+from actors.domain.orders import OrderRequest, Outcome, Refused
+from actors.exchange.paper.exchange import CAPABILITIES
+from tests.sim.venue import Venue
+
+LOCKED = Refused("HTTP 400 -2010 Account has insufficient balance")
+
+
+class Locking(Venue):
+    """Refuses what finds nothing free; `before` answers instead of it."""
+
+    capabilities = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.locked = 0  # orders that found nothing free
+        self.before: Callable[[OrderRequest], Outcome | None] = lambda _request: None
+        self.instead = self._spot
+
+    def _spot(self, request: OrderRequest) -> Outcome | None:
+        first = self.before(request)
+        if first is not None or not request.reduce_only:
+            return first
+        resting = [
+            order.request.quantity - order.filled
+            for order in self.state.orders.values()
+            if order.request.symbol == request.symbol and order.request.reduce_only
+        ]
+        held = self.state.positions.get(request.symbol)
+        free = (ZERO if held is None else abs(held.quantity)) - sum(resting, ZERO)
+        if request.quantity <= free:
+            return None
+        self.locked += 1
+        return LOCKED
