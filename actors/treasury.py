@@ -127,7 +127,6 @@ class Treasury:
         return Reconciler(self.sources.exchange, lambda: self.ref, self.in_hand)
 
     def _look(self, look: Look) -> None:
-        look = msgspec.structs.replace(look, incarnation=self.risk.context.incarnation)
         self.in_hand.add()
         self.sources.root().ref("reconcile").tell_tracked(look, self.in_hand)
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 
 from actors.domain.messages import (
@@ -23,7 +24,7 @@ from actors.domain.messages import (
     WatchedBar,
 )
 from actors.domain.orders import Fill, OrderUpdate
-from actors.domain.truth import Truth
+from actors.domain.truth import Look, Truth
 from actors.risk.account.desk import Desk
 from actors.risk.account.ports import Ports
 from actors.risk.account.state import RiskState
@@ -64,7 +65,8 @@ class RiskActor(Actor[Any]):
 
     def __init__(self, ports: Ports, state: RiskState) -> None:
         super().__init__()
-        self.desk = Desk(ports, state)
+        asks = partial(self._asks, ports.look)
+        self.desk = Desk(msgspec.structs.replace(ports, look=asks), state)
         orders = OrderBook(self.desk)
         self._orders = orders
         self.protection = protection = Protection(self.desk, orders)
@@ -236,6 +238,10 @@ class RiskActor(Actor[Any]):
     async def hear_last(self, late: Answered) -> None:
         """Record an answer after everything has ended: nothing is sent any more."""
         await self._orders.answered(late)
+
+    def _asks(self, ask: Callable[[Look], None], look: Look) -> None:
+        """Put our incarnation's number on what is asked: answers come back with it."""
+        ask(msgspec.structs.replace(look, incarnation=self.context.incarnation))
 
     async def _truth(self, truth: Truth) -> None:
         """Settle what the exchange's answers settle, and go on with what waited.
