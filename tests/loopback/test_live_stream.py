@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import trio
 
+from actors.domain.errors import ExchangeError
 from actors.domain.orders import Fill, OrderKind, OrderState, Placed, Side
+from actors.exchange.live import stream
 from actors.loopback.floor.pit import Venue
 from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading, way
 from tests.loopback.client import exchange
@@ -186,3 +188,34 @@ async def test_an_order_that_ended_in_a_gap_is_told_of_whatever_fails(
         await client.signed("DELETE", "/fapi/v1/order", **mine)
         assert (await trader.ended("bx0-rest")).state is OrderState.CANCELLED
         assert client.exchange.menu.fired["error_before"] == failing
+
+
+async def test_an_order_whose_end_is_never_told_keeps_nothing_else_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The exchange's minute stands still here, and with it the budget for asking.
+    monkeypatch.setattr(stream, "WORD_TRIES_MAX", 4)
+    async with exchange() as client, trading(client) as trader:
+        limit = trader.price(Side.LONG, -2_000)
+        resting = trader.request("bx0-rest", kind=OrderKind.LIMIT, limit_price=limit)
+        await trader.account.place(resting)
+        await trader.until(lambda: bool(trader.words("bx0-rest")))
+        asked = 0
+
+        async def untold(_symbol: str, _client_id: str) -> None:
+            nonlocal asked
+            asked += 1
+            msg = "FINISHED without an order"
+            raise ExchangeError(msg)
+
+        trader.account._venue.order = untold  # type: ignore[method-assign]
+        await cut(trader)
+        mine = {"symbol": "BTCUSDT", "origClientOrderId": "bx0-rest"}
+        await client.signed("DELETE", "/fapi/v1/order", **mine)
+        with trio.fail_after(60):
+            while asked < 4:  # noqa: ASYNC110 - nobody tells of it
+                await trio.sleep(0.05)
+        await trader.account.place(trader.request("bx1-newer"))
+        await trader.until(lambda: bool(trader.fills("bx1-newer")))
+        await trio.sleep(2)
+        assert asked == 4

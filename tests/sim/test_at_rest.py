@@ -157,3 +157,14 @@ async def test_a_book_of_before_a_start_is_first_held_against_the_exchange(
         assert (await stage.command("settle", **settle)).ok
         assert not stage.state.book.positions
         assert stage.engine.crashes == 0
+
+
+async def test_a_time_stop_before_any_start_says_what_it_lacks(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(world(), tmp_path, start=False) as stage:
+        stage.engine.risk.desk.machine.phase = Phase.ERROR
+        answer = await stage.command("time_stop")
+        assert not answer.ok
+        assert "no preset was started yet" in answer.message
+        assert stage.engine.crashes == 0

@@ -5,6 +5,7 @@ that a connection stands: what may have been missed before it is asked for at th
 place, so that it is told before what came after.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ EVENTS_MAX = FILLS_MAX = 10_000
 OVERLAP_MS = 60_000
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.5, 30.0
 CATCH_UP_TRIES = 3
+WORD_TRIES_MAX = 3 * CATCH_UP_TRIES
 #: A connection may answer pings and never say that it has subscribed.
 CONNECT_SECONDS = 10.0
 CONNECTED: Event = {"e": "connected"}
@@ -56,6 +58,7 @@ class AccountStream:
         self._breaks = 0
         #: Those that lived before a gap, until their word has been asked for.
         self._before: dict[str, Order] = {}
+        self._unanswered: Counter[str] = Counter()
         self._fills: dict[str, None] = {}  # told: what is asked for overlaps
         self.sink: UpdateSink = _nobody
         #: Told a symbol whose leverage somebody has changed, or may have; "": all.
@@ -186,14 +189,27 @@ class AccountStream:
         for one in standing:
             self._tell(word_of(one, now_ms))
         names = {one.request.client_id for one in standing}
-        for name, order in self._before.items():
+        for name, order in tuple(self._before.items()):
             if name not in names:
-                word = await self._venue.order(order.symbol, name)
-                if word is not None:
-                    self._tell(word)
+                await self._ask_word(order.symbol, name)
         # What broke while this was asked may have kept back what came after.
         self._sound_ms = None if breaks == self._breaks else now_ms
         self._pause = PAUSE_SECONDS_MIN
+
+    async def _ask_word(self, symbol: str, name: str) -> None:
+        """Tell what became of an order; one that is never answered keeps up nobody."""
+        try:
+            word = await self._venue.order(symbol, name)
+        except ExchangeError as error:
+            self._unanswered[name] += 1
+            if self._unanswered[name] < WORD_TRIES_MAX:
+                raise
+            log.warning("an order's end is not told", order=name, reason=str(error))
+            word = None  # the looks at the exchange go on asking
+        self._before.pop(name)
+        del self._unanswered[name]
+        if word is not None:
+            self._tell(word)
 
 
 def word_of(one: OpenOrder, now_ms: int) -> OrderUpdate:
