@@ -122,9 +122,8 @@ class Engine:
 
     async def open_book(self) -> None:
         """Know the account again, before anybody acts on it."""
-        market, now_ms = self.description.name, self.clock.now_ms()
         self.risk_state.book = await open_book(
-            self.journal, self.exchange, market, now_ms
+            self.journal, self.exchange, self.description, self.clock.now_ms()
         )
 
     # --- the tree -------------------------------------------------------------------

@@ -12,7 +12,7 @@ from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
 from actors.feed import Pace
 from actors.journal import open_journal
 from tests.sim.script import signal
-from tests.sim.world import MINUTE_MS, START_MS, A, World, living
+from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, World, living
 
 
 async def test_an_engine_goes_on_where_its_exchange_was(
@@ -98,6 +98,19 @@ async def test_a_position_left_over_is_closed_at_its_last_price_at_the_end(
         bar = stage.engine.cursor.newest_bar(index)
         assert bar is not None
         assert bar["ts"] == world.bars[A]["ts"][-1]
+
+
+async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    files = {"journal": True}
+    async with living(World({(A, 4): signal()}), tmp_path, **files) as stage:
+        await stage.bar(9)
+        assert A in stage.state.book.positions
+    world = World(symbols=tuple(name for name in SYMBOLS if name != A))
+    with pytest.raises(ExchangeError, match=f"holds a position in {A}, which scripted"):
+        async with living(world, tmp_path, **files):
+            pass
 
 
 @pytest.mark.parametrize(
