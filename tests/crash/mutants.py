@@ -9,7 +9,7 @@ from actors.domain import exposure
 from actors.journal import Journal, Kind
 from actors.risk.account.outbox import Outbox
 from actors.risk.account.state import RiskState
-from actors.risk.holding import protection, unprotected
+from actors.risk.holding import protection, stops, unprotected
 from actors.risk.holding.protection import Protection
 from tests.crash.remote import RemoteExchange
 
@@ -101,11 +101,11 @@ def trust_doubtful_stops() -> None:
     def hopeful(order: Any) -> bool:
         return order.purpose == "stop" and order.live
 
-    for module in (protection, unprotected):
+    for module in (protection, stops, unprotected):
         made: Any = module
         made.confirmed = hopeful
-    made = protection
-    made._fits = lambda *_given: True
+    made = stops.Stops
+    made.fits = lambda *_given: True
 
 
 def never_stand_down() -> None:
