@@ -28,7 +28,13 @@ from actors.journal.audit import AuditRecord, seal
 from actors.journal.insert import insert
 from actors.journal.kinds import Kind
 from actors.journal.mark import marked, refuse_gone
-from actors.journal.proof import COMPACTED, Kept, Verification, verification
+from actors.journal.proof import (
+    COMPACTED,
+    Kept,
+    Verification,
+    rows_upto,
+    verification,
+)
 from actors.journal.schema import Opened, guard, prepare
 from actors.journal.storage import sole_owner, translated
 
@@ -72,7 +78,15 @@ def compact(path: Path, keep_ms: int, who: str, now_ms: int) -> Compacted:
             if not sum(_count(database, kind, upto) for kind in MOVED):
                 return Compacted(0, upto, None, before, before)
             copy = _copied(database, path, opened)
-            rows = _move(database, path, upto, copy, (opened, who, now_ms))
+            digest = _digest(copy)
+            with database:  # all of it, or nothing
+                rows = sum(_remove(database, kind, upto) for kind in MOVED)
+                kept = Kept(upto, rows_upto(database, upto))
+                after = msgspec.json.encode(kept).decode()
+                told = f"{rows} rows moved to {copy.name}, BLAKE2b {digest}"
+                record = AuditRecord(who, COMPACTED, None, after, told)
+                _note(database, opened, record, now_ms)
+                _sound(database, path)
             problem = _give_back(database)
     return Compacted(rows, upto, copy.name, before, path.stat().st_size, problem)
 
@@ -133,28 +147,19 @@ def _copied(database: apsw.Connection, path: Path, opened: Opened) -> Path:
     return copy
 
 
-def _move(
-    database: apsw.Connection,
-    path: Path,
-    upto: int,
-    copy: Path,
-    by: tuple[Opened, str, int],
-) -> int:
-    """Remove the rows and say so, durably and at once, or not at all."""
-    opened, who, now_ms = by
+def _digest(copy: Path) -> str:
     with copy.open("rb") as file:
-        digest = hashlib.file_digest(file, "blake2b").hexdigest()
-    with database:
-        rows = sum(_remove(database, kind, upto) for kind in MOVED)
-        kept = msgspec.json.encode(Kept(upto, _kept(database, upto))).decode()
-        told = f"{rows} rows moved to {copy.name}, BLAKE2b {digest}"
-        record = AuditRecord(who, COMPACTED, None, kept, told)
-        body = msgspec.json.encode(record).decode()
-        row = (opened.last_seq + 1, "compact", now_ms, None, None, body)
-        sealed = (*row, opened.audit_head, seal(row, opened.audit_head))
-        insert(database, Kind.AUDIT, [sealed])
-        _sound(database, path)
-    return rows
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _note(
+    database: apsw.Connection, opened: Opened, record: AuditRecord, now_ms: int
+) -> None:
+    """Append an audit row to a journal that nobody else has open."""
+    body = msgspec.json.encode(record).decode()
+    row = (opened.last_seq + 1, "compact", now_ms, None, None, body)
+    sealed = (*row, opened.audit_head, seal(row, opened.audit_head))
+    insert(database, Kind.AUDIT, [sealed])
 
 
 def _remove(database: apsw.Connection, kind: Kind, upto: int) -> int:
@@ -175,13 +180,3 @@ def _give_back(database: apsw.Connection) -> str | None:
     except apsw.Error as error:
         return f"its space is not given back yet: {error}"
     return None
-
-
-def _kept(database: apsw.Connection, upto: int) -> int:
-    return sum(
-        database.execute(
-            f"SELECT count(*) FROM {kind.table} WHERE seq <= :upto",  # noqa: S608
-            {"upto": upto},
-        ).get
-        for kind in Kind
-    )

@@ -38,7 +38,7 @@ def verification(
     structure = database.execute("PRAGMA quick_check").get
     broken, head = audit_chain(database)
     kept = _compacted(database)
-    below = _below(database, kept.upto) if kept.upto else 0
+    below = rows_upto(database, kept.upto) if kept.upto else 0
     problem = None
     if structure != "ok":
         problem = f"the file's structure is damaged: {structure}"
@@ -80,7 +80,8 @@ def _extent(database: apsw.Connection) -> tuple[int, int]:
     return rows, last
 
 
-def _below(database: apsw.Connection, upto: int) -> int:
+def rows_upto(database: apsw.Connection, upto: int) -> int:
+    """Count the rows of all kinds up to one."""
     query = f"SELECT count(*) FROM ({_all_seqs()}) WHERE seq <= :upto"  # noqa: S608  # names are ours
     return int(database.execute(query, {"upto": upto}).get)
 

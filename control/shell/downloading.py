@@ -206,7 +206,7 @@ async def _way(wanted: Wanted) -> AsyncIterator[tuple[Dialect, Fetch]]:
     from control.shell.foreign import joined  # noqa: PLC0415 - it loads ccxt
 
     ccxt_name = CCXT_NAMES.get(name, name.removeprefix(VIA_CCXT))
-    gate = ccxt_gate(name if name in DIALECTS else ccxt_name.partition("-")[0], bans)
+    gate = ccxt_gate(name if name in DIALECTS else ccxt_name, bans)
     async with joined(ccxt_name, wanted.where, gate) as one:
         one.side.check_timeframe(wanted.timeframe)
         one.timeframe, one.marks_damage = wanted.timeframe, True

@@ -73,7 +73,7 @@ async def way_to(settings: Settings, bans: Bans) -> AsyncIterator[Asked]:
     from control.shell.foreign import joined  # noqa: PLC0415 - it loads ccxt
 
     ccxt_name = name.removeprefix(VIA_CCXT)
-    gate = ccxt_gate(ccxt_name.partition("-")[0], bans)
+    gate = ccxt_gate(ccxt_name, bans)
     async with joined(ccxt_name, where, gate) as one:
         dialect = foreign(name, CANDLES_PER_ASK)
         patient = _patient(one, random, gate.tally.retry)
@@ -82,8 +82,12 @@ async def way_to(settings: Settings, bans: Bans) -> AsyncIterator[Asked]:
 
 
 def ccxt_gate(name: str, bans: Bans) -> Gate:
-    """Make the gate of an exchange to whose rate ccxt keeps: it minds the bans."""
-    return Gate(beside_ccxt(name), bans, bans.clock, alarm)
+    """Make the gate of an exchange to whose rate ccxt keeps: it minds the bans.
+
+    A ban is of the exchange, whichever of its markets (`-spot`, `-swap`) is asked.
+    """
+    exchange_id, _, _ = name.partition("-")
+    return Gate(beside_ccxt(exchange_id), bans, bans.clock, alarm)
 
 
 def _prompt(rest: Fetch) -> Fetch:

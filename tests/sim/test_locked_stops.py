@@ -42,10 +42,13 @@ def closes(stage: Stage) -> list[OrderRequest]:
     return [request for request in stage.venue.placed if is_close(request)]
 
 
+def locking(stage: Stage) -> Locking:
+    assert isinstance(stage.venue, Locking)
+    return stage.venue
+
+
 def nothing_was_locked(stage: Stage) -> None:
-    venue = stage.venue
-    assert isinstance(venue, Locking)
-    assert venue.locked == 0
+    assert locking(stage).locked == 0
     assert not [a for a in stage.state.alerts if "was refused" in a.message]
 
 
@@ -151,8 +154,7 @@ async def test_a_refused_close_arms_the_stop_again(
 ) -> None:
     async with living(spot(), tmp_path) as stage:
         before = await held(stage)
-        venue = stage.venue
-        assert isinstance(venue, Locking)
+        venue = locking(stage)
         venue.before = instead(Refused("not today"), 1, is_close)
         await stage.command("close_position", id=before.id, fraction=fraction)
         await stage.until(lambda: bool(closes(stage)))
@@ -181,8 +183,7 @@ async def test_a_kill_that_is_refused_waits_under_a_stop(
     """Every wait between two tries has its stop, and no try finds it in its way."""
     async with living(spot(), tmp_path) as stage:
         before = await held(stage)
-        venue = stage.venue
-        assert isinstance(venue, Locking)
+        venue = locking(stage)
         venue.before = instead(Refused("not today"), 4, is_close)
         assert (await stage.command("kill_switch")).ok
         await stage.until(lambda: stage.state.counts["kill_closes_failed"] == 3)
@@ -203,8 +204,7 @@ async def test_a_stop_refused_while_a_kill_waits_is_asked_for_again(
     """Seven failures in a row make the kill switch wait for a minute."""
     async with living(spot(), tmp_path) as stage:
         await held(stage)
-        venue = stage.venue
-        assert isinstance(venue, Locking)
+        venue = locking(stage)
         no_close = instead(Refused("not today"), 8, is_close)
         no_stop = instead(Refused("nor this"), 1, is_stop)
         venue.before = lambda request: (
@@ -225,8 +225,7 @@ async def test_a_stop_in_doubt_is_not_waited_for(
     """It may not be there, and the position is bare: the close finds out."""
     world = spot()
     async with living(world, tmp_path, start=False) as stage:
-        venue = stage.venue
-        assert isinstance(venue, Locking)
+        venue = locking(stage)
         venue.before = instead(Unknown("the line broke"), 1, is_stop)
         assert (await stage.command("start", preset=stage.engine.setup.preset)).ok
         await stage.until(lambda: bool(stage.state.book.closed))
@@ -243,8 +242,7 @@ async def test_a_close_in_doubt_is_followed_by_a_stop_and_never_sent_twice_at_on
 ) -> None:
     async with living(spot(), tmp_path) as stage:
         before = await held(stage)
-        venue = stage.venue
-        assert isinstance(venue, Locking)
+        venue = locking(stage)
         venue.before = instead(Unknown("the line broke"), 1, is_close)
         assert (await stage.command("close_position", id=before.id)).ok
         await stage.until(lambda: bool(closes(stage)))

@@ -146,7 +146,7 @@ class Minutes:
             self._more = trio.Event()
             await self._more.wait()
 
-    async def _ask_one(self, index: int, patience: "_Patience") -> None:
+    async def _ask_one(self, index: int, patience: _Patience) -> None:
         """Ask until there is an answer; that there is no such candle is one."""
         pause = PAUSE_SECONDS
         while self._misses(index) and not await self._answered(index, patience):
@@ -155,7 +155,7 @@ class Minutes:
             await trio.sleep(pause)
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
-    async def _answered(self, index: int, patience: "_Patience") -> bool:
+    async def _answered(self, index: int, patience: _Patience) -> bool:
         hub = self._streams.hub
         rest = hub.dialect.rest
         native, opened = self._listed[index].native, self.next_ts

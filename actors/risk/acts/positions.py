@@ -223,10 +223,10 @@ class PositionActs:
     async def time_stop(self, command: Command) -> str:
         """Close what has been held for `minutes` (the preset's stall time) or more."""
         minutes, preset = command.args.get("minutes"), self._desk.state.preset
-        if minutes is None and preset is None:
-            msg = "time_stop: no preset was started yet; close the positions"
-            raise Refusal(msg)
-        if minutes is None and preset is not None:
+        if minutes is None:
+            if preset is None:
+                msg = "time_stop: no preset was started yet; close the positions"
+                raise Refusal(msg)
             minutes = float(preset.position_config.exit_rules.stall_hours * 60)
         if not isinstance(minutes, int | float) or minutes < 0:
             msg = f"time_stop: minutes is {minutes!r}; it must be a number, 0 or more"

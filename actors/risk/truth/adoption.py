@@ -60,10 +60,8 @@ class Adoption:
         Raises Refusal: it has come since it was missed, or has no price.
         """
         book = self._desk.book
-        record, counted = (
-            book.orders.get(difference.subject),
-            Decimal(difference.theirs),
-        )
+        record = book.orders.get(difference.subject)
+        counted = Decimal(difference.theirs)
         if record is None or record.filled >= counted:
             msg = f"settle: the fills of {difference.subject} are here; reconcile again"
             raise Refusal(msg)
