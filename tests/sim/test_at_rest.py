@@ -1,9 +1,7 @@
 """What is open when nothing runs: at a real exchange it goes on without us."""
 
-from functools import partial
 from pathlib import Path
 
-import pytest
 import trio
 from trio.testing import MockClock
 
@@ -18,7 +16,6 @@ from actors.domain.orders import (
 )
 from actors.domain.phases import Phase
 from actors.exchange.paper.account import PaperPosition
-from actors.journal import open_journal
 from actors.realtime import TICK_SECONDS
 from actors.risk.orders.records import OrderRecord
 from tests.sim.faulty import FaultyVenue
@@ -132,11 +129,9 @@ async def test_what_a_killed_engine_has_left_is_confirmed_where_nothing_comes_up
 
 
 async def test_a_book_of_before_a_start_is_first_held_against_the_exchange(
-    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """It says to close what is not held there any more."""
-    in_the_loop = partial(open_journal, threaded=False)
-    monkeypatch.setattr("actors.engine.open_journal", in_the_loop)
     at_rest = world()
     async with living(at_rest, tmp_path, journal=True) as stage:
         stage.venue.instead = instead(BUSY, 99, is_stop, is_close)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from actors.domain.orders import Fill, Side
 from actors.domain.phases import KILL_MACHINE, KillPhase, Phase, check
 from actors.exchange.paper.account import PaperPosition
 from actors.exchange.paper.exchange import PaperExchange
-from actors.journal import Kind, open_journal
+from actors.journal import Kind
 from actors.risk.orders.records import KillChanged
 from actors.runtime.crash import arm, disarm
 from tests.sim.killing import (
@@ -40,10 +39,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the journal's file in the event loop: simulated time waits for it."""
-    in_the_loop = partial(open_journal, threaded=False)
-    monkeypatch.setattr("actors.engine.open_journal", in_the_loop)
+def disarmed() -> Iterator[None]:
     yield
     disarm()
 

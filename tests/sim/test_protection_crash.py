@@ -1,14 +1,13 @@
 """What a crash left without a stop, or half closed, is seen to after the restart."""
 
-import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
+from trio.testing import MockClock
 
 from actors.domain.crash_points import CrashPoint
 from actors.domain.orders import (
@@ -19,49 +18,19 @@ from actors.domain.orders import (
     Unknown,
 )
 from actors.domain.phases import Phase
-from actors.engine import Engine, open_engine
 from actors.exchange.paper.exchange import CAPABILITIES, PaperExchange
-from actors.feed import Pace
 from actors.runtime.crash import arm, disarm
-from actors.setup import EngineSetup
-from actors.watchdog import ResourceLimits
-from config.load import dump_preset
 from tests.sim.script import leave, signal
-from tests.sim.world import A, B, Stage, World, _Facts
+from tests.sim.world import A, B, Stage, World, living
 
 
 class Killed(BaseException):
     """The process is gone: nobody may catch this and tidy up."""
 
 
-@asynccontextmanager
-async def life(world: World, where: Path) -> AsyncIterator[Stage]:
+def life(world: World, where: Path) -> AbstractAsyncContextManager[Stage]:
     """Run the engine on a journal and a paper account that outlive it."""
-    path = where / "scripted.json"
-    path.write_bytes(dump_preset(world.preset))
-    facts = _Facts()
-    setup = EngineSetup(
-        engine_id="sim",
-        session="s-sim",
-        market=world,
-        strategy=world.strategy,
-        pace=world.pace,
-        seed=world.seed,
-        equity_usd=world.equity,
-        paper=world.paper,
-        journal_path=where / "journal.sqlite",
-        resources=ResourceLimits(math.inf, 1e9, 100.0, 0.0, 10_000, 100.0, math.inf),
-        supervision=world.supervision,
-        preset=str(path),
-    )
-
-    def attach(_engine: Engine) -> tuple[_Facts, tuple[()]]:
-        return facts, ()
-
-    async with open_engine(setup, attach) as engine:
-        stage = Stage(world, engine, facts.kept)
-        assert (await stage.command("start", preset=str(path))).ok
-        yield stage
+    return living(world, where, account=True, journal=True)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +42,10 @@ async def life(world: World, where: Path) -> AsyncIterator[Stage]:
     ],
 )
 async def test_what_a_crash_left_bare_has_its_stop_after_the_restart(
-    tmp_path: Path, point: CrashPoint, passing: int
+    tmp_path: Path, autojump_clock: MockClock, point: CrashPoint, passing: int
 ) -> None:
     def world() -> World:
-        made = World({(A, 4): signal(), (B, 4): signal()}, bars=3_000)
-        made.pace = Pace(speed=6_000.0)  # a real clock: files are read in threads
-        return made
+        return World({(A, 4): signal(), (B, 4): signal()}, bars=3_000)
 
     def die() -> None:
         raise Killed
@@ -93,7 +60,7 @@ async def test_what_a_crash_left_bare_has_its_stop_after_the_restart(
         exchange = stage.engine.exchange
         held = await exchange.fetch_positions()
         assert {one.symbol for one in held} == {A, B}
-        with trio.fail_after(60):
+        with trio.fail_after(600):
             await stage.bar(2)
         resting = await exchange.fetch_open_orders()
         for one in held:
@@ -110,11 +77,11 @@ async def test_what_a_crash_left_bare_has_its_stop_after_the_restart(
         assert stage.view.unprotected().seconds_total > 0
 
 
-async def test_a_wish_to_close_outlives_the_process(tmp_path: Path) -> None:
+async def test_a_wish_to_close_outlives_the_process(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     def world() -> World:
-        made = World({(A, 4): signal(), (A, 9): leave()}, bars=3_000)
-        made.pace = Pace(speed=6_000.0)
-        return made
+        return World({(A, 4): signal(), (A, 9): leave()}, bars=3_000)
 
     async with life(world(), tmp_path) as stage:
         place = stage.engine.exchange.place
@@ -137,16 +104,17 @@ async def test_a_wish_to_close_outlives_the_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fraction", [1, 0.5])
 async def test_a_close_that_waits_for_its_stop_to_go_outlives_the_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fraction: float
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    fraction: float,
 ) -> None:
     """The stop locks what is to be closed, and the process ends between the two."""
     one = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
     monkeypatch.setattr(PaperExchange, "capabilities", one)
 
     def world() -> World:
-        made = World({(A, 4): signal()}, bars=3_000)
-        made.pace = Pace(speed=6_000.0)
-        return made
+        return World({(A, 4): signal()}, bars=3_000)
 
     async with life(world(), tmp_path) as stage:
         await stage.bar(6)

@@ -1,6 +1,5 @@
 """An engine that ends and another one that goes on at the same exchange."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from actors.domain.errors import ExchangeError
 from actors.domain.money import ZERO
 from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
 from actors.feed import Pace
-from actors.journal import open_journal
 from tests.sim.script import signal
 from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, World, living
 
@@ -119,13 +117,9 @@ async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
 async def test_a_stop_that_filled_while_we_were_down_is_booked_before_any_start(
     tmp_path: Path,
     autojump_clock: MockClock,
-    monkeypatch: pytest.MonkeyPatch,
     rise: list[float],
     reason: str,
 ) -> None:
-    # Simulated time waits for no thread.
-    in_the_loop = partial(open_journal, threaded=False)
-    monkeypatch.setattr("actors.engine.open_journal", in_the_loop)
     closes = {A: [*[100.0] * 6, *rise, *rise[-1:] * 60]}
     world = World({(A, 4): signal(stop=97.0)}, closes=closes, bars=80)
     files = {"account": True, "journal": True}

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from actors.domain.crash_points import CrashPoint
 from actors.domain.orders import Fill, Side
 from actors.domain.phases import Phase
-from actors.feed import Pace
 from actors.journal import Kind
 from actors.risk.account.book import replay
 from actors.runtime.crash import arm, disarm
@@ -26,7 +26,6 @@ class Killed(BaseException):
 def world() -> World:
     made = World({(A, 4): signal(stop=95.0)}, bars=3_000, symbols=(A,))
     made.venue = FaultyVenue
-    made.pace = Pace(speed=1_200.0)  # a real clock: files are read in threads
     return made
 
 
@@ -57,12 +56,12 @@ def die() -> None:
     ],
 )
 async def test_a_crash_in_the_middle_of_a_settle_books_nothing_twice(
-    tmp_path: Path, point: CrashPoint, passing: int
+    tmp_path: Path, autojump_clock: MockClock, point: CrashPoint, passing: int
 ) -> None:
     """A long of ours was turned into a short by hand: two adjustments, one stop."""
     with pytest.raises((Killed, BaseExceptionGroup)):  # noqa: PT012 - killed inside
         async with living(world(), tmp_path, account=True, journal=True) as stage:
-            with trio.fail_after(30):
+            with trio.fail_after(600):
                 await stage.bar(6)
                 more = stage.state.book.ours(A) + 2
                 await venue_of(stage).intrude(foreign(A, Side.SHORT, str(more)))
@@ -72,7 +71,7 @@ async def test_a_crash_in_the_middle_of_a_settle_books_nothing_twice(
                 await trio.sleep_forever()
     disarm()
     async with living(world(), tmp_path, account=True, journal=True) as stage:
-        with trio.fail_after(30):
+        with trio.fail_after(600):
             await settled(stage)
             await stage.bar(stage.state.counts["cycles"] + 3)
         assert stage.state.book.ours(A) == -2

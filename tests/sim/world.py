@@ -9,11 +9,13 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 import trio
 
 from actors.clockguard import ClockVerdict
@@ -31,7 +33,7 @@ from actors.engine import Engine, open_engine
 from actors.exchange.paper.book import PaperSettings
 from actors.exchange.paper.opening import account_identity, open_account
 from actors.feed import Pace
-from actors.journal import Kind, Row
+from actors.journal import Kind, Row, open_journal
 from actors.market.port import Block
 from actors.projections import Projections
 from actors.runtime import SupervisorSpec
@@ -367,10 +369,13 @@ async def living(
         exchange_now_ms=world.exchange_now_ms,
         live=world.live,
     )
-    async with open_engine(setup, attach) as engine:
-        stage = Stage(world, engine, facts.kept)
-        if start:
-            word = {} if world.live is None else {"confirm": CONFIRMATION}
-            answer = await stage.command("start", preset=str(path), **word)
-            assert answer.ok, answer.message
-        yield stage
+    in_the_loop = partial(open_journal, threaded=False)
+    with pytest.MonkeyPatch.context() as patch:  # simulated time waits for no thread
+        patch.setattr("actors.engine.open_journal", in_the_loop)
+        async with open_engine(setup, attach) as engine:
+            stage = Stage(world, engine, facts.kept)
+            if start:
+                word = {} if world.live is None else {"confirm": CONFIRMATION}
+                answer = await stage.command("start", preset=str(path), **word)
+                assert answer.ok, answer.message
+            yield stage
