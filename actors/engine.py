@@ -209,13 +209,6 @@ class Engine:
         if self.supervisor is not None:
             self.risk_ref.tell(message)
 
-    def symbols_in_hand(self) -> frozenset[str]:
-        """The symbols in which our books have an order or a position."""
-        book = self.risk_state.book
-        return frozenset(o.request.symbol for o in book.orders.values()) | set(
-            book.positions
-        )
-
     # --- addresses ----------------------------------------------------------------
 
     @property

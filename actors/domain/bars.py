@@ -74,6 +74,7 @@ class MarketDescription(msgspec.Struct, frozen=True):
     end_ms: int | None
     benchmark: str | None  # the symbol whose close is `reference_close`
     faults: tuple[DataFault, ...]
+    lists_change: bool = False  # an account outlives what is listed and delisted
 
 
 def empty_bars(count: int) -> Bars:

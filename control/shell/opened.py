@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+import trio
 from rich.console import Console
 
 from actors.clockguard import ClockChange, ClockGuard, ClockVerdict
@@ -14,11 +15,13 @@ from actors.domain.messages import Alert
 from actors.domain.shown.exchange import ExchangeBudget
 from actors.engine import Engine
 from actors.exchange.gate import Bans, Gate
+from actors.journal import open_journal
 from actors.market.live.opening import Plan, open_live
 from actors.market.live.time import ExchangeTime
 from actors.market.port import Market, open_market
+from actors.risk.account.book import replay
 from actors.runtime import Budget, SupervisorSpec
-from actors.runtime.clock import WallClock
+from actors.runtime.clock import MarketClock, WallClock
 from actors.service import service
 from config.settings import Settings
 from control.shell.ways import REAL, alarm, way_to
@@ -43,7 +46,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_hand(self) -> frozenset[str]:
         """The symbols in which the engine's books have an order or a position."""
-        return frozenset(name for one in self.engines for name in one.symbols_in_hand())
+        return frozenset().union(*(e.risk_state.book.in_hand() for e in self.engines))
 
     def alarm_to(
         self, tell: Callable[[Alert], None], is_running: Callable[[], bool]
@@ -63,16 +66,19 @@ async def opened_market(
     symbols: int | tuple[str, ...] | None,
     data_dir: Path | None,
     say: Console,
+    journal: Path | None = None,
 ) -> AsyncIterator[Opened]:
     """Open the market of a run for the length of a block.
 
-    `data_dir`: where an exchange's bans are kept; None: in memory. Raises
-    MarketDataError, and ExchangeError where an exchange cannot be asked.
+    `data_dir`: where an exchange's bans are kept; None: in memory. `journal`: what it
+    has in hand is among so many symbols of an exchange. Raises MarketDataError, and
+    ExchangeError where an exchange cannot be asked, JournalError.
     """
     spec = settings.market.spec
     if spec.startswith(REAL):
         bans = Bans(data_dir and data_dir / "bans.json", WallClock())
-        async with _real(settings, symbols, bans, say) as real:
+        plan = _plan(settings, symbols, await in_hand(journal))
+        async with _real(settings, plan, bans, say) as real:
             yield real
         return
     market = open_market(spec, symbols=symbols, seed=settings.engine.seed)
@@ -86,7 +92,7 @@ async def opened_market(
 @asynccontextmanager
 async def _real(
     settings: Settings,
-    symbols: int | tuple[str, ...] | None,
+    plan: Plan,
     bans: Bans,
     say: Console,
 ) -> AsyncIterator[Opened]:
@@ -106,7 +112,6 @@ async def _real(
             return known
 
         now_ms()
-        plan = _plan(settings, symbols)
         market = await open_live(way, plan, now_ms, _told(say))
         clock = service("clock", guard.run)
         yield Opened(
@@ -120,9 +125,25 @@ async def _real(
         )
 
 
-def _plan(settings: Settings, symbols: int | tuple[str, ...] | None) -> Plan:
+async def in_hand(journal: Path | None) -> frozenset[str]:
+    """The symbols in which an earlier run has left an order or a position.
+
+    Raises JournalError.
+    """
+    if journal is None or not await trio.Path(journal).exists():
+        return frozenset()
+    async with open_journal(journal, session="", clock=MarketClock()) as opened:
+        return (await replay(opened.read)).in_hand()
+
+
+def _plan(
+    settings: Settings,
+    symbols: int | tuple[str, ...] | None,
+    in_hand: frozenset[str],
+) -> Plan:
     return Plan(
         symbols=symbols,
+        in_hand=in_hand,
         history_ms=int(settings.market.warmup_hours * HOUR_MS),
         stream_url=settings.streams.stream_url,
         depth=settings.streams.depth,

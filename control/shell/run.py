@@ -48,7 +48,7 @@ async def run_engine(options: RunOptions) -> int:
         refuse_held(options.journal_path)
     wanted = (options.settings, options.symbols, options.data_dir)
     async with (
-        opened_market(*wanted, say) as opened,
+        opened_market(*wanted, say, options.journal_path) as opened,
         account_of(options, opened) as real,
     ):
         setup, services = prepare(options, opened), opened.services

@@ -1,5 +1,6 @@
 """An engine that ends and another one that goes on at the same exchange."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ from trio.testing import MockClock
 
 from actors.domain.errors import ExchangeError
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
+from actors.domain.orders import Fill, OrderKind, OrderRequest, Side, Unknown
 from actors.feed import Pace
-from tests.sim.script import signal
-from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, World, living
+from control.shell.opened import in_hand
+from tests.sim.script import leave, signal
+from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, B, World, living
 
 
 async def test_an_engine_goes_on_where_its_exchange_was(
@@ -98,15 +100,77 @@ async def test_a_position_left_over_is_closed_at_its_last_price_at_the_end(
         assert bar["ts"] == world.bars[A]["ts"][-1]
 
 
-async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
+def listing(*symbols: str) -> World:
+    """Make an exchange's market of this day's symbols; A is entered and left there."""
+    world = World({(A, 4): signal(), (A, 8): leave()}, symbols=symbols)
+    world.lists_change = True
+    return world
+
+
+async def test_an_account_at_an_exchange_outlives_what_it_lists(
     tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    files = {"account": True, "journal": True}
+    first = listing(*SYMBOLS)
+    first.lists_change = False  # so were accounts named that are older than this
+    async with living(first, tmp_path, **files) as stage:
+        await stage.bar(6)
+        assert A in stage.state.book.positions
+        await stage.until(lambda: not stage.state.book.positions)
+        await stage.until(lambda: not stage.venue.active())
+        cash = stage.venue.state.cash
+    async with living(listing("NEW/USDT:USDT", B), tmp_path, **files) as stage:
+        await stage.bar(12)
+        assert stage.venue.state.cash == cash
+        assert [one.symbol for one in stage.state.book.closed] == [A]
+
+
+async def test_a_bar_on_file_of_what_is_listed_no_more_is_past(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    first = listing(*SYMBOLS)
+    async with living(first, tmp_path, account=True, start=False) as stage:
+        venue = stage.venue
+        venue.open_bar(A, first.bars[A][0], START_MS, START_MS + MINUTE_MS)
+        for side in (Side.LONG, Side.SHORT):
+            order = OrderRequest(side, A, side, OrderKind.MARKET, Decimal(1))
+            await super(type(venue), venue).place(order)
+        while venue.active():
+            assert await venue.play(START_MS + MINUTE_MS)
+    async with living(listing(B), tmp_path, account=True, start=False) as stage:
+        assert len(stage.venue.state.fills) >= 2
+
+
+async def test_what_is_in_hand_is_known_before_a_market_is_opened(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """And an account that holds what is listed no more is refused with a remedy."""
+    files = {"account": True, "journal": True}
+    assert await in_hand(None) == await in_hand(tmp_path / "none") == frozenset()
+    async with living(listing(*SYMBOLS), tmp_path, **files) as stage:
+        await stage.bar(6)
+        assert stage.state.book.in_hand() == {A}
+    assert await in_hand(tmp_path / "journal.sqlite") == {A}
+    with pytest.raises(ExchangeError, match=f"order or a position in {A}.*--fresh"):
+        async with living(listing(B), tmp_path, **files):
+            pass
+
+
+@pytest.mark.parametrize("unanswered", [False, True])
+async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
+    tmp_path: Path, autojump_clock: MockClock, *, unanswered: bool
 ) -> None:
     files = {"journal": True}
     async with living(World({(A, 4): signal()}), tmp_path, **files) as stage:
-        await stage.bar(9)
-        assert A in stage.state.book.positions
+        if unanswered:
+            stage.venue.instead = lambda _request: Unknown("no answer")
+        await stage.bar(5)
+        held, ordered = stage.state.book.positions, stage.state.book.orders
+        assert (not held and ordered) if unanswered else A in held
     world = World(symbols=tuple(name for name in SYMBOLS if name != A))
-    with pytest.raises(ExchangeError, match=f"holds a position in {A}, which scripted"):
+    with pytest.raises(
+        ExchangeError, match=f"has an order or a position in {A}, which"
+    ):
         async with living(world, tmp_path, **files):
             pass
 

@@ -180,6 +180,7 @@ class World:
         self.venue: type[Venue] = Venue
         self.clock_verdict: Callable[[], ClockVerdict] = lambda: ClockVerdict.GOOD
         self.live: LiveRules | None = None
+        self.lists_change = False
         self.exchange_now_ms: Callable[[], int] | None = None
 
     def meet(self, symbol: str, number: int) -> None:
@@ -203,6 +204,7 @@ class World:
             end_ms=START_MS + count * MINUTE_MS,
             benchmark=None,
             faults=(),
+            lists_change=self.lists_change,
         )
 
     def blocks(self) -> Iterator[Block]:

@@ -271,6 +271,23 @@ async def test_what_is_not_traded_is_refused_with_what_is() -> None:
         await open_live(binance(exchange.fetch), plan, exchange.now_ms, lambda *_: None)
 
 
+@pytest.mark.parametrize(
+    ("in_hand", "opened"),
+    [((), ["BTC/USDT"]), (("BBB/USDT", "XXX/USDT"), ["BTC/USDT", "BBB/USDT"])],
+)
+async def test_what_is_in_hand_is_among_so_many_symbols(
+    in_hand: tuple[str, ...], opened: list[str], autojump_clock: MockClock
+) -> None:
+    exchange = Exchange()
+    plan = Plan(symbols=1, in_hand=frozenset(in_hand), history_ms=0)
+    market = await open_live(
+        binance(exchange.fetch), plan, exchange.now_ms, lambda *_: None
+    )
+    described = market.describe()
+    assert [one.symbol for one in described.instruments] == opened
+    assert described.lists_change
+
+
 async def test_a_symbol_without_history_starts_without_one(
     autojump_clock: MockClock,
 ) -> None:

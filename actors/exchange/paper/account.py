@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from actors.domain.bars import Instrument
+from actors.domain.errors import ExchangeError
 from actors.domain.ids import trade_id
 from actors.domain.money import BPS, ZERO, bps_of
 from actors.domain.orders import (
@@ -91,9 +92,17 @@ class PaperState(msgspec.Struct):
     fills: list[Fill] = []
     ended: dict[str, OrderUpdate] = {}  # the last word on each, oldest first
 
+    def active(self) -> frozenset[str]:
+        """Return the symbols with live orders or a position."""
+        ordered = {order.request.symbol for order in self.orders.values()}
+        return frozenset(ordered.union(self.positions))
+
 
 class Account:
-    """Applies fills and answers for positions, margin and equity."""
+    """Applies fills and answers for positions, margin and equity.
+
+    Raises ExchangeError: it has something in a symbol that is no instrument.
+    """
 
     def __init__(
         self,
@@ -102,6 +111,13 @@ class Account:
         settings: PaperSettings,
         price_of: Callable[[str], Decimal | None],
     ) -> None:
+        if gone := ", ".join(sorted(state.active() - instruments.keys())):
+            message = (
+                f"the paper account has an order or a position in {gone}, which the "
+                "market does not list: start with a market that lists it, or begin a "
+                "new account with --fresh (the old one is kept aside)"
+            )
+            raise ExchangeError(message)
         self.state = state
         self._instruments = instruments
         self._settings = settings

@@ -85,6 +85,8 @@ class PaperExchange:
         for client_id, order in self.state.orders.items():
             self._market(order.request.symbol).orders[client_id] = order
         for symbol, state in remembered.markets.items():
+            if symbol not in self._instruments:
+                continue  # listed no more, and nothing is in hand there
             market = self._market(symbol)
             market.liquidity.restore(state)
             if state.times_ms is not None:
@@ -118,8 +120,7 @@ class PaperExchange:
 
     def active(self) -> frozenset[str]:
         """Return the symbols with live orders or a position: play their bars."""
-        ordered = {order.request.symbol for order in self.state.orders.values()}
-        return frozenset(ordered.union(self.state.positions))
+        return self.state.active()
 
     def held(self) -> frozenset[str]:
         """Return the symbols with a position."""
@@ -196,13 +197,12 @@ class PaperExchange:
     def _market(self, symbol: str) -> Market:
         market = self._markets.get(symbol)
         if market is None:
-            market = Market(
+            market = self._markets[symbol] = Market(
                 self._instruments[symbol],
                 self._settings,
                 self._account,
                 self._outbox.tell,
             )
-            self._markets[symbol] = market
         return market
 
     def _last_price(self, symbol: str) -> Decimal | None:

@@ -76,6 +76,7 @@ class LiveMarket:
             end_ms=None,
             benchmark=self._benchmark,
             faults=self._faults,
+            lists_change=True,
         )
 
     # --- as a market ----------------------------------------------------------------

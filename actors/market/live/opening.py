@@ -23,6 +23,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be opened."""
 
     symbols: int | tuple[str, ...] | None  # None: everything in dollars
+    in_hand: frozenset[str] = frozenset()  # not left out when only so many are wanted
     history_ms: int
     stream_url: str = ""  # empty: the exchange's own
     depth: bool = True
@@ -50,7 +51,7 @@ async def open_live(
     exchange cannot be asked.
     """
     dialect, asked = way.dialect, way.patient or questions(way.fetch)
-    listed = await list_symbols(dialect, plan.symbols, asked)
+    listed = await list_symbols(dialect, plan.symbols, asked, plan.in_hand)
     end_ms = clock() // MINUTE_MS * MINUTE_MS
     past = Past(dialect, asked, progress)
     start_ms = (end_ms - plan.history_ms) // MINUTE_MS * MINUTE_MS
@@ -73,9 +74,15 @@ async def open_live(
 
 
 async def list_symbols(
-    dialect: Dialect, symbols: int | tuple[str, ...] | None, asked: Question
+    dialect: Dialect,
+    symbols: int | tuple[str, ...] | None,
+    asked: Question,
+    in_hand: frozenset[str] = frozenset(),
 ) -> tuple[Listed, ...]:
-    """Choose among what the exchange trades now, in its own order."""
+    """Choose among what the exchange trades now, in its own order.
+
+    What is in hand stays: an exchange that lists another symbol moves all behind it.
+    """
     listed: dict[str, Listed] = {}
     for ask in dialect.rest.ask_listed():
         for one in await asked(ask, dialect.rest.read_listed):
@@ -92,4 +99,6 @@ async def list_symbols(
     if not chosen:
         msg = f"exchange:{dialect.name} trades nothing in {', '.join(QUOTES)} now"
         raise MarketDataError(msg)
-    return tuple(chosen[:symbols])
+    wanted = len(chosen) if symbols is None else symbols
+    held = [one for one in chosen[wanted:] if one.instrument.symbol in in_hand]
+    return tuple(chosen[:wanted] + held)

@@ -22,7 +22,8 @@ async def open_book(
     Raises:
         JournalError: the journal cannot be read.
         ExchangeError: a new account's balance cannot be had, or a position is held in
-            what the market does not list: nobody could price, close or protect it.
+            what the market does not list: nobody could price, close or protect it;
+            or an order, of which nobody could ask what became of it.
     """
     book = await replay(journal.read)
     reached(CrashPoint.RECOVERY_REPLAYED)
@@ -38,11 +39,12 @@ async def open_book(
         journal.append(Kind.ACCOUNT, opened)
         book.apply(Kind.ACCOUNT, opened)
     listed = {instrument.symbol for instrument in market.instruments}
-    if unlisted := ", ".join(sorted(set(book.positions) - listed)):
+    if unlisted := ", ".join(sorted(book.in_hand() - listed)):
         message = (
-            f"the journal {journal.read.path} holds a position in {unlisted}, which "
-            f"{market.name} does not list: start with a market that lists it, or, once "
-            "it is closed at the exchange, with another --data-dir"
+            f"the journal {journal.read.path} has an order or a position in "
+            f"{unlisted}, which {market.name} does not list: start with a market that "
+            "lists it, or, once nothing of it is left at the exchange, with another "
+            "--data-dir"
         )
         raise ExchangeError(message)
     return book

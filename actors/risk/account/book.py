@@ -71,6 +71,12 @@ class Book(msgspec.Struct, kw_only=True):
     ignored: dict[str, DifferenceSettled] = {}  # by the difference's key
     adjustments: int = 0  # differences that were settled
 
+    def in_hand(self) -> frozenset[str]:
+        """The symbols in which we have an order or a position."""
+        return frozenset(o.request.symbol for o in self.orders.values()) | set(
+            self.positions
+        )
+
     def ours(self, symbol: str) -> Decimal:
         """What we hold, signed, long positive."""
         held = self.positions.get(symbol)
