@@ -73,7 +73,8 @@ async def test_a_question_that_is_asked_again_and_again_ends_with_the_ban() -> N
             (symbol, *_) = await way.patient(listed, way.dialect.rest.read_listed)
             before = await banned(client)
             candles = way.dialect.rest.ask_candles(symbol.native, 0, 60_000 - 1, 1)
-            with trio.fail_after(5), pytest.raises(Unsent, match=f"{NAME} is not"):
+            # Its own patience is a minute and a half.
+            with trio.fail_after(60), pytest.raises(Unsent, match=f"{NAME} is not"):
                 await way.patient(candles, way.dialect.rest.read_candles)
             with pytest.raises(Unsent):
                 await asked.clock(way.dialect.rest.ask_time())
