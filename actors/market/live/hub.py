@@ -22,6 +22,8 @@ log = structlog.get_logger(component="streams")
 TOLD_MAX = 20
 #: The hour may be set while a ban is waited for: it is looked at again.
 LOOK_SECONDS = 60.0
+#: A fire wall's, which says nothing else.
+FORBIDDEN, FORBIDDEN_SECONDS = 403, 60.0
 
 
 class Door(Protocol):
@@ -81,9 +83,12 @@ class Hub:
 
     def failed(self, error: SocketError, dialled_ms: int) -> None:
         """Note why a connection is over: an exchange that bars us is left in peace."""
-        if self._door is None or not isinstance(error, HandshakeFailed):
+        if not isinstance(error, HandshakeFailed) or error.status is None:
             return
-        if error.status is not None:
+        if error.status == FORBIDDEN:  # the gate holds back no question for it
+            self.tell("dials_barred", why=str(error))
+            self.dials.rest(FORBIDDEN_SECONDS)
+        elif self._door is not None:
             self._door.turned_away(error.status, error.headers, dialled_ms)
 
     def tell(self, event: str, **facts: object) -> None:
