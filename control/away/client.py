@@ -8,8 +8,9 @@
 
 A lost connection is made again, with growing patience, and each event topic resumes
 behind the last event that was had; what cannot be resumed comes as a new snapshot
-marked `resync`. A command whose answer was lost raises AnswerUnknown: it may have
-acted, so it is never sent again by itself.
+marked `resync`. Topics that were asked for too fast are asked for again; those that
+the engine does not give are named in `refused`, and why. A command whose answer was
+lost raises AnswerUnknown: it may have acted, so it is never sent again by itself.
 """
 
 import random
@@ -29,6 +30,8 @@ SILENCE_SECONDS_MAX = 15.0
 ANSWER_SECONDS_MAX = 10.0
 DELAY_SECONDS_MIN = 0.25
 DELAY_SECONDS_MAX = 10.0
+AGAIN_SECONDS = 1.0
+TOO_OFTEN = 429
 EVENTS_MAX = 1024
 SIGN_IN_CODES = frozenset({4401, 4403})
 OWN_KINDS = frozenset({"HELLO", "HEARTBEAT", "PONG"})
@@ -69,6 +72,7 @@ async def connect(
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(client.run)
+            nursery.start_soon(client.ask_again)
             if client.failure is None:
                 yield client
                 await client.close()
@@ -92,7 +96,10 @@ class Client(AsyncIterator[wire.Envelope]):
         self._token = token
         self._chance = chance
         self._socket: ws.WebSocketConnection | None = None
+        #: Topics that do not come, and why.
+        self.refused: dict[str, str] = {}
         self._topics: dict[str, int | None] = {}
+        self._hasty = trio.Event()  # some were asked for too fast
         self._waiting: dict[str, _Waiting] = {}
         self._serial = 0
         self._talk = trio.CancelScope()
@@ -127,7 +134,18 @@ class Client(AsyncIterator[wire.Envelope]):
         self._topics |= dict.fromkeys(topics)
         if self._socket is not None:
             with suppress(AnswerUnknown):  # the next connection asks for them again
-                await self._say(wire.Subscribe(topics))
+                await self._ask(topics)
+
+    async def ask_again(self) -> None:
+        """Ask again, a while later, for what was asked for too fast."""
+        while True:
+            await self._hasty.wait()
+            await trio.sleep(AGAIN_SECONDS)
+            self._hasty = trio.Event()
+            topics = tuple(name for name in self.refused if name in self._topics)
+            if topics:
+                with suppress(AnswerUnknown):
+                    await self._ask(topics)
 
     def events(self) -> AsyncIterator[wire.Envelope]:
         """Iterate over envelopes; raises SignInRefused when the token is revoked.
@@ -203,8 +221,25 @@ class Client(AsyncIterator[wire.Envelope]):
 
     async def _resume(self) -> None:
         if self._topics:
-            after = {name: seq for name, seq in self._topics.items() if seq is not None}
-            await self._say(wire.Subscribe(tuple(self._topics), after))
+            await self._ask(tuple(self._topics))
+
+    async def _ask(self, topics: tuple[str, ...]) -> None:
+        for name in topics:
+            self.refused.pop(name, None)
+        known = {name: self._topics[name] for name in topics}
+        after = {name: seq for name, seq in known.items() if seq is not None}
+        await self._say(wire.Subscribe(topics, after))
+
+    def _heed(self, code: int, message: str, topics: list[str]) -> None:
+        """Note which topics do not come; what would be refused again is given up."""
+        for name in topics:
+            if name not in self._topics:
+                continue
+            self.refused[name] = message
+            if code == TOO_OFTEN:
+                self._hasty.set()
+            else:
+                del self._topics[name]
 
     async def _take(self, envelope: wire.Envelope) -> None:
         if envelope.kind == "COMMAND":
@@ -213,6 +248,9 @@ class Client(AsyncIterator[wire.Envelope]):
                 waiting.body = envelope.data
                 waiting.done.set()
         elif envelope.kind not in OWN_KINDS:
+            if envelope.kind == "ERROR":
+                told = envelope.data
+                self._heed(told["code"], told["message"], told.get("topics", []))
             await self._send.send(envelope)
             if envelope.seq and envelope.topic in wire.EVENT_TOPICS:
                 self._topics[envelope.topic] = envelope.seq

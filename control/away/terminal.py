@@ -47,10 +47,15 @@ async def _redraw(live: Live, client: Client, mirror: Mirror) -> None:
     while True:
         now = trio.current_time()
         connected = now if client.is_connected else connected
-        age = round(now - connected)
-        lost = f" - connection lost {age} s ago, trying again" if age else ""
-        live.update(screen(mirror, f"{client.url}{lost}"), refresh=True)
+        live.update(screen(mirror, title(client, round(now - connected))), refresh=True)
         await trio.sleep(REDRAW_SECONDS)
+
+
+def title(client: Client, age: int) -> str:
+    """Say what is drawn, and what of it is not live."""
+    lost = f" - connection lost {age} s ago, trying again" if age else ""
+    without = f" - without {', '.join(client.refused)}" if client.refused else ""
+    return f"{client.url}{lost}{without}"
 
 
 def screen(mirror: Mirror, title: str) -> RenderableType:

@@ -118,11 +118,17 @@ class Conversation:
     async def _read(self, nursery: trio.Nursery) -> None:
         while True:
             text = await self._receive()
+            topics: tuple[str, ...] = ()
             try:
-                self._obey(text, nursery)
+                said = self._understood(text)
+                if isinstance(said, wire.Subscribe | wire.Unsubscribe):
+                    topics = said.topics
+                self._obey(said, nursery)
             except Refused as refused:
-                fault = live.Fault(False, refused.status, refused.message)
-                self._tell("ERROR", fault)
+                self._refuse(refused.status, refused.message, topics)
+
+    def _refuse(self, status: int, message: str, topics: tuple[str, ...]) -> None:
+        self._tell("ERROR", live.Fault(False, status, message, topics))
 
     async def _receive(self) -> str:
         try:
@@ -133,12 +139,14 @@ class Conversation:
             raise Closed(TOO_LONG, f"a message has {wire.MESSAGE_BYTES_MAX} bytes")
         return text
 
-    def _obey(self, text: str, nursery: trio.Nursery) -> None:
+    def _understood(self, text: str) -> wire.Said:
         try:
-            said = wire.said(text)
+            return wire.said(text)
         except msgspec.MsgspecError as error:
             self._stream.gate.pace(self._principal)
             raise Refused(400, f"this message is not understood: {error}") from error
+
+    def _obey(self, said: wire.Said, nursery: trio.Nursery) -> None:
         match said:
             case wire.CommandSaid():
                 self._check_sign_in()  # who was signed in may be so no more
@@ -162,17 +170,17 @@ class Conversation:
         if len(held) > wire.TOPICS_MAX:
             msg = f"{len(held)} topics are too many: the limit is {wire.TOPICS_MAX}"
             raise Refused(400, msg)
-        unknown = [
+        unknown = tuple(
             topic
             for topic in dict.fromkeys(said.topics)
             if not self._stream.hub.subscribe(
                 self._client, topic, said.after.get(topic)
             )
-        ]
+        )
         if unknown:
             known = ", ".join(sorted(wire.EVENT_TOPICS | wire.POLLED_TOPICS))
-            msg = f"topics {unknown} are unknown; allowed: {known}, symbol:SYMBOL"
-            raise Refused(400, msg)
+            msg = f"topics {[*unknown]} are unknown; allowed: {known}, symbol:SYMBOL"
+            self._refuse(400, msg, unknown)
 
     def _command(self, said: wire.CommandSaid, nursery: trio.Nursery) -> None:
         if self._commands >= COMMANDS_AT_ONCE_MAX:

@@ -67,7 +67,7 @@ async def way_to(settings: Settings, bans: Bans) -> AsyncIterator[Asked]:
             public_rest(dialect, gate, where.rest_url) as line,
         ):
             patient = _patient(rest, random, gate.tally.retry)
-            way = Way(dialect=dialect, fetch=rest, patient=patient)
+            way = Way(dialect=dialect, fetch=rest, patient=patient, door=gate)
             yield Asked(way=way, clock=_prompt(line), gates=(gate,))
         return
     from control.shell.foreign import joined  # noqa: PLC0415 - it loads ccxt

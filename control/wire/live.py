@@ -33,11 +33,15 @@ class Pong(Answer, frozen=True):
 
 
 class Fault(Answer, frozen=True):
-    """A message of yours was refused; `code` as over HTTP."""
+    """A message of yours was refused; `code` as over HTTP.
+
+    `topics`: those of it that are neither begun nor ended by it.
+    """
 
     ok: bool
     code: int
     message: str
+    topics: tuple[str, ...]
 
 
 class CommandOutcome(Answer, frozen=True):

@@ -22,7 +22,7 @@ PAGES = (
     *("reconcile", "performance", "records", "presets", "presets/breakout_v1"),
     "settings",
 )
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 #: So long a command may stay out of reach before what it is about has gone.
 GONE_MS = 10_000
 #: A first entry of the demo market may take so long.

@@ -22,7 +22,8 @@ from actors.loopback.server import serve_exchange
 from actors.loopback.settings import KEYS, Key, SimSettings
 from actors.runtime.clock import WallClock
 
-PATIENCE_SECONDS = 10.0
+#: Long enough for a slow machine: a test that waits so long has failed.
+PATIENCE_SECONDS = 60.0
 
 
 class NoAnswer(Exception):

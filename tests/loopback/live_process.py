@@ -27,7 +27,8 @@ from tests.wire.engine_process import (
 KEY, SECRET = "loopback-key", "loopback-secret"
 SENTENCE = "trade real money on binanceusdm"
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
-PATIENCE_SECONDS = 40.0
+#: Long enough for a slow machine: a test that waits so long has failed.
+PATIENCE_SECONDS = 120.0
 
 
 class Toy:
@@ -38,7 +39,7 @@ class Toy:
 
     def ask(self, method: str, path: str, **given: Any) -> Any:
         address = f"http://127.0.0.1:{self.port}{path}"
-        told = httpx.request(method, address, timeout=10, **given)
+        told = httpx.request(method, address, timeout=PATIENCE_SECONDS, **given)
         return told.raise_for_status().json()
 
     def signed(self, method: str, path: str, **fields: Any) -> Any:

@@ -37,12 +37,12 @@ def running(*words: str) -> "Iterator[tuple[subprocess.Popen[str], int]]":
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 
 def ask(port: int, path: str) -> Any:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path)
     told = json.loads(connection.getresponse().read())
     connection.close()
@@ -57,7 +57,7 @@ def test_it_opens_says_where_and_ends_when_it_is_told(ended_by: signal.Signals) 
         assert [row["symbol"] for row in symbols] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
         assert "slow_answers" in ask(port, "/sim/faults")["on"]
         process.send_signal(ended_by)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stdout is not None
         assert "loopback-key" in process.stdout.read()
 

@@ -25,7 +25,7 @@ from config.settings import FeedGroup, MarketGroup, Settings, StreamGroup
 from control.shell.foreign import joined
 from control.shell.opened import opened_market
 from tests.gates import Gated
-from tests.loopback.client import Client, exchange
+from tests.loopback.client import PATIENCE_SECONDS, Client, exchange
 
 MINUTE_MS = 60_000
 #: The hour jumps here, so nothing is asked to be young.
@@ -82,7 +82,7 @@ async def minutes(client: Client, markets: tuple[LiveMarket, ...]) -> list[list[
     for _ in range(6 * 4 + 1):
         await client.sim("POST", "advance", {"ms": MINUTE_MS // 4})
         await trio.sleep(0.1)
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_SECONDS):
         while min(map(len, found)) < 1 + 6:
             for blocks, more in zip(found, iterators, strict=True):
                 blocks.extend(more)

@@ -14,7 +14,7 @@ from actors.reconcile import Reconciler
 from actors.risk.orders.dispatch import Answered, Dispatcher, Halt
 from actors.runtime import Latch
 from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading, way
-from tests.loopback.client import exchange
+from tests.loopback.client import PATIENCE_SECONDS, exchange
 
 pytestmark = pytest.mark.usefixtures("way")
 __all__ = ["way"]
@@ -119,7 +119,7 @@ async def test_a_storm_loses_nothing_and_doubles_nothing() -> None:
         for path in ("allOpenOrders", "algoOpenOrders"):  # nothing happens from here on
             await client.signed("DELETE", f"/fapi/v1/{path}", symbol="BTCUSDT")
         await trader.account._stream._send.send({"e": "listenKeyExpired"})
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_SECONDS):
             while trader.told_trades() != await trader.true_trades():  # noqa: ASYNC110 - a test's patience
                 await trio.sleep(0.1)
         truth = await trader.truth()

@@ -11,7 +11,7 @@ from actors.exchange.ccxtrio.carrier import FAILURES, Undelivered
 from actors.exchange.live import dead_man, open_live_account
 from actors.loopback.floor.pit import Venue
 from tests.loopback.accounts import SYMBOL, Trader, plan_for, trading
-from tests.loopback.client import Client, exchange
+from tests.loopback.client import PATIENCE_SECONDS, Client, exchange
 
 SECONDS = 30
 FAR = 20_000  # ticks: the market does not come there
@@ -29,7 +29,7 @@ def switches(client: Client) -> list[str]:
 
 
 async def until_armed(client: Client, armed: list[str]) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while switches(client) != armed:  # noqa: ASYNC110 - nothing tells of it
             await trio.sleep(0.01)
 

@@ -12,7 +12,7 @@ import trio
 from actors.domain.errors import ExchangeError
 from actors.domain.orders import OrderKind, OrderState, Placed, Refused, Side, Unknown
 from tests.loopback.accounts import SYMBOL, Trader, trading, way
-from tests.loopback.client import exchange
+from tests.loopback.client import PATIENCE_SECONDS, exchange
 
 pytestmark = pytest.mark.usefixtures("way")
 __all__ = ["way"]
@@ -85,7 +85,7 @@ async def test_a_cancelled_caller_leaves_its_order_to_be_asked_for() -> None:
         with trio.move_on_after(0.1) as scope:
             await trader.account.place(trader.request("bx0-entry"))
         assert scope.cancelled_caught
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             while not await trader.account.fetch_order(SYMBOL, "bx0-entry"):  # noqa: ASYNC110 - nothing tells of it but the question
                 await trio.sleep(0.05)
 

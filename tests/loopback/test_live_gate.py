@@ -11,7 +11,9 @@ from actors.exchange.gate import Fault, Lane
 from actors.exchange.gate.gate import Ticket
 from tests.gates import Gated
 from tests.loopback.accounts import SYMBOL, trading
-from tests.loopback.client import exchange
+from tests.loopback.client import PATIENCE_SECONDS, exchange
+from tests.loopback.test_dial_bans import Refusing
+from tests.wire.socket_peer import serving
 
 
 async def test_an_open_breaker_refuses_the_entry_and_lets_the_stop_pass() -> None:
@@ -48,3 +50,28 @@ async def test_what_the_gate_holds_back_at_the_last_moment_was_not_sent(
         assert isinstance(placed, Refused)
         assert isinstance(cancelled, Unknown)
         assert set((await trader.truth())["intents"]) == {"bx0-entry"}
+
+
+@pytest.mark.parametrize("unified", [False, True], ids=["own", "unified"])
+async def test_a_ban_that_the_account_s_stream_has_earned_holds_for_its_orders(
+    *, unified: bool
+) -> None:
+    gated, refusing = Gated(), Refusing()
+    chosen = {"gate": gated.gate, "unified": unified}
+    async with (
+        exchange() as client,
+        serving(refusing) as url,
+        trading(client, stream=False, stream_url=url, **chosen) as trader,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(trader.account.run)
+        with trio.fail_after(PATIENCE_SECONDS):
+            while gated.gate.allows(Lane.ENTRY):  # noqa: ASYNC110 - a short look
+                await trio.sleep(0.02)
+        refused = await trader.account.place(trader.request("bx0-entry"))
+        assert isinstance(refused, Refused)
+        assert "banned (HTTP 418 to a WebSocket)" in refused.reason
+        await trio.sleep(1.2)  # it would dial again after half a second
+        assert refusing.dials == 1
+        assert not (await trader.truth())["intents"]
+        nursery.cancel_scope.cancel()

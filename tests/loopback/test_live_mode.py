@@ -10,6 +10,7 @@ import trio
 
 from tests.loopback.live_process import (
     BTC,
+    PATIENCE_SECONDS,
     SENTENCE,
     Toy,
     engine,
@@ -17,6 +18,9 @@ from tests.loopback.live_process import (
     toy,
 )
 from tests.wire.engine_process import EngineProcess, breakout, running
+
+#: Each waits for several things, each of them with patience.
+pytestmark = pytest.mark.timeout(900)
 
 STRATEGIES = Path(__file__).parents[1] / "strategies"
 RUN = ("--market", "exchange:binanceusdm", "--mode", "live", "--symbols", "3")
@@ -145,7 +149,7 @@ async def test_a_start_by_command_takes_the_word_live(
 
 async def told(live: EngineProcess, path: str, holds: Callable[[Any], object]) -> Any:
     """Ask until the answer is as wanted; gives the answer."""
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not holds(answer := await live.get(path)):  # noqa: ASYNC110 - a process
             await trio.sleep(0.2)
         return answer
@@ -199,7 +203,7 @@ async def test_a_position_outlives_every_end_of_its_engine(
         )
         held = calm_toy.held()
         live.process.kill()
-        live.process.wait(10)
+        live.process.wait(PATIENCE_SECONDS)
     assert calm_toy.held() == calm_toy.stops() == held
 
     with engine(calm_toy, tmp_path, hold_on) as live:

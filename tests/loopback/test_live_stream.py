@@ -11,7 +11,7 @@ from actors.domain.orders import Fill, OrderKind, OrderState, Placed, Side
 from actors.exchange.live import stream
 from actors.loopback.floor.pit import Venue
 from tests.loopback.accounts import SIZE, SYMBOL, Trader, trading, way
-from tests.loopback.client import exchange
+from tests.loopback.client import PATIENCE_SECONDS, exchange
 
 __all__ = ["way"]
 MINUTE_MS = 60_000
@@ -57,7 +57,7 @@ async def test_a_newer_fill_does_not_hide_one_that_could_not_be_asked_for() -> N
         # All tries of one asking fail; a fill of two minutes later waits behind them.
         await trader.fault("error_before", on=["/fapi/v1/userTrades"], count=3)
         await client.sim("POST", "advance", {"ms": 2 * MINUTE_MS})
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_SECONDS):
             while not fired["error_before"]:  # noqa: ASYNC110 - a test's patience
                 await trio.sleep(0.01)
         await trader.account.place(trader.request("bx1-newer"))
@@ -96,7 +96,7 @@ async def test_a_listen_key_is_kept_alive_over_its_hour() -> None:
         stream._kept_ms -= 25 * MINUTE_MS
         users: Any = client.exchange.tell_account.__self__  # type: ignore[attr-defined]
         users.keys[key] = (Venue.USDM, client.exchange.now_ms() + 1)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_SECONDS):
             while users.keys[key][1] < client.exchange.now_ms() + 50 * MINUTE_MS:  # noqa: ASYNC110 - nothing tells of it
                 await trio.sleep(0.1)
 
@@ -212,7 +212,7 @@ async def test_an_order_whose_end_is_never_told_keeps_nothing_else_back(
         await cut(trader)
         mine = {"symbol": "BTCUSDT", "origClientOrderId": "bx0-rest"}
         await client.signed("DELETE", "/fapi/v1/order", **mine)
-        with trio.fail_after(60):
+        with trio.fail_after(PATIENCE_SECONDS):
             while asked < 4:  # noqa: ASYNC110 - nobody tells of it
                 await trio.sleep(0.05)
         await trader.account.place(trader.request("bx1-newer"))

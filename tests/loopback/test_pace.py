@@ -46,7 +46,7 @@ async def test_by_hand_the_market_stands_still_and_is_moved_exactly() -> None:
 async def test_an_exchange_that_starts_now_tells_the_machines_time() -> None:
     async with exchange(speed="1") as client:
         told = (await client.call("GET", "/api/v3/time")).body["serverTime"]
-        assert abs(told - client.wall_ms()) < 500
+        assert abs(told - client.wall_ms()) < 60_000
     async with exchange(speed="1", start="market") as client:
         told = (await client.call("GET", "/api/v3/time")).body["serverTime"]
         assert told < 1_740_000_000_000  # the demo's own January 2025

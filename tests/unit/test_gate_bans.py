@@ -150,6 +150,32 @@ async def test_a_rate_limit_without_a_word_waits_for_a_window_at_most(
         assert gated.bans.left_seconds(terms.name) == pytest.approx(seconds)
 
 
+async def test_a_ban_is_of_the_exchange_and_not_of_one_way_to_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bans.json"
+    bans = Bans(path, TrioClock())
+    bans.add(NAME, "418", BEGAN_MS - 1, told=300, otherwise=120)
+    bans.add("bybitspot", "418", BEGAN_MS - 1, told=300, otherwise=120)
+    for one in (bans, Bans(path, TrioClock())):
+        for name in ("binance", NAME, "binancecoinm", "bybit", "bybitspot"):
+            assert one.of(name), name
+        assert one.of("okxspot") is None
+
+
+async def test_of_two_kept_bans_of_one_exchange_the_longer_holds(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    path, began = tmp_path / "bans.json", {"began_ms": BEGAN_MS, "strikes": 1}
+    short = began | {"until_ms": BEGAN_MS + 9_000, "reason": "429"}
+    long = began | {"until_ms": BEGAN_MS + 99_000, "reason": "418"}
+    path.write_text(json.dumps({NAME: long, "binance": short}))
+    for name in (NAME, "binance"):
+        ban = Bans(path, TrioClock()).of(name)
+        assert ban is not None
+        assert ban.reason == "418"
+
+
 async def test_a_clock_set_back_does_not_end_a_ban(autojump_clock: MockClock) -> None:
     gated = Gated()
     await gated.ask(418, retry_after=120)

@@ -104,8 +104,8 @@ async def streaming(
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Wait for what another task does; for five seconds at most."""
-    with trio.fail_after(5):
+    """Wait for what another task does; for a minute at most."""
+    with trio.fail_after(60):
         while not condition():  # noqa: ASYNC110 - it is no event of ours
             await trio.sleep(0.005)
 

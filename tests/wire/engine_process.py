@@ -24,7 +24,7 @@ CHECKOUT = Path(__file__).parents[2]
 TOKEN = "the-admin-token-of-the-tests"
 VIEWER = "the-viewer-token-of-the-tests"
 BREAKOUT = (sys.executable, "-m", "control.cli")
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 """The first process on a machine compiles the pipeline."""
 
 
@@ -144,7 +144,7 @@ class EngineProcess:
         given |= {k.replace("_", "-"): v for k, v in headers.items()}
         lines = [f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in given.items())]
         asked = "\r\n".join(lines).encode() + b"\r\n\r\n" + raw
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             async with await self.connect() as stream:
                 return parsed(await exchanged(stream, asked))
 
@@ -163,7 +163,7 @@ class EngineProcess:
     async def trades_on(self) -> None:
         """Wait until the engine has taken another step of its market."""
         before = await self.cycles()
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while await self.cycles() <= before:  # noqa: ASYNC110 - another process tells nobody
                 await trio.sleep(0.02)
 

@@ -31,7 +31,7 @@ class Listener:
 
     async def hears(self, count: int) -> None:
         """Wait until so many requests have come."""
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while len(self.heard) < count:
                 await self._news.wait()
 

@@ -28,7 +28,7 @@ class ServedPlane(Plane):
 
     async def followed(self, topic: str, clients: int = 1) -> None:
         """Wait until so many clients follow a topic."""
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while self._followers(topic) < clients:  # noqa: ASYNC110 - it comes over a socket
                 await trio.sleep(0.01)
 

@@ -54,7 +54,7 @@ def test_systemd_takes_the_unit_and_finds_it_hard(tmp_path: Path) -> None:
             [analyze, *words, str(unit)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 

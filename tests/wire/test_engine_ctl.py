@@ -117,7 +117,7 @@ class Terminal:
     async def interrupt(self) -> int:
         """Do what Ctrl-C does, and read on so that the process can end."""
         self.process.send_signal(signal.SIGINT)
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while self.process.poll() is None:
                 with trio.move_on_after(0.05):
                     await trio.lowlevel.wait_readable(self._side)

@@ -30,7 +30,7 @@ ROOMY = {
     "BREAKOUT_CONTROL_CONNECTIONS_MAX": "256",
 }
 LISTEN_SECONDS = 0.25
-DROPPED_SECONDS_MAX = 15
+DROPPED_SECONDS_MAX = 60
 MARKET = ("--symbols", "8", "--seed", "1", "--strategy", "donchian", "--for", "48h")
 
 

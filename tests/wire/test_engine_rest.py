@@ -56,7 +56,7 @@ async def trading(engine: EngineProcess) -> AsyncIterator[None]:
 
 
 async def settled(engine: EngineProcess, state: str) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while (await engine.get("/api/engine/status"))["state"] != state:  # noqa: ASYNC110 - another process tells nobody
             await trio.sleep(0.02)
 
@@ -116,7 +116,7 @@ async def test_a_symbol_tells_its_last_decision_and_no_stale_phase(
     engine: EngineProcess,
 ) -> None:
     async with trading(engine):
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while not (told := await decisions(engine)):  # noqa: ASYNC110 - another process tells nobody
                 await trio.sleep(0.05)
     assert not told & {"WhyNot", "Candidate", "Signal"}
@@ -284,7 +284,7 @@ async def test_the_kill_switch_latches_until_reset(engine: EngineProcess) -> Non
     await settled(engine, "EMERGENCY")
     assert (await engine.post("/api/engine/start", START)).status == 400
     typed = {"confirm": "RESET"}
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while (await engine.post("/api/engine/reset", typed)).status != 200:  # noqa: ASYNC110 - it latches at a bar
             await trio.sleep(0.05)
     await settled(engine, "IDLE")

@@ -132,7 +132,7 @@ async def test_a_trickle_ends_at_the_deadline(quiet_log: None) -> None:
             await trio.sleep(0.05)
 
     async with beating(trickle) as (listener, pulse):
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await listener.hears(2)
     assert pulse.heart.sent == 0
 
@@ -164,6 +164,6 @@ async def test_no_library_logs_the_url(caplog: pytest.LogCaptureFixture) -> None
 
 async def test_a_watchdog_that_never_answers_holds_up_nothing(quiet_log: None) -> None:
     async with beating(hang) as (listener, pulse):
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await listener.hears(2)
     assert pulse.heart.sent == 0

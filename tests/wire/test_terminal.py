@@ -75,7 +75,7 @@ async def test_without_a_terminal_watch_prints_a_line_for_each_transition() -> N
         nursery.start_soon(watch, client, Console(file=text))
         await plane.followed("transitions")
         plane.engine.walk(Phase.INITIALIZING, Phase.SCANNING)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while text.getvalue().count("\n") < 2:  # noqa: ASYNC110 - a text has no event
                 await trio.sleep(0.02)
         nursery.cancel_scope.cancel()
@@ -91,7 +91,7 @@ async def test_on_a_terminal_watch_draws_the_whole_screen() -> None:
         plane.engine.walk(Phase.INITIALIZING, Phase.SCANNING)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, client, console)
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 while "SCANNING" not in text.getvalue():  # noqa: ASYNC110 - a text has no event
                     await trio.sleep(0.02)
             nursery.cancel_scope.cancel()

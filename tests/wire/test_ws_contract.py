@@ -35,7 +35,7 @@ class Speaker:
 
     async def hear(self, kind: str) -> dict[str, Any]:
         """Return the next envelope of a kind, passing over heartbeats only."""
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while True:
                 while not self.heard:
                     frame = msgspec.json.decode(await self.socket.get_message())
@@ -47,7 +47,7 @@ class Speaker:
                 assert envelope["type"] == "HEARTBEAT", envelope
 
     async def closed(self) -> int:
-        with trio.fail_after(15):
+        with trio.fail_after(60):
             while True:
                 try:
                     await self.socket.get_message()
@@ -299,7 +299,7 @@ async def test_the_client_follows_everything_into_its_mirror() -> None:
         plane.engine.send(order(1))
         plane.engine.send(order(1, "filled"))
         plane.engine.alarm("last")
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             async for envelope in client.events():
                 mirror.apply(envelope)
                 if mirror.alerts and mirror.engine["state"] == Phase.SCANNING:

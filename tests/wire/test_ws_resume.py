@@ -77,7 +77,7 @@ async def follow(client: Client, mirror: Mirror) -> None:
 
 
 async def settled(plane: ServedPlane, mirror: Mirror) -> None:
-    with trio.move_on_after(10):
+    with trio.move_on_after(60):
         while picture(mirror) != truth(plane.engine):  # noqa: ASYNC110 - the state comes over a socket, without an event
             await trio.sleep(0.02)
     assert picture(mirror) == truth(plane.engine)
@@ -123,7 +123,7 @@ async def test_a_short_break_brings_the_missed_events_and_no_snapshot() -> None:
         break_connections(plane)
         plane.engine.alarm("missed 1")
         plane.engine.alarm("missed 2")
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             missed = [await anext(client) for _ in range(2)]
         assert [item.data["message"] for item in missed] == ["missed 1", "missed 2"]
         assert [item.seq - snapshot.seq for item in missed] == [2, 3]
@@ -138,7 +138,7 @@ async def test_a_reader_that_stops_is_dropped_and_slows_nobody() -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(follow, client, mirror)
                 await plane.followed("alerts", clients=2)
-                with trio.fail_after(20):
+                with trio.fail_after(60):
                     while plane.hub.statistics().clients > 1:
                         for _ in range(20):
                             plane.engine.alarm("x" * 5_000)

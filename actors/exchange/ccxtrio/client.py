@@ -24,6 +24,7 @@ from ccxt.base.exchange import Exchange
 
 from actors.exchange.ccxtrio.connection import QUEUED_MAX, Connection
 from actors.exchange.ccxtrio.promise import Promise
+from actors.exchange.gate.gate import Gate
 from actors.sockets import Binary, SocketError
 
 UNZIPPED_BYTES_MAX = 64 * 1024 * 1024
@@ -77,6 +78,7 @@ class SocketClient(Client):  # type: ignore[misc]
         self.taps: dict[str, list[Callable[[Any], object]]] = {}
         self.listeners: Sequence[Listener] = ()
         self.ssl_context: Any = None
+        self.gate: Gate | None = None  # None: no ban is minded
         self.life = Connection(self)
         self._nursery = nursery
         self._started = False

@@ -7,6 +7,7 @@ import trio
 from ccxt.base.errors import BaseError, NetworkError, RequestTimeout
 from ccxt.base.exchange import Exchange
 
+from actors.domain.errors import Unsent
 from actors.sockets import (
     Address,
     ClosedByPeer,
@@ -104,11 +105,12 @@ class Connection:
             outbox_messages_max=QUEUED_MAX,
             deflate=bool(client.options.get("compress", True)),
         )
+        dialled_ms = self._let_through()
         try:
             socket = await connect(nursery, self._address(), terms)
         except (SocketError, ValueError) as error:
             client.dial_failed = True
-            raise self._undialled(error) from error
+            raise self._undialled(error, dialled_ms) from error
         client.connection = socket
         client.connecting = False
         client.isConnected = True
@@ -126,11 +128,22 @@ class Connection:
             headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in cookies.items())
         return Address(client.dialled_url(), headers, ssl_context=client.ssl_context)
 
-    def _undialled(self, error: Exception) -> BaseError:
+    def _let_through(self) -> int:
+        """Tell the hour of the dial. Raises NetworkError while a ban holds."""
+        gate = self._client.gate
+        try:
+            return 0 if gate is None else int(gate.dial())
+        except Unsent as refusal:
+            raise NetworkError(str(refusal)) from refusal
+
+    def _undialled(self, error: Exception, dialled_ms: int) -> BaseError:
         """Say in ccxt's words why a dial failed, and how long the peer wants peace."""
         if isinstance(error.__cause__, trio.TooSlowError):
             return RequestTimeout("Connection timeout")
         if isinstance(error, HandshakeFailed):
+            gate, status = self._client.gate, error.status
+            if gate is not None and status is not None:
+                gate.turned_away(status, error.headers, dialled_ms)
             wanted = error.headers.get("retry-after", "")
             if wanted.replace(".", "", 1).isdigit():
                 self._client.last_retry_after = float(wanted)

@@ -133,7 +133,7 @@ class StreamOnTrio(RestOnTrio):
             "on_connected_callback": self.on_connected,
         }
         client = SocketClient(url, callbacks, options, self._owner())
-        client.listeners = self._listeners
+        client.listeners, client.gate = self._listeners, self.gate
         return client
 
     def client(self: Any, url: str) -> SocketClient:

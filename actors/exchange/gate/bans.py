@@ -2,17 +2,20 @@
 
 An exchange that is asked during a ban bans longer, and does not care that a process was
 started anew. So each ban is on the disk before anything else may be sent. A ban is
-never shortened: not by a smaller one, not by a clock that was set back.
+never shortened: not by a smaller one, not by a clock that was set back. It is of the
+exchange and not of one of its markets or of one way to it (`terms.house_of`).
 """
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
 
-from actors.domain.errors import ExchangeError
+from actors.domain.errors import ExchangeError, Unsent
+from actors.exchange.gate.terms import house_of
 from actors.runtime.clock import Clock
 
 #: After such a quiet time the next ban counts as a first one.
@@ -47,15 +50,25 @@ class Bans:
 
     def of(self, exchange: str) -> Ban | None:
         """Give the ban that holds now."""
-        ban = self._bans.get(exchange)
+        ban = self._bans.get(house_of(exchange))
         return ban if ban is not None and self.left_seconds(exchange) > 0 else None
 
     def left_seconds(self, exchange: str) -> float:
         """Say for how long nothing may be sent; 0: not banned."""
-        ban = self._bans.get(exchange)
+        ban = self._bans.get(house_of(exchange))
         if ban is None:
             return 0.0
         return max(0, ban.until_ms - self.clock.now_ms()) / 1000
+
+    def refusal(self, exchange: str, what: str) -> Unsent | None:
+        """Say why `what` is not sent now; None: no ban holds."""
+        ban, left = self.of(exchange), self.left_seconds(exchange)
+        if ban is None:
+            return None
+        until = datetime.fromtimestamp(ban.until_ms / 1000, UTC)
+        msg = f"{exchange} is not asked for another {left:.0f} s, until "
+        msg += f"{until:%Y-%m-%d %H:%M:%S} UTC: {ban.reason}; nothing was sent ({what})"
+        return Unsent(msg, round(left * 1000))
 
     def add(
         self,
@@ -73,7 +86,8 @@ class Bans:
         is no new offence. Raises OSError when the ban cannot be kept on the disk; it
         holds in memory all the same.
         """
-        now_ms, before = self.clock.now_ms(), self._bans.get(exchange)
+        house, now_ms = house_of(exchange), self.clock.now_ms()
+        before = self._bans.get(house)
         strikes = 0
         if before is not None and now_ms < before.until_ms + FORGIVEN_MS:
             strikes = before.strikes
@@ -88,7 +102,7 @@ class Bans:
             began_ms, until_ms = before.began_ms, before.until_ms
             reason = before.reason
         ban = Ban(began_ms, until_ms, reason, min(strikes + 1, STRIKES_MAX))
-        self._bans[exchange] = ban
+        self._bans[house] = ban
         if self._path is not None:
             _save(self._path, self._bans)
         return ban
@@ -110,11 +124,13 @@ def _loaded(path: Path | None) -> dict[str, Ban]:
     if path is None or not path.exists():
         return {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Ban])
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, Ban])
     except (OSError, msgspec.DecodeError) as error:
         msg = f"{path} does not read as a list of bans ({error}): remove it once no "
         msg += "exchange bans this address"
         raise ExchangeError(msg) from error
+    longest_last = sorted(found.items(), key=lambda one: one[1].until_ms)
+    return {house_of(name): ban for name, ban in longest_last}
 
 
 def _save(path: Path, bans: dict[str, Ban]) -> None:

@@ -11,7 +11,6 @@ A pair of `admit` and the ticket's block is for ccxt, which signs between the tw
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +30,7 @@ from actors.runtime.clock import Clock
 
 #: The hour may be set while a ban is waited for: it is asked again.
 LOOK_SECONDS = 60.0
+FORBIDDEN = 403
 
 
 class Gate:
@@ -110,15 +110,10 @@ class Gate:
             await trio.sleep(min(left, LOOK_SECONDS))
 
     def _refusal(self, lane: Lane) -> Unsent | None:
-        ban = self._bans.of(self.terms.name)
         name, now = self.terms.name, trio.current_time()
-        if ban is not None:
-            left = self._bans.left_seconds(name)
-            until = datetime.fromtimestamp(ban.until_ms / 1000, UTC)
-            msg = f"{name} is not asked for another {left:.0f} s, until "
-            msg += f"{until:%Y-%m-%d %H:%M:%S} UTC: {ban.reason}; nothing was sent "
-            msg += f"({lane.name.lower()})"
-            return Unsent(msg, round(left * 1000))
+        banned = self._bans.refusal(name, lane.name.lower())
+        if banned is not None:
+            return banned
         if not self.breaker.allows(lane, now):
             failed = self.breaker.failures(now)
             told = ", ".join(f"{count} x {fault}" for fault, count in failed.items())
@@ -128,6 +123,29 @@ class Gate:
             msg += f"); nothing was sent ({lane.name.lower()})"
             return Unsent(msg, round(self.breaker.left_seconds(now) * 1000))
         return None
+
+    # --- WebSockets: they cost no weight, and are banned with the address -------------
+
+    def dial(self) -> int:
+        """Tell the hour at which a connection is dialled. Raises Unsent: not now."""
+        banned = self._bans.refusal(self.terms.name, "a connection")
+        if banned is not None:
+            raise banned
+        return self._clock.now_ms()
+
+    def turned_away(self, status: int, headers: Mapping[str, str], at_ms: int) -> None:
+        """Take how a dial was answered that led to no connection: it may be a ban.
+
+        A fire wall's 403 may be of the stream alone. Orders are not held back for it:
+        if it is of the address, the next question finds out.
+        """
+        fault = fault_of_status(status)
+        if fault is None or not RULES[fault].ban_seconds or status == FORBIDDEN:
+            return
+        why = f"{fault} (HTTP {status} to a WebSocket)"
+        self._ban(headers, at_ms, fault, why)
+        self.tally.end(fault, why)
+        self._turn_away()
 
     # --- what became of it ------------------------------------------------------------
 
@@ -157,7 +175,7 @@ class Gate:
         before = self.breaker.state(now)
         self.breaker.end(fault, now, probe=ticket.is_probe)
         if fault is not None and RULES[fault].ban_seconds:
-            self._ban(ticket, fault, why)
+            self._ban(ticket.headers, ticket.sent_ms, fault, why)
         self.tally.end(fault, why)
         self._tell_breaker(before, self.breaker.state(now), now)
         self._turn_away()
@@ -168,13 +186,15 @@ class Gate:
         self.breaker.give_up(probe=ticket.is_probe)
         self._limiter.look_again()
 
-    def _ban(self, ticket: "Ticket", fault: Fault, why: str) -> None:
-        told = retry_after(ticket.headers, self._clock.now_ms())
+    def _ban(
+        self, headers: Mapping[str, str], sent_ms: int, fault: Fault, why: str
+    ) -> None:
+        told = retry_after(headers, self._clock.now_ms())
         name, otherwise = self.terms.name, RULES[fault].ban_seconds
         if fault is Fault.RATE_LIMIT:  # a window later there is room again
             otherwise = min(otherwise, self.terms.window_seconds)
         try:
-            self._bans.add(name, why, ticket.sent_ms, told=told, otherwise=otherwise)
+            self._bans.add(name, why, sent_ms, told=told, otherwise=otherwise)
         except OSError as error:
             message = f"the ban is not on the disk: {error}"
             action = "it holds until the engine ends; free the disk before a restart"

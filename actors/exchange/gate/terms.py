@@ -70,6 +70,18 @@ _ALL = (
     Terms(name="kraken", weight=10, window_seconds=10.0),
 )
 TERMS = {terms.name: terms for terms in _ALL}
+#: Markets and ccxt's classes of one exchange: it bans an address from all of them.
+HOUSES = {
+    "binanceusdm": "binance",
+    "binancecoinm": "binance",
+    "bybitspot": "bybit",
+    "okxspot": "okx",
+}
+
+
+def house_of(name: str) -> str:
+    """Say whose a market is, however it is reached."""
+    return HOUSES.get(name, name)
 
 
 def beside_ccxt(name: str) -> Terms:

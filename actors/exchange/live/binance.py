@@ -20,7 +20,6 @@ from actors.domain.ids import is_order
 from actors.domain.orders import (
     Fill,
     OpenOrder,
-    OrderKind,
     OrderRequest,
     OrderState,
     OrderUpdate,
@@ -43,8 +42,6 @@ PAGES_MAX = 50
 LOOK_UPS_MAX = 100
 #: Given a start alone, USD-M looks no further than a week from it.
 WINDOW_MS = 7 * 86_400_000
-#: So young an order that only reduces may be what a stop has become, of its hour there.
-STRANGE_MS = 5_000
 
 Row = Mapping[str, Any]
 
@@ -167,18 +164,8 @@ class Binance:
         return tuple(found)
 
     def _open(self, one: OpenOrder, *, conditional: bool) -> None:
-        request = one.request
-        if not self.symbols.knows(request.symbol):
-            return  # a person's, of which nothing can be asked
-        ours, at_market = is_order(request.client_id), request.kind is OrderKind.MARKET
-        if at_market and request.reduce_only and not ours:
-            return  # a stop of ours may have become it: whoever needs its name asks
-        order = self.registry.note(
-            request.client_id, request.symbol, conditional=conditional
-        )
-        order.exchange_id = one.exchange_id
-        if not conditional:
-            self.registry.same(request.symbol, one.exchange_id, request.client_id)
+        if self.symbols.knows(one.request.symbol):  # of others nothing can be asked
+            self.registry.rests(one, conditional=conditional)
 
     # --- fills ------------------------------------------------------------------------
 
@@ -249,7 +236,7 @@ class Binance:
             )
             own = str(row["clientOrderId"])
             if row.get("reduceOnly"):
-                self.doubt(own, int(row["time"]), waiting)
+                registry.doubt(own, int(row["time"]), waiting)
             registry.same(symbol, order_id, own)
         for order_id in order_ids:
             name = registry.name_of(symbol, order_id)
@@ -257,25 +244,12 @@ class Binance:
             found[order_id] = name
         return found
 
-    def doubt(self, name: str, made_ms: int, waiting: frozenset[str]) -> None:
-        """Take no order for a stranger's that a stop of ours may just have become.
-
-        The list of conditional orders says so a moment after the fills are listed. A
-        person's own order is told late for it. Raises ExchangeError.
-        """
-        young = self.registry.now_ms() - made_ms < STRANGE_MS
-        if young and waiting and not is_order(name):
-            stops = ", ".join(sorted(waiting))
-            msg = f"order {name} is a stranger's, or what one of {stops} has become"
-            raise ExchangeError(msg)
-
     async def learn_children(self, symbol: str) -> frozenset[str]:
         """Ask which orders a symbol's conditional orders have become.
 
         Gives the names of ours that may have become one that is not shown yet.
         """
-        orders = self.registry.orders
-        waiting = {n for n in self.registry.conditionals(symbol) if not orders[n].ended}
+        waiting = self.registry.waiting(symbol)
         rows = await self.asked(
             "GetAllAlgoOrders", symbol=self.symbols.id_of(symbol), limit=PAGE
         )

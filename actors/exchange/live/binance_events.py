@@ -87,7 +87,7 @@ class Events:
             if found is not None or not row.get("R") or not waiting:
                 return
             await trio.sleep(CHILD_SECONDS)
-        self._venue.doubt(str(row["c"]), int(row["T"]), waiting)
+        self._venue.registry.doubt(str(row["c"]), int(row["T"]), waiting)
 
     def _fill(self, row: Event, client_id: str, symbol: str) -> Fill:
         traded, maker = (Decimal(row["l"]), Decimal(row["L"])), bool(row["m"])

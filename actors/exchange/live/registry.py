@@ -7,11 +7,14 @@ books know more; nothing here is needed to survive, all of it can be asked for a
 
 from collections.abc import Callable, Iterable, Iterator
 
+from actors.domain.errors import ExchangeError
 from actors.domain.ids import is_order
-from actors.domain.orders import Fill, OrderState, OrderUpdate
+from actors.domain.orders import Fill, OpenOrder, OrderKind, OrderState, OrderUpdate
 
 ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED})
 ORDERS_MAX, IDS_MAX = 2_000, 20_000
+#: So young an order that only reduces may be what a stop has become, of its hour there.
+STRANGE_MS = 5_000
 
 
 class Order:
@@ -50,6 +53,17 @@ class Registry:
             self._touch(symbol)
         return order
 
+    def rests(self, one: OpenOrder, *, conditional: bool) -> None:
+        """Learn of an order that the exchange shows among those that rest."""
+        request = one.request
+        ours, at_market = is_order(request.client_id), request.kind is OrderKind.MARKET
+        if at_market and request.reduce_only and not ours:
+            return  # a stop of ours may have become it: whoever needs its name asks
+        order = self.note(request.client_id, request.symbol, conditional=conditional)
+        order.exchange_id = one.exchange_id
+        if not conditional:
+            self.same(request.symbol, one.exchange_id, request.client_id)
+
     def standing(self, before: Iterable[str], found: Iterable[str]) -> None:
         """Learn which orders rest; `before`: those known when it was asked."""
         resting = set(found)
@@ -84,6 +98,22 @@ class Registry:
             for name, one in self.orders.items()
             if one.symbol == symbol and one.conditional
         )
+
+    def waiting(self, symbol: str) -> set[str]:
+        """Give the conditional orders of a symbol that are not known to have ended."""
+        return {n for n in self.conditionals(symbol) if not self.orders[n].ended}
+
+    def doubt(self, name: str, made_ms: int, waiting: Iterable[str]) -> None:
+        """Take no order for a stranger's that a stop of ours may just have become.
+
+        The list of conditional orders says so a moment after the fills are listed. A
+        person's own order is told late for it. Raises ExchangeError.
+        """
+        ours, young = filter(is_order, waiting), self.now_ms() - made_ms < STRANGE_MS
+        stops = ", ".join(sorted(ours))
+        if young and stops and not is_order(name):
+            msg = f"order {name} is a stranger's, or what one of {stops} has become"
+            raise ExchangeError(msg)
 
     def heard(self, update: Fill | OrderUpdate) -> None:
         """Learn from what is told to the engine."""

@@ -22,6 +22,7 @@ from actors.domain.orders import (
 )
 from actors.exchange.live.unified_asking import Asking
 from actors.exchange.live.unified_read import (
+    ENDED,
     fill_of,
     name_of,
     open_order_of,
@@ -186,11 +187,7 @@ class Unified(Asking):
             for row in rows:
                 name = self._row.read(name_of(row)) or str(row["id"])
                 one = open_order_of(row, name, self.size(row["symbol"]))
-                symbol = one.request.symbol
-                order = self.registry.note(name, symbol, conditional=conditional)
-                order.exchange_id = one.exchange_id
-                if not conditional:
-                    self.registry.same(symbol, one.exchange_id, name)
+                self.registry.rests(one, conditional=conditional)
                 found.append(one)
         self.registry.standing(before, (one.request.client_id for one in found))
         return tuple(found)
@@ -234,23 +231,26 @@ class Unified(Asking):
 
     async def _learn(self, symbol: str, order_id: str) -> str:
         """Ask whose an order is, which is known by the exchange's id only."""
-        if self.words.children:
-            stops = await self.pages(
-                self.words.page,
-                "fetch_orders",
-                symbol,
-                None,
-                1_000,
-                trigger=True,
-            )
-            for row in stops:
-                became = self.words.child(row["info"])
-                if became:
-                    self.registry.same(symbol, became, self._row.read(name_of(row)))
-            known = self.registry.name_of(symbol, order_id)
-            if known is not None:
-                return known
+        waiting = await self._learn_children(symbol) if self.words.children else set()
+        known = self.registry.name_of(symbol, order_id)
+        if known is not None:
+            return known
         if self.words.looks[0].list:
             return order_id  # each of its fills has its client id: it was given none
         row = await self.asked("fetch_order", order_id, symbol)
-        return self._row.read(name_of(row)) or order_id
+        name = self._row.read(name_of(row)) or order_id
+        if row["reduceOnly"]:
+            self.registry.doubt(name, int(row["timestamp"]), waiting)
+        return name
+
+    async def _learn_children(self, symbol: str) -> set[str]:
+        """Ask what a symbol's stops have become; give those that show it not yet."""
+        waiting, asked = self.registry.waiting(symbol), (symbol, None, 1_000)
+        page = self.words.page
+        for row in await self.pages(page, "fetch_orders", *asked, trigger=True):
+            name, became = self._row.read(name_of(row)), self.words.child(row["info"])
+            if became:
+                self.registry.same(symbol, became, name)
+            over = became or row["status"] in ENDED
+            (waiting.discard if over else waiting.add)(name)
+        return waiting

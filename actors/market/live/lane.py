@@ -69,6 +69,7 @@ class Lane:
         self._asked: dict[int, tuple[str, ...]] = {}
         self._unanswered = set(self._named)
         self._data_at = trio.current_time()
+        self._dialled_ms = 0
 
     def _route(self, topic: Topic, symbol: SymbolStream) -> Take:
         sinks: dict[Channel, Sink] = {
@@ -94,7 +95,7 @@ class Lane:
                 await self._live()
         except SocketError as error:
             self.reason = self.reason or error
-            self._hub.failed(error)
+            self._hub.failed(error, self._dialled_ms)
         finally:
             self._socket = None
             self._over.set()
@@ -102,7 +103,7 @@ class Lane:
 
     async def _live(self) -> None:
         hub = self._hub
-        await hub.dials.wait()
+        self._dialled_ms = await hub.turn()
         url = hub.stream_url + self._plan.endpoint
         async with open_websocket(url, hub.terms) as socket:
             self._socket, self._data_at = socket, trio.current_time()

@@ -6,6 +6,7 @@ import msgspec
 
 from actors.domain.errors import MarketDataError
 from actors.market.live.dialect import Dialect, Listed, Question, questions
+from actors.market.live.hub import Door
 from actors.market.live.market import LiveMarket
 from actors.market.live.minutes import MINUTE_MS
 from actors.market.live.past import Past, Progress
@@ -40,6 +41,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     #: For what is not urgent, symbols and history: again and again. None: once.
     patient: Question | None = None
     source: Source | None = None  # who keeps the streams, where the dialect does not
+    door: Door | None = None  # what bars our dials while a ban holds
 
 
 async def open_live(
@@ -66,7 +68,7 @@ async def open_live(
         seed=plan.seed,
     )
     streams: Present = (
-        Streams(dialect, wish, way.fetch, clock)
+        Streams(dialect, wish, way.fetch, clock, way.door)
         if way.source is None
         else ToldStreams(dialect, wish, way.source, clock)
     )

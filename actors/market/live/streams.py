@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from actors.market.live.dialect import Dialect
-from actors.market.live.hub import Hub
+from actors.market.live.hub import Door, Hub
 from actors.market.live.lane import Plan, Topic
 from actors.market.live.repair import Fetch, Repairs
 from actors.market.live.slot import Slot
@@ -56,11 +56,16 @@ class Streams:
     """The present of many symbols of one exchange."""
 
     def __init__(
-        self, dialect: Dialect, wish: Wish, fetch: Fetch, clock: Callable[[], int]
+        self,
+        dialect: Dialect,
+        wish: Wish,
+        fetch: Fetch,
+        clock: Callable[[], int],
+        door: Door | None = None,
     ) -> None:
         url = wish.stream_url or dialect.stream_url
         jitter = Random(wish.seed)  # noqa: S311 - no secret hangs on it
-        self.hub = Hub(dialect, url, clock, wish.budgets, jitter)
+        self.hub = Hub(dialect, url, clock, wish.budgets, jitter, door)
         self.hub.terms = msgspec.structs.replace(
             dialect.terms, breath_seconds=wish.breath_ms / 1e3
         )

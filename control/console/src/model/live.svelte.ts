@@ -31,6 +31,7 @@ class Live {
     gaps: 0,
     resyncs: 0,
     refused: 0,
+    denied: "",
   });
   nowMs = $state(Date.now());
 
@@ -68,7 +69,7 @@ class Live {
   );
 
   /** Whether all that is shown is as new as the engine's word. */
-  readonly fresh = $derived(!this.stale && this.stream.refused === 0);
+  readonly fresh = $derived(!this.stale && this.stream.refused === 0 && !this.stream.denied);
 
   start(onUnwelcome: () => void): void {
     this.onUnwelcome = onUnwelcome;
@@ -129,6 +130,7 @@ class Live {
       before.gaps === state.gaps &&
       before.resyncs === state.resyncs &&
       before.refused === state.refused &&
+      before.denied === state.denied &&
       state.heardMs - before.heardMs < TICK_MS;
     if (!same) this.stream = { ...state };
   }

@@ -6,7 +6,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 
 const told = vi.hoisted(() => ({
   answers: {} as Record<string, unknown[]>,
-  live: { risk: null as unknown, stale: false, fresh: true, stream: { connection: "live", heardMs: 1 }, commands: [], status: null, marketMs: 0 },
+  live: { risk: null as unknown, stale: false, fresh: true, stream: { connection: "live", heardMs: 1, denied: "" }, commands: [], status: null, marketMs: 0 },
 }));
 vi.mock("$/model/live.svelte", () => ({ live: told.live, follow: () => undefined }));
 vi.mock("$/model/session.svelte", () => ({ session: { operates: true } }));
@@ -24,6 +24,7 @@ beforeEach(() => {
   told.answers = {};
   told.live.risk = null;
   told.live.fresh = true;
+  told.live.stream.denied = "";
 });
 
 test.each([
@@ -64,4 +65,6 @@ test("what is old on a live connection is said to be old", async () => {
   expect(await drawn(Connection)).not.toContain("old");
   told.live.fresh = false;
   expect(await drawn(Connection)).toContain("The engine was asked too often");
+  told.live.stream.denied = "orders: 65 topics are too many";
+  expect(await drawn(Connection)).toMatch(/is not live.*orders: 65 topics are too many/);
 });

@@ -150,21 +150,22 @@ describe("sequence numbers", () => {
 });
 
 describe("a refusal", () => {
-  const REFUSED = { type: "ERROR", data: { ok: false, code: 429, message: "wait" } };
+  const refused = (...topics: string[]): Partial<Envelope> => ({ type: "ERROR", data: { ok: false, code: 429, message: "wait", topics } });
+  const denied = (...topics: string[]): Partial<Envelope> => ({ type: "ERROR", data: { ok: false, code: 400, message: "65 are too many", topics } });
   const pong = (): Partial<Envelope> => ({ type: "PONG", data: { id: wire().said("ping").at(-1)?.id } });
-  const OTHER = { type: "ERROR", data: { ok: false, code: 400, message: "topics ['x'] are unknown" } };
   const asked = (): unknown[] => wire().said("subscribe").map((message) => message.topics);
+  const left = (): unknown[] => wire().said("unsubscribe").map((message) => message.topics);
 
   test("is asked again after a second, and what was refused is old until it is answered", async () => {
     const made = await connected(["orders", "risk"]);
-    wire().say({ type: "SNAPSHOT", topic: "risk", seq: 7 }, REFUSED);
+    wire().say({ type: "SNAPSHOT", topic: "risk", seq: 7 }, refused("orders"));
     expect(made.state).toMatchObject({ connection: "live", refused: 1 });
     await vi.advanceTimersByTimeAsync(990);
     expect(asked()).toEqual([["orders", "risk"]]);
     await vi.advanceTimersByTimeAsync(10);
     expect(asked().at(-1)).toEqual(["orders"]);
     expect(made.state.refused).toBe(1);
-    wire().say(REFUSED);
+    wire().say(refused("orders"));
     await vi.advanceTimersByTimeAsync(1000);
     expect(asked()).toEqual([["orders", "risk"], ["orders"], ["orders"]]);
     wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 });
@@ -174,7 +175,7 @@ describe("a refusal", () => {
   test("of a healing does not end it, and is not answered by what comes behind the gap", async () => {
     const made = await connected(["orders"]);
     const order = (seq: number): Partial<Envelope> => ({ type: "ORDER_UPDATED", topic: "orders", seq });
-    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 }, order(8), REFUSED, order(9));
+    wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 }, order(8), refused("orders"), order(9));
     expect(asked()).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(1000);
     expect(wire().said("subscribe")).toHaveLength(3);
@@ -189,7 +190,7 @@ describe("a refusal", () => {
     wire().say({ type: "SNAPSHOT", topic: "orders", seq: 5 });
     wire().drop();
     await vi.advanceTimersByTimeAsync(5100);
-    wire().say({ type: "HELLO" }, REFUSED); // it pings at 6000, 7500, and asks again at 6100
+    wire().say({ type: "HELLO" }, refused("orders")); // it pings at 6000, 7500, and asks again at 6100
     await vi.advanceTimersByTimeAsync(1100);
     expect(asked()).toHaveLength(2);
     wire().say(pong());
@@ -197,24 +198,74 @@ describe("a refusal", () => {
     await vi.advanceTimersByTimeAsync(1400);
     wire().say(pong());
     expect(made.state.refused).toBe(0);
-    wire().say(REFUSED); // a ping perhaps: nothing else was asked
+    wire().say(refused()); // a ping perhaps
     await vi.advanceTimersByTimeAsync(2000);
     expect(asked()).toEqual([["orders"], ["orders"]]);
   });
 
-  test("for another reason is not asked again", async () => {
-    const made = await connected(["orders"]);
-    wire().say(OTHER);
+  test("for good is not asked again, and stays said whatever is answered behind it", async () => {
+    const made = await connected(["orders", "risk"]);
+    wire().say(denied("orders"), { type: "SNAPSHOT", topic: "risk", seq: 7 });
+    await vi.advanceTimersByTimeAsync(1600);
+    wire().say(pong());
+    expect(made.state).toMatchObject({ refused: 0, denied: "orders: 65 are too many" });
+    expect(asked()).toEqual([["orders", "risk"]]);
+  });
+
+  test("for good is asked again where there is room, and ends with its answer", async () => {
+    const made = await connected(["risk"]);
+    const leave = made.watch(["signals"]);
+    await vi.advanceTimersByTimeAsync(1);
+    made.watch(["a", "b", "c", "d", "e"]);
+    await vi.advanceTimersByTimeAsync(1);
+    wire().say(denied("a", "b", "c", "d", "e"));
+    expect(made.state.denied).toBe("a, b, c and 2 more: 65 are too many");
+    leave();
     await vi.advanceTimersByTimeAsync(1000);
-    expect(made.state.refused).toBe(0);
-    expect(asked()).toHaveLength(1);
+    expect(wire().sent.slice(-2).map((message) => message.type)).toEqual(["unsubscribe", "subscribe"]);
+    expect(asked().at(-1)).toEqual(["a", "b", "c", "d", "e"]);
+    expect(made.state.denied).toContain("a, b, c");
+    wire().say(...["a", "b", "c", "d", "e"].map((topic) => ({ type: "SNAPSHOT", topic, seq: 1 })));
+    expect(made.state.denied).toBe("");
+  });
+
+  test("for good is asked again on the next connection, and forgotten when nobody wants it", async () => {
+    const made = await connected(["risk"]);
+    const leave = made.watch(["signals"]);
+    await vi.advanceTimersByTimeAsync(1);
+    wire().say(denied("signals"));
+    wire().drop();
+    await vi.advanceTimersByTimeAsync(5000);
+    wire().say({ type: "HELLO" });
+    expect(asked()).toEqual([["risk", "signals"]]);
+    wire().say(denied("signals"));
+    leave();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(made.state.denied).toBe("");
+    expect(left()).toEqual([]);
+  });
+
+  test("of a leaving is repeated, unless the topic is wanted again", async () => {
+    const made = await connected(["orders"]);
+    const leave = made.watch(["signals", "risk"]);
+    await vi.advanceTimersByTimeAsync(1);
+    leave();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(left()).toEqual([["signals", "risk"]]);
+    wire().say(refused("signals", "risk"));
+    made.watch(["risk"]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(left()).toEqual([["signals", "risk"], ["signals"]]);
+    expect(asked().at(-1)).toEqual(["risk"]);
+    wire().say({ type: "SNAPSHOT", topic: "risk", seq: 7 });
+    expect(made.state).toMatchObject({ refused: 0, denied: "" });
   });
 
   test("of what nobody wants any more is forgotten", async () => {
     const made = await connected([]);
     const leave = made.watch(["signals"]);
     await vi.advanceTimersByTimeAsync(1);
-    wire().say(REFUSED);
+    wire().say(refused("signals"));
     leave();
     await vi.advanceTimersByTimeAsync(1000);
     wire().say({ type: "HEARTBEAT" });

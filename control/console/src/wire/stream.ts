@@ -5,11 +5,12 @@
 // engine no longer has those it sends a snapshot instead. A gap in an event topic on a
 // live connection is healed the same way. What comes twice is dropped.
 //
-// A refusal (429) does not say what it refused. The engine judges in the order in which
-// it was asked, so a PONG tells that every `subscribe` before its ping was judged: what
-// was not judged before a refusal is asked for again, and shown as old until it is.
+// The engine judges in the order in which it was asked, so a PONG answers each
+// `subscribe` before its ping that was not refused (`refusals`): one that goes on behind
+// a cursor is answered by nothing else.
 
 import { EVENT_TOPICS, type Envelope } from "./envelopes";
+import { Refusals } from "./refusals";
 import type { Fault, Pong } from "./types";
 
 export type Connection = "idle" | "connecting" | "live" | "lost";
@@ -21,7 +22,8 @@ export interface StreamState {
   attempts: number;
   gaps: number;
   resyncs: number;
-  refused: number; // topics that may have been refused and are not answered since
+  refused: number; // topics that are asked for again, and are not answered since
+  denied: string; // topics that the engine does not give, and why; "": none
 }
 
 /** What the client needs of the world; tests bring their own. */
@@ -46,7 +48,6 @@ const PING_MS = 1_500;
 const SILENCE_MS_MAX = 10_000;
 const LEAVE_MS = 400; // a topic that the next page wants too is not left in between
 const AGAIN_MS = 1_000; // after a refusal
-const TOO_OFTEN = 429;
 
 export class StreamClient {
   readonly state: StreamState = {
@@ -57,6 +58,7 @@ export class StreamClient {
     gaps: 0,
     resyncs: 0,
     refused: 0,
+    denied: "",
   };
   private socket: WebSocket | null = null;
   private readonly cursors = new Map<string, number>();
@@ -64,7 +66,7 @@ export class StreamClient {
   private readonly wanted = new Map<string, number>(); // topic -> how many want it
   private readonly followed = new Set<string>();
   private readonly asked = new Map<string, number>(); // topic -> the ping behind its subscribe
-  private readonly refused = new Set<string>();
+  private refusals = new Refusals();
   private pings = 0;
   private patienceMs = PATIENCE_MS_MIN;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -93,8 +95,8 @@ export class StreamClient {
     this.cursors.clear();
     this.followed.clear();
     this.asked.clear();
-    this.refused.clear();
-    this.tell({ connection: "idle", heardMs: 0, lostMs: null, attempts: 0, refused: 0 });
+    this.refusals = new Refusals();
+    this.tell({ connection: "idle", heardMs: 0, lostMs: null, attempts: 0, refused: 0, denied: "" });
   }
 
   /** Try now instead of at the end of the wait. */
@@ -186,13 +188,13 @@ export class StreamClient {
       if (envelope.type === "ERROR") this.refuse(envelope.data as Fault);
       if (this.isNews(envelope)) this.listener.envelope(envelope);
     }
-    this.tell({ refused: this.refused.size });
+    this.tellMissing();
   }
 
   private welcome(): void {
     this.patienceMs = PATIENCE_MS_MIN;
     this.tell({ connection: "live", lostMs: null, attempts: 0 });
-    this.settleNow();
+    this.settleNow(true);
   }
 
   /** Move the topic's cursor; false for what was had before or must come again. */
@@ -228,22 +230,23 @@ export class StreamClient {
 
   private answered(topic: string): void {
     this.asked.delete(topic);
-    this.refused.delete(topic);
+    this.refusals.forget(topic);
   }
 
   private judged(ping: number): void {
     for (const [topic, behind] of this.asked) if (behind <= ping) this.answered(topic);
   }
 
-  /** Ask again later for all that may have been refused; twice asked does no harm. */
-  private refuse({ code }: Fault): void {
-    if (code !== TOO_OFTEN || this.asked.size === 0) return;
-    for (const topic of this.asked.keys()) {
+  private refuse(fault: Fault): void {
+    for (const topic of fault.topics) {
+      this.asked.delete(topic);
       this.followed.delete(topic);
-      this.refused.add(topic);
+      if (this.refusals.take(topic, this.wants(topic), fault)) this.settleSoon(AGAIN_MS);
     }
-    this.asked.clear();
-    this.settleSoon(AGAIN_MS);
+  }
+
+  private tellMissing(): void {
+    this.tell({ refused: this.refusals.hasty.size, denied: this.refusals.sentence() });
   }
 
   // --- topics ---------------------------------------------------------------------
@@ -253,19 +256,29 @@ export class StreamClient {
     this.settle = setTimeout(() => this.settleNow(), waitMs);
   }
 
-  private settleNow(): void {
+  private wants(topic: string): boolean {
+    return (this.wanted.get(topic) ?? 0) > 0;
+  }
+
+  /** Leave first: there is an end to what is followed too. `room`: of denied ones too. */
+  private settleNow(room = false): void {
     if (this.state.connection !== "live") return;
-    const wanted = [...this.wanted].filter(([, count]) => count > 0).map(([topic]) => topic);
-    const fresh = wanted.filter((topic) => !this.followed.has(topic));
-    const held = new Set([...this.followed, ...this.refused]);
-    const over = [...held].filter((topic) => !wanted.includes(topic));
-    if (fresh.length > 0) this.follow(fresh);
+    const { hasty, stuck, denied } = this.refusals;
+    const held = new Set([...this.followed, ...hasty, ...stuck]);
+    const over = [...held].filter((topic) => !this.wants(topic));
+    const given = [...denied.keys()].filter((topic) => !this.wants(topic));
+    const again = room || over.length + given.length > 0;
     if (over.length > 0) this.say({ type: "unsubscribe", topics: over });
-    for (const topic of over) {
+    for (const topic of [...over, ...given]) {
       this.followed.delete(topic);
       this.cursors.delete(topic);
       this.answered(topic); // nobody waits for it
     }
+    const fresh = [...this.wanted.keys()].filter(
+      (topic) => this.wants(topic) && !this.followed.has(topic) && (again || !denied.has(topic)),
+    );
+    if (fresh.length > 0) this.follow(fresh);
+    this.tellMissing();
   }
 
   private follow(topics: string[]): void {

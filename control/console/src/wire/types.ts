@@ -363,6 +363,7 @@ export interface Fault {
   ok: boolean;
   code: number;
   message: string;
+  topics: string[];
 }
 
 export interface FunnelHour {
