@@ -30,7 +30,7 @@ from actors.runtime.clock import Clock
 
 #: The hour may be set while a ban is waited for: it is asked again.
 LOOK_SECONDS = 60.0
-FORBIDDEN = 403
+BANNED = 418
 
 
 class Gate:
@@ -134,17 +134,16 @@ class Gate:
         return self._clock.now_ms()
 
     def turned_away(self, status: int, headers: Mapping[str, str], at_ms: int) -> None:
-        """Take how a dial was answered that led to no connection: it may be a ban.
+        """Take how a dial was answered that led to no connection: 418 is a ban.
 
-        A fire wall's 403 may be of the stream alone. Orders are not held back for it:
-        if it is of the address, the next question finds out.
+        A 429 and a fire wall's 403 may be of the streams alone. No stop is held back
+        for them: if they are of the address, the next question finds out.
         """
-        fault = fault_of_status(status)
-        if fault is None or not RULES[fault].ban_seconds or status == FORBIDDEN:
+        if status != BANNED:
             return
-        why = f"{fault} (HTTP {status} to a WebSocket)"
-        self._ban(headers, at_ms, fault, why)
-        self.tally.end(fault, why)
+        why = f"{Fault.BANNED} (HTTP {status} to a WebSocket)"
+        self._ban(headers, at_ms, Fault.BANNED, why)
+        self.tally.end(Fault.BANNED, why)
         self._turn_away()
 
     # --- what became of it ------------------------------------------------------------

@@ -22,8 +22,8 @@ log = structlog.get_logger(component="streams")
 TOLD_MAX = 20
 #: The hour may be set while a ban is waited for: it is looked at again.
 LOOK_SECONDS = 60.0
-#: A fire wall's, which says nothing else.
-FORBIDDEN, FORBIDDEN_SECONDS = 403, 60.0
+#: Forbidden, too many: of the streams alone, for so long where it is not said.
+RESTS, REST_SECONDS, REST_SECONDS_MAX = frozenset({403, 429}), 60.0, 86_400.0
 
 
 class Door(Protocol):
@@ -85,9 +85,11 @@ class Hub:
         """Note why a connection is over: an exchange that bars us is left in peace."""
         if not isinstance(error, HandshakeFailed) or error.status is None:
             return
-        if error.status == FORBIDDEN:  # the gate holds back no question for it
-            self.tell("dials_barred", why=str(error))
-            self.dials.rest(FORBIDDEN_SECONDS)
+        if error.status in RESTS:  # the gate holds back no question for it
+            told = error.headers.get("retry-after", "")
+            seconds = float(told) if told.isdecimal() else REST_SECONDS
+            self.tell("dials_barred", why=str(error), seconds=seconds)
+            self.dials.rest(min(seconds, REST_SECONDS_MAX))
         elif self._door is not None:
             self._door.turned_away(error.status, error.headers, dialled_ms)
 
