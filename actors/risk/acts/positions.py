@@ -131,18 +131,20 @@ class PositionActs:
         if wanted is None:
             return None
         limit = _number("limit_price", wanted)
+        # Compared before it is reckoned with: no Decimal holds every sum.
+        low, high = (position.mark * (ONE + way * LIMIT_OFF_MAX) for way in (-1, 1))
+        if limit > ZERO and not low <= limit <= high:
+            msg = (
+                f"close_position: limit_price {limit} is more than {LIMIT_OFF_MAX:.0%} "
+                f"from the newest price, {position.mark}; leave it out to close at "
+                "market"
+            )
+            raise Refusal(msg)
         tick = self._desk.state.instruments[position.symbol].tick_size
         if limit <= ZERO or limit % tick:
             msg = (
                 f"close_position: limit_price is {limit}; it must be over 0 and a "
                 f"multiple of the tick {tick}"
-            )
-            raise Refusal(msg)
-        if abs(limit - position.mark) > position.mark * LIMIT_OFF_MAX:
-            msg = (
-                f"close_position: limit_price {limit} is more than {LIMIT_OFF_MAX:.0%} "
-                f"from the newest price, {position.mark}; leave it out to close at "
-                "market"
             )
             raise Refusal(msg)
         return limit
