@@ -7,9 +7,10 @@ from trio.testing import MockClock
 
 from actors.domain.errors import ExchangeError
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
+from actors.domain.orders import Fill, OrderKind, OrderRequest, OrderState, Side
 from actors.feed import Pace
 from tests.sim.script import signal
+from tests.sim.stops import LOST
 from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, World, living
 
 
@@ -106,7 +107,24 @@ async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
         await stage.bar(9)
         assert A in stage.state.book.positions
     world = World(symbols=tuple(name for name in SYMBOLS if name != A))
-    with pytest.raises(ExchangeError, match=f"holds a position in {A}, which scripted"):
+    with pytest.raises(ExchangeError, match=f"or a live order in {A}, which scripted"):
+        async with living(world, tmp_path, **files):
+            pass
+
+
+async def test_an_entry_in_doubt_of_what_the_market_lists_no_more_is_said_too(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Should it have filled, nobody could place its stop."""
+    files = {"journal": True}
+    async with living(World({(A, 4): signal()}), tmp_path, **files) as stage:
+        stage.venue.instead = lambda _request: LOST
+        await stage.bar(5)
+        assert [order.state for order in stage.state.book.orders.values()] == [
+            OrderState.UNKNOWN
+        ]
+    world = World(symbols=tuple(name for name in SYMBOLS if name != A))
+    with pytest.raises(ExchangeError, match=f"or a live order in {A}, which scripted"):
         async with living(world, tmp_path, **files):
             pass
 

@@ -21,8 +21,9 @@ async def open_book(
 
     Raises:
         JournalError: the journal cannot be read.
-        ExchangeError: a new account's balance cannot be had, or a position is held in
-            what the market does not list: nobody could price, close or protect it.
+        ExchangeError: a new account's balance cannot be had, or a position is held, or
+            may still be, in what the market does not list: nobody could price, close
+            or protect it.
     """
     book = await replay(journal.read)
     reached(CrashPoint.RECOVERY_REPLAYED)
@@ -38,11 +39,12 @@ async def open_book(
         journal.append(Kind.ACCOUNT, opened)
         book.apply(Kind.ACCOUNT, opened)
     listed = {instrument.symbol for instrument in market.instruments}
-    if unlisted := ", ".join(sorted(set(book.positions) - listed)):
+    live = {order.request.symbol for order in book.orders.values()}
+    if unlisted := ", ".join(sorted(live.union(book.positions) - listed)):
         message = (
-            f"the journal {journal.read.path} holds a position in {unlisted}, which "
-            f"{market.name} does not list: start with a market that lists it, or, once "
-            "it is closed at the exchange, with another --data-dir"
+            f"the journal {journal.read.path} holds a position or a live order in "
+            f"{unlisted}, which {market.name} does not list: start with a market that "
+            "lists it, or, once the exchange shows neither, with another --data-dir"
         )
         raise ExchangeError(message)
     return book
