@@ -1,5 +1,6 @@
 """An engine that ends and another one that goes on at the same exchange."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -115,18 +116,26 @@ async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
 async def test_an_entry_in_doubt_of_what_the_market_lists_no_more_is_said_too(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """Should it have filled, nobody could place its stop."""
+    """Should it fill, nobody could place its stop; later it halts its symbol."""
     files = {"journal": True}
+    others = tuple(name for name in SYMBOLS if name != A)
     async with living(World({(A, 4): signal()}), tmp_path, **files) as stage:
         stage.venue.instead = lambda _request: LOST
         await stage.bar(5)
-        assert [order.state for order in stage.state.book.orders.values()] == [
-            OrderState.UNKNOWN
-        ]
-    world = World(symbols=tuple(name for name in SYMBOLS if name != A))
+        (name,) = stage.state.book.orders
     with pytest.raises(ExchangeError, match=f"or a live order in {A}, which scripted"):
-        async with living(world, tmp_path, **files):
+        async with living(World(symbols=others), tmp_path, **files):
             pass
+    async with living(World(bars=3_000), tmp_path, **files) as stage:
+        await stage.until(lambda: not stage.state.book.orders)
+        assert stage.state.book.ended[name].state is OrderState.ABSENT
+    async with living(World(symbols=others), tmp_path, **files) as stage:
+        await stage.bar(3)
+        deal = (A, Side.LONG, Decimal(1), Decimal(100), ZERO, False)
+        stage.venue.say(Fill("t-late", name, *deal, stage.engine.clock.now_ms()))
+        await stage.bar(6)
+        assert stage.engine.crashes == 0
+        assert "which the market does not list" in stage.state.book.halted[A]
 
 
 @pytest.mark.parametrize(

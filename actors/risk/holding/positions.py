@@ -43,6 +43,8 @@ class Positions:
                 return f"has the {name} {amount}"
         if fill.symbol != record.request.symbol:
             return f"is not of order {record.client_id}: {record.request.symbol}"
+        if fill.symbol not in self._desk.state.instruments:
+            return f"is in {fill.symbol}, which the market does not list any more"
         return None
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
