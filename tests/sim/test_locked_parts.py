@@ -58,6 +58,31 @@ async def test_a_part_whose_answer_is_lost_closes_no_more_than_the_part(
         await assert_sound(stage)
 
 
+async def test_all_is_closed_though_a_part_still_waits_for_its_stop_to_go(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(spot(), tmp_path) as stage:
+        before, cancel = await held(stage), stage.venue.cancel
+
+        async def lost(_symbol: str, _client_id: str) -> Outcome:
+            return LOST
+
+        stage.venue.cancel = lost  # type: ignore[method-assign]  # the fault
+        half = await stage.command("close_position", id=before.id, fraction=0.5)
+        assert half.ok, half.message
+        assert stage.state.book.positions[A].part_wanted
+        more = await stage.command("close_position", id=before.id, fraction=0.3)
+        assert not more.ok
+        assert "is being closed already" in more.message
+        everything = await stage.command("close_position", id=before.id)
+        assert everything.ok, everything.message
+        stage.venue.cancel = cancel  # type: ignore[method-assign]
+        await stage.bar(12)
+        assert not stage.state.book.positions
+        assert [one.quantity for one in closes(stage)] == [before.open]
+        await assert_sound(stage)
+
+
 def slow_closes(stage: Stage, by_ms: int) -> None:
     """Let each market close reach the matching so much later."""
     place, venue = stage.venue.place, stage.venue

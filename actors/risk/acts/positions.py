@@ -94,9 +94,6 @@ class PositionActs:
         if position.close_wanted:
             msg = f"close_position: it is being closed already: {position.close_wanted}"
             raise Refusal(msg)
-        if position.part_wanted:
-            msg = f"close_position: {position.part_wanted} is being closed already"
-            raise Refusal(msg)
         return position
 
     def _whole(self, position: Position) -> Decimal:
@@ -151,6 +148,9 @@ class PositionActs:
 
     def _require_free(self, position: Position, quantity: Decimal) -> None:
         """Refuse to close more than is left beside what closes already."""
+        if position.part_wanted:
+            msg = f"close_position: {position.part_wanted} is being closed already"
+            raise Refusal(msg)
         closing = self._protection.closing.being_closed(position)
         taken = sum((order.unfilled for order in closing), ZERO)
         if quantity > position.open - taken:
