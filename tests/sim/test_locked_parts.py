@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
-from actors.domain.orders import ExchangePosition, OrderRequest, Outcome
+from actors.domain.orders import ExchangePosition, OrderRequest, Outcome, Refused
+from control.shell.run import STOPS_SECONDS_MAX, stops_stand
 from tests.sim.locking import Locking
 from tests.sim.script import signal
 from tests.sim.stops import LOST, assert_sound, is_close, standing
@@ -26,6 +28,11 @@ def closes(stage: Stage) -> list[OrderRequest]:
     return [request for request in stage.venue.placed if is_close(request)]
 
 
+def locking(stage: Stage) -> Locking:
+    assert isinstance(stage.venue, Locking)
+    return stage.venue
+
+
 async def held(stage: Stage) -> Any:
     await stage.bar(6)
     assert len(standing(stage)) == 1
@@ -39,7 +46,7 @@ async def test_a_part_whose_answer_is_lost_closes_no_more_than_the_part(
     """Where a person's own coins lie beside them, no stop may be for these."""
     async with living(spot(), tmp_path) as stage:
         before = await held(stage)
-        stage.venue.own = Decimal(own)  # type: ignore[attr-defined]
+        locking(stage).own = Decimal(own)
         place = stage.venue.place
 
         async def deaf(request: OrderRequest) -> Outcome:
@@ -83,6 +90,29 @@ async def test_all_is_closed_though_a_part_still_waits_for_its_stop_to_go(
         await assert_sound(stage)
 
 
+async def test_an_end_waits_for_the_stop_that_is_on_its_way_and_no_longer(
+    tmp_path: Path, autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody could place it while the engine is down."""
+    async with living(spot(), tmp_path) as stage:
+        before = await held(stage)
+        await stage.command("close_position", id=before.id, fraction=0.5)
+        assert not stage.view.positions()[0].stop_confirmed
+        await stops_stand(stage.view)
+        left = stage.state.book.positions[A].open
+        assert left < before.open
+        assert [one.quantity for one in standing(stage)] == [left]
+        assert "without a stop" not in capsys.readouterr().err
+        locking(stage).before = lambda _request: Refused("maintenance")
+        (stop,) = standing(stage)
+        await stage.venue.cancel(A, stop.client_id)
+        await stage.until(lambda: not standing(stage))
+        began = trio.current_time()
+        await stops_stand(stage.view)
+        assert trio.current_time() - began == pytest.approx(STOPS_SECONDS_MAX, abs=0.1)
+        assert "left without a stop" in capsys.readouterr().err
+
+
 def slow_closes(stage: Stage, by_ms: int) -> None:
     """Let each market close reach the matching so much later."""
     place, venue = stage.venue.place, stage.venue
@@ -118,7 +148,7 @@ async def test_a_part_that_takes_its_time_leaves_the_rest_with_a_stop(
         assert beside == [[rest]]
         assert [one.quantity for one in standing(stage)] == [rest]
         assert len(stage.venue.placed_as("stop_market")) == 2
-        assert stage.venue.locked == 0  # type: ignore[attr-defined]
+        assert locking(stage).locked == 0
         await assert_sound(stage)
 
 
