@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from control.shell.live_mode import Real
 
 DONE, REFUSED = 0, 3
+#: An end waits so long for stops that are on their way.
+STOPS_SECONDS_MAX = 10.0
 
 
 async def run_engine(options: RunOptions) -> int:
@@ -100,6 +102,8 @@ async def _run(
             await _trade(engine, options, trading)
             outside.stopping()
             await _stop(engine, view)
+            if setup.live is not None:  # a simulated market stands still now
+                await stops_stand(view)
         report = await build_report(engine, view, costs)
         if options.report is not None:
             options.report.write_bytes(to_json(report))
@@ -178,6 +182,18 @@ async def _stop(engine: Engine, view: Projections) -> None:
         return
     answer = await view.command(_command("stop", {}))
     say.print(f"stop: {answer.message}")
+
+
+async def stops_stand(view: Projections) -> None:
+    """Leave nothing bare that a moment more protects: its stop may be on its way."""
+    with trio.move_on_after(STOPS_SECONDS_MAX):
+        while view.unprotected().positions:  # noqa: ASYNC110 - it has no event
+            await trio.sleep(0.05)
+    if bare := view.unprotected().positions:
+        say.print(
+            f"left without a stop that the exchange shows: {bare} of what is held",
+            style="bold red",
+        )
 
 
 async def _trade(

@@ -21,6 +21,7 @@ class Locking(Venue):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.locked = 0  # orders that found nothing free
+        self.own = ZERO  # coins of a person, beside what is held here
         self.before: Callable[[OrderRequest], Outcome | None] = lambda _request: None
         self.instead = self._spot
 
@@ -34,7 +35,8 @@ class Locking(Venue):
             if order.request.symbol == request.symbol and order.request.reduce_only
         ]
         held = self.state.positions.get(request.symbol)
-        free = (ZERO if held is None else abs(held.quantity)) - sum(resting, ZERO)
+        all_held = self.own + (ZERO if held is None else abs(held.quantity))
+        free = all_held - sum(resting, ZERO)
         if request.quantity <= free:
             return None
         self.locked += 1

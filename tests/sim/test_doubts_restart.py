@@ -129,3 +129,24 @@ async def test_entries_are_refused_until_all_is_answered(
         venue_of(stage).plan = Well()
         assert (await stage.command("reconcile")).ok
         assert stage.state.settled
+
+
+async def test_an_order_that_was_in_doubt_for_long_and_is_found_is_not_kept_in_mind(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(world(), tmp_path) as stage:
+        venue_of(stage).plan = Always(
+            place=Fault.ANSWER_LOST,
+            tell=Fault.DROPPED,
+            fetch_fills=Fault.FAILS,
+            fetch_open_orders=Fault.FAILS,
+            fetch_order=Fault.FAILS,
+        )
+        await stage.bar(8)
+        doubts = stage.engine.risk.settlement._doubts
+        assert len(doubts._alarmed) == 1
+        venue_of(stage).plan = Well()
+        await stage.bar(14)
+        assert stage.state.book.positions[A].open > 0
+        assert (doubts._alarmed, doubts._first_ms) == (set(), {})
+        assert not disagreements(stage)

@@ -219,21 +219,29 @@ async def test_a_stop_refused_while_a_kill_waits_is_asked_for_again(
         assert venue.locked == 0
 
 
-async def test_a_stop_in_doubt_is_not_waited_for(
-    tmp_path: Path, autojump_clock: MockClock
+@pytest.mark.parametrize("lost", [1, 9])
+async def test_a_stop_in_doubt_gets_one_at_its_side_and_is_not_waited_for(
+    tmp_path: Path, autojump_clock: MockClock, lost: int
 ) -> None:
-    """It may not be there, and the position is bare: the close finds out."""
-    world = spot()
-    async with living(world, tmp_path, start=False) as stage:
+    """A second in doubt may be there or not, and the position is bare: it is closed."""
+    async with living(spot(), tmp_path, start=False) as stage:
         venue = locking(stage)
-        venue.before = instead(Unknown("the line broke"), 1, is_stop)
+        venue.before = instead(Unknown("the line broke"), lost, is_stop)
         assert (await stage.command("start", preset=stage.engine.setup.preset)).ok
-        await stage.until(lambda: bool(stage.state.book.closed))
-        (trade,) = await closed(stage)
-        assert trade.reason == "stop_unconfirmed"
-        assert trade.closed_ms is not None
-        assert trade.closed_ms - trade.opened_ms <= 60_000  # the bar
-        assert len(closes(stage)) == 1
+        await stage.bar(12)
+        assert len(stage.venue.placed_as("stop_market")) == 2
+        trades = await closed(stage)
+        if lost == 1:
+            assert not trades
+            assert stage.view.positions()[0].stop_confirmed
+            assert stage.view.unprotected().seconds_max < 1
+        else:
+            (trade,) = trades
+            assert trade.reason == "stop_unconfirmed"
+            assert trade.closed_ms is not None
+            assert trade.closed_ms - trade.opened_ms <= 60_000  # the bar
+            assert len(closes(stage)) == 1
+        assert venue.locked == 0
         await assert_sound(stage)
 
 

@@ -33,6 +33,12 @@ def life(world: World, where: Path) -> AbstractAsyncContextManager[Stage]:
     return living(world, where, account=True, journal=True)
 
 
+def stops_that_lock(patch: pytest.MonkeyPatch) -> None:
+    one = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
+    patch.setattr(PaperExchange, "capabilities", one)
+
+
+@pytest.mark.parametrize("lock", [False, True])
 @pytest.mark.parametrize(
     ("point", "passing"),
     [
@@ -42,8 +48,16 @@ def life(world: World, where: Path) -> AbstractAsyncContextManager[Stage]:
     ],
 )
 async def test_what_a_crash_left_bare_has_its_stop_after_the_restart(
-    tmp_path: Path, autojump_clock: MockClock, point: CrashPoint, passing: int
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    point: CrashPoint,
+    passing: int,
+    lock: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
+    if lock:
+        stops_that_lock(monkeypatch)
+
     def world() -> World:
         return World({(A, 4): signal(), (B, 4): signal()}, bars=3_000)
 
@@ -110,8 +124,7 @@ async def test_a_close_that_waits_for_its_stop_to_go_outlives_the_process(
     fraction: float,
 ) -> None:
     """The stop locks what is to be closed, and the process ends between the two."""
-    one = msgspec.structs.replace(CAPABILITIES, stops_overlap=False)
-    monkeypatch.setattr(PaperExchange, "capabilities", one)
+    stops_that_lock(monkeypatch)
 
     def world() -> World:
         return World({(A, 4): signal()}, bars=3_000)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from trio.testing import MockClock
 
+from actors.domain.ledger import Position
 from actors.domain.money import ZERO
 from actors.domain.orders import (
     ExchangePosition,
@@ -120,3 +121,27 @@ async def test_a_position_that_a_look_shows_is_given_its_stop_again(
         )
         await stage.until(lambda: stage.state.book.positions[A].open == 110)
         assert_covered(stage)
+
+
+async def test_a_stop_that_outlives_its_position_is_cancelled_at_its_sight(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """A crash came before its cancel: else it would close what is bought next."""
+    made = World({(A, 4): signal(stop=95.0)}, bars=60)
+    async with living(made, tmp_path) as stage:
+        await stage.bar(6)
+        closing, venue = stage.engine.risk.protection.closing, stage.venue
+
+        async def crashed(_position: Position) -> None:
+            return None
+
+        venue._account.is_reducing = lambda _request: False  # type: ignore[method-assign]  # it lets orders rest that nothing is held for
+        closing.cancel_all = crashed  # type: ignore[method-assign]
+        assert (await stage.command("panic_exit")).ok
+        await stage.until(lambda: not stage.state.book.positions)
+        del closing.cancel_all
+        assert [order.purpose for order in stage.state.book.orders.values()] == ["stop"]
+        await stage.bar(12)
+        assert not venue.state.orders
+        assert not stage.state.book.orders
+        assert not stage.state.book.halted

@@ -8,10 +8,11 @@ from trio.testing import MockClock
 
 from actors.domain.errors import ExchangeError
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, OrderKind, OrderRequest, Side, Unknown
+from actors.domain.orders import Fill, OrderKind, OrderRequest, OrderState, Side
 from actors.feed import Pace
 from control.shell.opened import in_hand
 from tests.sim.script import leave, signal
+from tests.sim.stops import LOST
 from tests.sim.world import MINUTE_MS, START_MS, SYMBOLS, A, B, World, living
 
 
@@ -156,23 +157,42 @@ async def test_what_is_in_hand_is_known_before_a_market_is_opened(
             pass
 
 
-@pytest.mark.parametrize("unanswered", [False, True])
 async def test_what_the_market_lists_no_more_is_said_before_anything_is_done(
-    tmp_path: Path, autojump_clock: MockClock, *, unanswered: bool
+    tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     files = {"journal": True}
     async with living(World({(A, 4): signal()}), tmp_path, **files) as stage:
-        if unanswered:
-            stage.venue.instead = lambda _request: Unknown("no answer")
-        await stage.bar(5)
-        held, ordered = stage.state.book.positions, stage.state.book.orders
-        assert (not held and ordered) if unanswered else A in held
+        await stage.bar(9)
+        assert A in stage.state.book.positions
     world = World(symbols=tuple(name for name in SYMBOLS if name != A))
-    with pytest.raises(
-        ExchangeError, match=f"has an order or a position in {A}, which"
-    ):
+    with pytest.raises(ExchangeError, match=f"or a live order in {A}, which scripted"):
         async with living(world, tmp_path, **files):
             pass
+
+
+async def test_an_entry_in_doubt_of_what_the_market_lists_no_more_is_said_too(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Should it fill, nobody could place its stop; later it halts its symbol."""
+    files = {"journal": True}
+    others = tuple(name for name in SYMBOLS if name != A)
+    async with living(World({(A, 4): signal()}), tmp_path, **files) as stage:
+        stage.venue.instead = lambda _request: LOST
+        await stage.bar(5)
+        (name,) = stage.state.book.orders
+    with pytest.raises(ExchangeError, match=f"or a live order in {A}, which scripted"):
+        async with living(World(symbols=others), tmp_path, **files):
+            pass
+    async with living(World(bars=3_000), tmp_path, **files) as stage:
+        await stage.until(lambda: not stage.state.book.orders)
+        assert stage.state.book.ended[name].state is OrderState.ABSENT
+    async with living(World(symbols=others), tmp_path, **files) as stage:
+        await stage.bar(3)
+        deal = (A, Side.LONG, Decimal(1), Decimal(100), ZERO, False)
+        stage.venue.say(Fill("t-late", name, *deal, stage.engine.clock.now_ms()))
+        await stage.bar(6)
+        assert stage.engine.crashes == 0
+        assert "which the market does not list" in stage.state.book.halted[A]
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,22 @@ async def test_dust_that_is_gone_may_be_let_be(
         assert A not in stage.state.book.halted
         assert stage.state.book.expected(A) == ZERO
         assert (await shown(stage)).policy == "ignore"
+
+
+# --- what nobody can reckon with ------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", ["1e999999999", "1e-999999999", "-1e999999999"])
+async def test_a_stop_that_no_price_can_be_is_refused(
+    tmp_path: Path, autojump_clock: MockClock, stop: str
+) -> None:
+    async with living(World(), tmp_path) as stage:
+        await stage.bar(4)
+        stage.venue.state.positions[A] = PaperPosition(D(-2), D(-200))
+        row = await shown(stage)
+        args = {"symbol": A, "policy": "adopt", "confirm": A, "id": row.id}
+        answer = await stage.command("settle", stop=stop, **args)
+        assert (answer.ok, answer.code) == (False, 400)
+        assert "settle: stop" in answer.message
+        assert A not in stage.state.book.positions
+        assert stage.engine.crashes == 0

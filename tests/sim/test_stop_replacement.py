@@ -53,6 +53,8 @@ async def test_the_old_stop_goes_only_when_the_new_one_is_confirmed(
         stage.venue.cancel = watched  # type: ignore[method-assign]  # an eye on it
         stage.venue.instead = instead(Unknown("the line broke"), 1, is_stop)
         await stage.bar(7)  # the stop moves, and the answer is lost
+        moved = stage.published("STOP_MOVED")[-1]["new_sl"]
+        assert stage.published("POSITION_UPDATE")[-1].stop == moved
         assert stage.state.book.positions[A].stop > Decimal(95)
         assert first in standing(stage)
         assert stage.view.positions()[0].stop_confirmed

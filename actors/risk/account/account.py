@@ -21,9 +21,9 @@ async def open_book(
 
     Raises:
         JournalError: the journal cannot be read.
-        ExchangeError: a new account's balance cannot be had, or a position is held in
-            what the market does not list: nobody could price, close or protect it;
-            or an order, of which nobody could ask what became of it.
+        ExchangeError: a new account's balance cannot be had, or a position is held, or
+            may still be, in what the market does not list: nobody could price, close
+            or protect it.
     """
     book = await replay(journal.read)
     reached(CrashPoint.RECOVERY_REPLAYED)
@@ -41,10 +41,9 @@ async def open_book(
     listed = {instrument.symbol for instrument in market.instruments}
     if unlisted := ", ".join(sorted(book.in_hand() - listed)):
         message = (
-            f"the journal {journal.read.path} has an order or a position in "
+            f"the journal {journal.read.path} holds a position or a live order in "
             f"{unlisted}, which {market.name} does not list: start with a market that "
-            "lists it, or, once nothing of it is left at the exchange, with another "
-            "--data-dir"
+            "lists it, or, once the exchange shows neither, with another --data-dir"
         )
         raise ExchangeError(message)
     return book

@@ -94,9 +94,6 @@ class PositionActs:
         if position.close_wanted:
             msg = f"close_position: it is being closed already: {position.close_wanted}"
             raise Refusal(msg)
-        if position.part_wanted:
-            msg = f"close_position: {position.part_wanted} is being closed already"
-            raise Refusal(msg)
         return position
 
     def _whole(self, position: Position) -> Decimal:
@@ -131,6 +128,15 @@ class PositionActs:
         if wanted is None:
             return None
         limit = _number("limit_price", wanted)
+        # Compared before it is reckoned with: no Decimal holds every sum.
+        low, high = (position.mark * (ONE + way * LIMIT_OFF_MAX) for way in (-1, 1))
+        if limit > ZERO and not low <= limit <= high:
+            msg = (
+                f"close_position: limit_price {limit} is more than {LIMIT_OFF_MAX:.0%} "
+                f"from the newest price, {position.mark}; leave it out to close at "
+                "market"
+            )
+            raise Refusal(msg)
         tick = self._desk.state.instruments[position.symbol].tick_size
         if limit <= ZERO or limit % tick:
             msg = (
@@ -138,17 +144,13 @@ class PositionActs:
                 f"multiple of the tick {tick}"
             )
             raise Refusal(msg)
-        if abs(limit - position.mark) > position.mark * LIMIT_OFF_MAX:
-            msg = (
-                f"close_position: limit_price {limit} is more than {LIMIT_OFF_MAX:.0%} "
-                f"from the newest price, {position.mark}; leave it out to close at "
-                "market"
-            )
-            raise Refusal(msg)
         return limit
 
     def _require_free(self, position: Position, quantity: Decimal) -> None:
         """Refuse to close more than is left beside what closes already."""
+        if position.part_wanted:
+            msg = f"close_position: {position.part_wanted} is being closed already"
+            raise Refusal(msg)
         closing = self._protection.closing.being_closed(position)
         taken = sum((order.unfilled for order in closing), ZERO)
         if quantity > position.open - taken:

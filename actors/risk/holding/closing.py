@@ -10,6 +10,7 @@ import msgspec
 
 from actors.domain import exits
 from actors.domain.ledger import Position
+from actors.domain.money import ZERO
 from actors.domain.orders import OrderKind, OrderRequest, OrderState
 from actors.risk.account.desk import Desk
 from actors.risk.orders.orders import OrderBook
@@ -60,19 +61,17 @@ class Closing:
         """Whether a close is in flight."""
         return bool(self.closes(position))
 
-    def covers(self, position: Position) -> bool:
-        """Whether the closes in flight leave nothing to protect.
+    def uncovered(self, position: Position) -> Decimal:
+        """Give what the closes in flight leave to protect, as an order can be for it.
 
         One in doubt may never have arrived: it is waited for, not relied on. And an
-        entry may fill on after its first piece is being closed. A close that stands
-        locks what a stop would: there the stop comes after it.
+        entry may fill on after its first piece is being closed. Where stops lock, a
+        close locks what it sells until it has ended: a stop is for the rest.
         """
         known = [o for o in self.closes(position) if o.state is not OrderState.UNKNOWN]
-        if known and not self.overlap:
-            return True
-        sure = [order.unfilled for order in known if not order.cancel_wanted]
+        sure = [o.unfilled for o in known if not (self.overlap and o.cancel_wanted)]
         instrument = self._desk.state.instruments[position.symbol]
-        return sum(sure) >= exits.orderable(position.open, instrument)
+        return exits.orderable(position.open - sum(sure, ZERO), instrument)
 
     def closes(self, position: Position) -> list[OrderRecord]:
         """List what closes a position at market, all or a part, and has not ended."""
@@ -96,6 +95,22 @@ class Closing:
             reduce_only=True,
         )
         return await self._orders.send(self.plan(position, request, "close", reason))
+
+    def tell_refused(self, position: Position, refused: OrderRecord) -> None:
+        """Tell people what will not be closed now, and what becomes of it."""
+        then = "it is not tried again"
+        if position.close_wanted:
+            then = "it is tried again"
+        elif refused.purpose.startswith(TARGET):
+            then = "a bar that has reached it takes it at market"
+        self._desk.alert(
+            "error",
+            "exchange",
+            f"{refused.purpose} of {refused.request.quantity} was refused: "
+            f"{refused.outcome}",
+            f"a stop stands or is placed; {then}",
+            position.symbol,
+        )
 
     async def part(
         self, position: Position, quantity: Decimal, limit: Decimal | None, reason: str
@@ -156,12 +171,11 @@ class Closing:
 
     async def shrink_targets(self, position: Position, before: Decimal) -> None:
         """Give each take-profit its share of what is left of `before`."""
-        orders = self._desk.book.orders_of(position)
         names: dict[Decimal, str] = {}
         ladder = []
-        for order in orders:
+        for order in self.targets(position):
             price = order.request.limit_price
-            if _is_target(order) and not order.cancel_wanted and price is not None:
+            if not order.cancel_wanted and price is not None:
                 names[price] = order.purpose
                 ladder.append((price, order.unfilled / before))
         ladder.sort(key=lambda leg: leg[0] * position.side.sign)  # nearest first
@@ -192,13 +206,18 @@ class Closing:
                 reduce_only=True,
             )
             planned.append(self.plan(position, request, purpose, "take profit"))
-        if planned:
-            await self._orders.send_all(planned)
+        for sent in await self._orders.send_all(planned) if planned else ():
+            if sent.state is OrderState.REFUSED:
+                self.tell_refused(position, sent)
+
+    def targets(self, position: Position) -> list[OrderRecord]:
+        """List the take-profits that rest, or may."""
+        return [o for o in self._desk.book.orders_of(position) if _is_target(o)]
 
     async def cancel_targets(self, position: Position) -> None:
         """Take the ladder away."""
-        for record in self._desk.book.orders_of(position):
-            if _is_target(record) and not record.cancel_wanted:
+        for record in self.targets(position):
+            if not record.cancel_wanted:
                 await self._orders.cancel(record)
 
     async def cancel_limits(self, position: Position) -> None:

@@ -10,7 +10,7 @@ from actors.domain.orders import Fill, OrderState
 from actors.domain.phases import TradePhase
 from actors.journal import Kind, Stage
 from actors.risk.account.desk import Desk
-from actors.risk.holding.closing import CLOSES
+from actors.risk.holding.closing import CLOSES, TARGET
 from actors.risk.holding.protection import Protection
 from actors.risk.orders.orders import OrderBook
 from actors.risk.orders.records import DustLeft, OrderRecord
@@ -43,6 +43,8 @@ class Positions:
                 return f"has the {name} {amount}"
         if fill.symbol != record.request.symbol:
             return f"is not of order {record.client_id}: {record.request.symbol}"
+        if fill.symbol not in self._desk.state.instruments:
+            return f"is in {fill.symbol}, which the market does not list any more"
         return None
 
     async def filled(self, record: OrderRecord, fill: Fill) -> None:
@@ -176,16 +178,17 @@ class Positions:
         if position.ended:
             await self._close(position)
             return
-        if record.purpose.startswith("target") and record.state is OrderState.FILLED:
+        if record.purpose.startswith(TARGET) and record.state is OrderState.FILLED:
+            number = int(record.purpose.removeprefix(TARGET))  # it may be several
             position = msgspec.structs.replace(
-                position, targets_hit=position.targets_hit + 1
+                position, targets_hit=max(number, position.targets_hit)
             )
             if position.phase is not TradePhase.PARTIAL_CLOSED:
                 position = ledger.move(position, TradePhase.PARTIAL_CLOSED)
         if record.purpose in CLOSES and not position.close_wanted:  # by a person
             position = ledger.move(position, TradePhase.PARTIAL_CLOSED)
         desk.store(position)
-        if record.purpose.startswith("target"):
+        if record.purpose.startswith(TARGET):
             desk.publish("positions", "TAKE_PROFIT", _profit(position, fill))
         desk.publish("positions", "POSITION_UPDATE", self._protection.view(position))
 

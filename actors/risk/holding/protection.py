@@ -62,7 +62,7 @@ class Protection:
         if symbol in self._desk.state.not_held:
             return  # an order that finds nothing to reduce is cancelled, without end
         if self.closing.under_way(position):
-            if not (position.over or self.closing.covers(position)):
+            if self.closing.uncovered(position) and not position.over:
                 await self._arm_if_due(position)
             return
         if position.over:  # nothing may take off still more
@@ -91,13 +91,17 @@ class Protection:
         position = self._desk.book.positions.get(record.request.symbol)
         if position is None or position.correlation != record.correlation:
             return
-        if record.purpose == "close":  # first a stop, then the next try
+        if record.request.kind is OrderKind.MARKET:  # first a stop, then the next try
             self._tried_ms[position.id] = self._desk.now_ms
+            self._refused_ms.pop(position.id, None)
         if record.purpose in CLOSES and record.filled and not position.close_wanted:
             before = position.open + record.filled
             await self.closing.shrink_targets(position, before)
-        if record.purpose == "stop" and record.state is OrderState.REFUSED:
-            await self._stop_refused(position, record)
+        if record.state is OrderState.REFUSED:  # its answer was late
+            if record.purpose == "stop":
+                await self._stop_refused(position, record)
+            else:
+                self.closing.tell_refused(position, record)
         taken = record.purpose == "stop" and not record.cancel_wanted
         if taken and record.state is OrderState.CANCELLED:
             await self._taken_away(position)
@@ -143,7 +147,7 @@ class Protection:
             or self._stops.must_wait(position)
         ):
             return
-        if self._stops.of(position) and not self.closing.overlap:
+        if not self.closing.overlap and self._stops.locks(position):
             await self._drop(old)  # it ends, and then there is none: placed again
             return
         request = OrderRequest(
@@ -161,6 +165,9 @@ class Protection:
             await self._stop_refused(position, sent)
 
     def _orderable(self, position: Position) -> Decimal:
+        """Give what a stop, or a close, can be for now."""
+        if not self.closing.overlap:
+            return self.closing.uncovered(position)
         instrument = self._desk.state.instruments[position.symbol]
         return exits.orderable(position.open, instrument)
 
@@ -172,15 +179,20 @@ class Protection:
             for order in self._stops.of(position)
             if confirmed(order) and order.unfilled >= self._orderable(position)
         ]
+        # A close in doubt may have sold it, or lock it: its end tells.
+        doubt = not self.closing.overlap and self.closing.under_way(position)
+        kept = "it is placed again when the close is known" if doubt else ""
+        kept = "the old stop stays" if whole else kept
         self._desk.alert(
             "error",
             "exchange",
             f"stop at {position.stop} was refused: {refused.outcome}",
-            "the old stop stays" if whole else "the position is closed at market",
+            kept or "the position is closed at market",
             position.symbol,
         )
-        if not whole:
+        if not kept:
             await self.close(position, "stop_refused")
+        if not whole:
             return
         standing = whole[0].request.stop_price
         assert standing is not None, "a stop has its price"
@@ -232,7 +244,7 @@ class Protection:
         self._tried_ms[position.id] = self._desk.now_ms
         sent = await self.closing.send(position, position.close_wanted)
         if sent is not None and sent.state is OrderState.REFUSED:
-            await self._close_refused(position, sent, "the close is tried again")
+            await self._close_refused(position, sent)
 
     async def close_part(self, position: Position, part: Decimal, reason: str) -> None:
         """Close a part at market where the stop must go before: the wish is kept."""
@@ -250,7 +262,7 @@ class Protection:
             return
         sent = await self.closing.part(position, part, None, wanted.part_reason)
         if sent.state is OrderState.REFUSED:
-            await self._close_refused(position, sent, "it is not tried again")
+            await self._close_refused(position, sent)
 
     async def _freed(self, position: Position) -> bool:
         """Whether a close finds what it is to sell; else a gap begins, measured."""
@@ -259,16 +271,8 @@ class Protection:
         self.unprotected.look(position)
         return False
 
-    async def _close_refused(
-        self, position: Position, refused: OrderRecord, then: str
-    ) -> None:
-        self._desk.alert(
-            "error",
-            "exchange",
-            f"close of {position.open} was refused: {refused.outcome}",
-            f"a stop stands or is placed; {then}",
-            position.symbol,
-        )
+    async def _close_refused(self, position: Position, refused: OrderRecord) -> None:
+        self.closing.tell_refused(position, refused)
         await self._arm(position)
 
     def forget(self, position: Position) -> None:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from actors.domain.ledger import Position
+from actors.domain.orders import OrderState
 from actors.risk.account.desk import Desk
 from actors.risk.holding.unprotected import confirmed
 from actors.risk.orders.orders import STANDING, UNSEEN
@@ -22,6 +23,14 @@ class Stops:
         """List the live stops, newest first."""
         orders = reversed(self._desk.book.orders_of(position))
         return [order for order in orders if order.purpose == "stop"]
+
+    def locks(self, position: Position) -> bool:
+        """Whether a live stop may lock what is held; not one in doubt, nor found."""
+        missing = self._desk.state.not_found
+        return any(
+            order.state is not OrderState.UNKNOWN or order.client_id not in missing
+            for order in self.of(position)
+        )
 
     def must_wait(self, position: Position) -> bool:
         """Whether enough is on its way: one stop more would be replaced at once.
@@ -45,11 +54,18 @@ class Stops:
         return not_found and self._desk.now_ms > late_ms
 
     def fits(self, order: OrderRecord, price: Decimal, quantity: Decimal) -> bool:
-        """Whether a stop stands, or may be on its way, where it should and for all."""
+        """Whether a stop stands, or may be on its way, where it should and for all.
+
+        One for more than is held only reduces; not so where stops lock, as on spot:
+        there it would sell a person's own coins.
+        """
         lost = order.client_id in self._desk.state.not_found
         coming = order.state in UNSEEN and not lost
+        exact = not self._desk.ports.exchange.capabilities.stops_overlap
+        over = exact and order.unfilled > quantity
         return (
             (order.state in STANDING or coming)
             and order.request.stop_price == price
             and order.unfilled >= quantity
+            and not over
         )

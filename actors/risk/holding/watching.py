@@ -52,18 +52,23 @@ class Watching:
             await self._protection.close(plan.position, plan.exit_reason)
         elif plan.stop is not None:
             await self._protection.move_stop(plan.position, plan.stop)
-        if not self._protection.closing.overlap:
-            await self._take_profit(position.symbol)
-        self._desk.publish(
-            "positions", "POSITION_UPDATE", self._protection.view(plan.position)
-        )
+        await self._take_profit(position.symbol)
+        held = self._desk.book.positions[position.symbol]
+        self._desk.publish("positions", "POSITION_UPDATE", self._protection.view(held))
 
     async def _take_profit(self, symbol: str) -> None:
-        """Take the next target at market: its limit cannot rest beside the stop."""
+        """Take the next target at market where none rests.
+
+        It cannot beside a stop that locks; else it was refused or lost, or a crash
+        came before it.
+        """
         position = self._desk.book.positions.get(symbol)
         if position is None or position.close_wanted or position.part_wanted:
             return
-        if self._protection.closing.under_way(position):
+        closing = self._protection.closing
+        if closing.under_way(position) or closing.targets(position):
+            return
+        if symbol in self._desk.state.not_held:  # nothing could be sold
             return
         due = exits.target_due(position, self._desk.state.instruments[symbol])
         if due is not None:

@@ -112,8 +112,10 @@ class Doubts:
 
     def alarm(self) -> None:
         """Alarm once about each order that is UNKNOWN for too long."""
-        since_ms = self._desk.now_ms - ALARM_MS
-        for record in self._desk.book.orders.values():
+        since_ms, live = self._desk.now_ms - ALARM_MS, self._desk.book.orders
+        self._alarmed &= live.keys()  # what has ended is not kept in mind
+        self._first_ms = {k: ms for k, ms in self._first_ms.items() if k in live}
+        for record in live.values():
             known = record.state not in UNSEEN or record.client_id in self._alarmed
             if not known and record.created_ms <= since_ms:
                 self._alarm(record)

@@ -16,6 +16,8 @@ from actors.risk.truth.requests import Refusal
 
 #: A stop that nobody has named: one trade's risk away, within these shares of entry.
 STOP_SHARES = (Decimal("0.005"), Decimal("0.05"))
+#: No price is beyond this power of ten either way: it could not be reckoned with.
+POWER_MAX = 18
 
 
 class Adoption:
@@ -155,7 +157,7 @@ def _price(value: Any) -> Decimal:
         price = Decimal(str(value))
     except InvalidOperation:
         price = Decimal("NaN")
-    if not price.is_finite():
+    if not price.is_finite() or abs(price.adjusted()) > POWER_MAX:
         msg = f"settle: stop is {value!r}; it must be a price"
         raise Refusal(msg)
     return price

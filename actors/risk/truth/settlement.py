@@ -16,6 +16,7 @@ from actors.domain.orders import (
     ExchangePosition,
     Fill,
     OpenOrder,
+    OrderKind,
     OrderState,
     OrderUpdate,
 )
@@ -131,11 +132,18 @@ class Settlement:
                 record, record.standing, "sighted", exchange_id=order.exchange_id
             )
         record = self._orders.shown(record)
-        if not record.cancel_wanted:
+        if not (record.cancel_wanted or self._left_over(record)):
             return
         if record.state is OrderState.CANCELLING:  # the cancel was lost on its way
             record = self._orders.change(record, record.standing, record.outcome)
         await self._orders.cancel(record)
+
+    def _left_over(self, record: OrderRecord) -> bool:
+        """Whether it rests for a position that has ended: a crash forgot its cancel."""
+        if record.purpose == "entry" or record.request.kind is OrderKind.MARKET:
+            return False
+        held = self._desk.book.positions.get(record.request.symbol)
+        return held is None or held.correlation != record.correlation
 
     async def _heard(
         self, record: OrderRecord, word: OrderUpdate, truth: Truth
