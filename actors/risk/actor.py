@@ -40,6 +40,7 @@ from actors.risk.orders.dispatch import Answered
 from actors.risk.orders.entries import Entries
 from actors.risk.orders.listing import listed
 from actors.risk.orders.orders import OrderBook
+from actors.risk.orders.recall import recall
 from actors.risk.orders.records import ForeignFill, OrderRecord
 from actors.risk.truth.policies import Policies
 from actors.risk.truth.requests import (
@@ -202,7 +203,7 @@ class RiskActor(Actor[Any]):
         """Apply a fill exactly once, whatever its order's state."""
         if fill.trade_id in self.desk.book.foreign:
             return
-        known = await self._orders.recall(fill.client_id)
+        known = await recall(self.desk, fill.client_id)
         objection = self._positions.objection(known, fill)
         if known is None or objection is not None:
             self._not_applied(fill, objection)

@@ -216,27 +216,25 @@ class Closing:
 
     async def cancel_targets(self, position: Position) -> None:
         """Take the ladder away."""
-        for record in self.targets(position):
-            if not record.cancel_wanted:
-                await self._orders.cancel(record)
+        await self._cancel(self.targets(position))
 
-    async def cancel_limits(self, position: Position) -> None:
-        """Take away what would close at a limit: it is closed at market."""
-        for record in self._desk.book.orders_of(position):
-            if record.purpose == LIMIT_CLOSE and not record.cancel_wanted:
-                await self._orders.cancel(record)
-
-    async def cancel_entry(self, position: Position) -> None:
-        """Let what is left of the entry not fill any more."""
-        for record in self._desk.book.entry_of(position):
-            if not record.cancel_wanted:
-                await self._orders.cancel(record)
+    async def make_way(self, position: Position) -> None:
+        """Let nothing else close it, nor add to it: it is closed at market."""
+        orders = self._desk.book.orders_of(position)
+        limits = [order for order in orders if order.purpose == LIMIT_CLOSE]
+        entry = self._desk.book.entry_of(position)
+        await self._cancel([*self.targets(position), *limits, *entry])
 
     async def cancel_all(self, position: Position) -> None:
         """Cancel whatever still protects or closes a position."""
-        for record in self._desk.book.orders_of(position):
-            if not record.cancel_wanted:
-                await self._orders.cancel(record)
+        await self._cancel(self._desk.book.orders_of(position))
+
+    async def cancel_entry(self, position: Position) -> None:
+        """Let what is left of the entry not fill any more."""
+        await self._cancel(self._desk.book.entry_of(position))
+
+    async def _cancel(self, orders: list[OrderRecord]) -> None:
+        await self._orders.cancel(*(o for o in orders if not o.cancel_wanted))
 
     async def is_dust(self, position: Position) -> bool:
         """Whether nothing will ever trade what is left, nor any live order of ours.

@@ -135,8 +135,7 @@ class Protection:
     async def _drop(self, old: list[OrderRecord]) -> None:
         if old:
             reached(CrashPoint.STOP_REPLACED)
-        for record in old:
-            await self._orders.cancel(record)
+        await self._orders.cancel(*old)
 
     async def _place(self, position: Position, old: list[OrderRecord]) -> None:
         """Place a stop for all that is held."""
@@ -229,9 +228,7 @@ class Protection:
         be closed: its end is a person's to settle.
         """
         position = self.closing.want(position, reason)
-        await self.closing.cancel_targets(position)
-        await self.closing.cancel_limits(position)
-        await self.closing.cancel_entry(position)
+        await self.closing.make_way(position)
         gone = position.symbol in self._desk.state.not_held
         if self.closing.under_way(position) or gone:
             return

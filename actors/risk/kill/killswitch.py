@@ -157,9 +157,8 @@ class Kill:
 
         A cancel that was lost is asked for again by whoever sights the order.
         """
-        for record in self._entries() + self._orphans():
-            if not record.cancel_wanted:
-                await self._orders.cancel(record)
+        asked = self._entries() + self._orphans()
+        await self._orders.cancel(*(one for one in asked if not one.cancel_wanted))
 
     def _entries(self) -> list[OrderRecord]:
         return self._desk.state.entries()

@@ -14,7 +14,6 @@ import trio
 from actors.domain import ids
 from actors.domain.crash_points import CrashPoint
 from actors.domain.errors import IllegalTransition
-from actors.domain.messages import Signal
 from actors.domain.orders import (
     Fill,
     OrderRequest,
@@ -27,9 +26,9 @@ from actors.domain.orders import (
 from actors.domain.phases import ORDER_MACHINE, check
 from actors.exchange.outcome import Act
 from actors.journal import Kind
-from actors.risk.account.desk import Decision, Desk
-from actors.risk.orders.dispatch import Answered
-from actors.risk.orders.records import OrderRecord, SignalSized, published_kind
+from actors.risk.account.desk import Desk
+from actors.risk.orders.dispatch import Answered, Ticket
+from actors.risk.orders.records import OrderRecord, published_kind
 from actors.runtime.crash import reached
 
 #: The exchange has confirmed these.
@@ -148,25 +147,35 @@ class OrderBook:
             if record.state is OrderState.SENDING:
                 self.doubt(record, reason)
 
-    async def cancel(self, record: OrderRecord) -> None:
-        """Ask for a cancel; its effect comes as an update, or the order had ended."""
-        if not record.live or record.state is OrderState.CANCELLING:
-            return
-        standing = record.state in STANDING
-        state = OrderState.CANCELLING if standing else record.state
-        if standing or not record.cancel_wanted:
-            record = self.change(record, state, record.outcome, cancel_wanted=True)
-        outcome = await self.cancel_stray(record.request)
-        if outcome is not None:
-            self._cancel_settled(record.client_id, outcome)
+    async def cancel(self, *records: OrderRecord) -> None:
+        """Ask for cancels; an effect comes as an update, or the order had ended.
+
+        All are asked for before one is waited for.
+        """
+        asked = []
+        for record in records:
+            if not record.live or record.state is OrderState.CANCELLING:
+                continue
+            standing = record.state in STANDING
+            state = OrderState.CANCELLING if standing else record.state
+            if standing or not record.cancel_wanted:
+                self.change(record, state, record.outcome, cancel_wanted=True)
+            asked.append(record.request)
+        for ticket in await self._cancels(asked):
+            if ticket.outcome is not None:
+                self._cancel_settled(ticket.request.client_id, ticket.outcome)
 
     async def cancel_stray(self, request: OrderRequest) -> Outcome | None:
         """Cancel at the exchange what is no live order here; None: no answer yet."""
+        (ticket,) = await self._cancels([request])
+        return ticket.outcome
+
+    async def _cancels(self, requests: list[OrderRequest]) -> list[Ticket]:
         with trio.CancelScope(shield=True):
             dispatcher = self._desk.ports.dispatcher
-            ticket = await dispatcher.submit(Act.CANCEL, request)
-        await dispatcher.answers([ticket])
-        return ticket.outcome
+            tickets = [await dispatcher.submit(Act.CANCEL, one) for one in requests]
+        await dispatcher.answers(tickets)
+        return tickets
 
     def _cancel_settled(self, client_id: str, outcome: Outcome) -> None:
         """Take the answer to a cancel: only a sighting of the order is a fact.
@@ -250,32 +259,6 @@ class OrderBook:
         )
         reached(CrashPoint.FILL_APPLIED)
         return record
-
-    async def recall(self, client_id: str) -> OrderRecord | None:
-        """Find an order by its name, in the book or in the whole journal."""
-        record = self._desk.book.find(client_id)
-        if record is not None:
-            return record
-        row = await self._desk.ports.journal.read.find_order(client_id)
-        if row is None:
-            return None
-        record = row.decode(OrderRecord)
-        await self._recall_signal(record)
-        # It is at hand again, by a row that says so: a replay must know it too.
-        self._desk.record(Kind.ORDER, record, record.request.symbol, record.correlation)
-        return record
-
-    async def _recall_signal(self, record: OrderRecord) -> None:
-        """Find the signal of an entry: what it still fills needs its stop."""
-        desk, correlation = self._desk, record.correlation
-        if record.purpose != "entry" or correlation in desk.book.signals:
-            return
-        reader = desk.ports.journal.read
-        for row in await reader.rows(Kind.DECISION, correlation=correlation):
-            finding = row.decode(Decision).finding
-            if isinstance(finding, Signal):
-                desk.account(SignalSized(finding), record.request.symbol)
-                return
 
     def change(
         self, record: OrderRecord, state: OrderState, outcome: str, **facts: object

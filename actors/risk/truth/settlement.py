@@ -24,6 +24,7 @@ from actors.domain.truth import DifferenceKind, Look, Policy, Truth
 from actors.risk.account.desk import Desk
 from actors.risk.orders.doubts import Doubts
 from actors.risk.orders.orders import UNSEEN, OrderBook
+from actors.risk.orders.recall import recall
 from actors.risk.orders.records import OrderRecord
 from actors.risk.truth.differences import SIGHTINGS, Differences, plain
 from actors.risk.truth.looks import Looks
@@ -84,7 +85,7 @@ class Settlement:
     ) -> None:
         self.differences.foreign.clear()
         for order in open_orders:
-            record = await self._orders.recall(order.request.client_id)
+            record = await recall(self._desk, order.request.client_id)
             if record is None:
                 self._foreign(order)
             elif self._unchanged(record, truth.look):
