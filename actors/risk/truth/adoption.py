@@ -16,6 +16,8 @@ from actors.risk.truth.requests import Refusal
 
 #: A stop that nobody has named: one trade's risk away, within these shares of entry.
 STOP_SHARES = (Decimal("0.005"), Decimal("0.05"))
+#: No price is higher; what is cannot be counted in ticks.
+PRICE_MAX = Decimal("1e12")
 
 
 class Adoption:
@@ -155,7 +157,7 @@ def _price(value: Any) -> Decimal:
         price = Decimal(str(value))
     except InvalidOperation:
         price = Decimal("NaN")
-    if not price.is_finite():
-        msg = f"settle: stop is {value!r}; it must be a price"
+    if not (price.is_finite() and abs(price) <= PRICE_MAX):
+        msg = f"settle: stop is {value!r}; it must be a price, at most {PRICE_MAX}"
         raise Refusal(msg)
     return price
