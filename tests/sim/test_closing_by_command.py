@@ -192,6 +192,8 @@ async def test_a_market_close_of_all_takes_a_resting_limit_close_away(
         ({"limit_price": 100.005}, "limit_price is 100.005; it must be over 0"),
         ({"limit_price": -1}, "limit_price is -1; it must be over 0"),
         ({"limit_price": 1000}, "more than 50% from the newest price, 100"),
+        ({"limit_price": "1e27"}, "more than 50% from the newest price, 100"),
+        ({"limit_price": "-1e999999"}, "it must be over 0"),
         ({"fraction": "0.00001"}, "the least that can be traded is 0.001: close 0."),
     ],
 )
@@ -206,6 +208,7 @@ async def test_a_close_that_cannot_be_meant_is_refused_and_sends_nothing(
         assert says in answer.message
         assert len(stage.venue.placed) == sent
         assert stage.state.book.positions[A].open == before.open
+        assert stage.engine.crashes == 0
 
 
 async def test_a_rest_too_small_to_trade_is_closed_with_the_part_and_said(

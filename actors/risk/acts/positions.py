@@ -132,17 +132,18 @@ class PositionActs:
             return None
         limit = _number("limit_price", wanted)
         tick = self._desk.state.instruments[position.symbol].tick_size
-        if limit <= ZERO or limit % tick:
-            msg = (
-                f"close_position: limit_price is {limit}; it must be over 0 and a "
-                f"multiple of the tick {tick}"
-            )
-            raise Refusal(msg)
-        if abs(limit - position.mark) > position.mark * LIMIT_OFF_MAX:
+        off = abs(limit - position.mark)
+        if limit > ZERO and off > position.mark * LIMIT_OFF_MAX:
             msg = (
                 f"close_position: limit_price {limit} is more than {LIMIT_OFF_MAX:.0%} "
                 f"from the newest price, {position.mark}; leave it out to close at "
                 "market"
+            )
+            raise Refusal(msg)
+        if limit <= ZERO or limit % tick:  # of a far one no remainder can be had
+            msg = (
+                f"close_position: limit_price is {limit}; it must be over 0 and a "
+                f"multiple of the tick {tick}"
             )
             raise Refusal(msg)
         return limit
