@@ -71,6 +71,7 @@ class Life:
             assert not isinstance(request.preset, str), "that was a refusal"
             if desk.machine.phase not in BEGINS_FROM:
                 desk.machine.move(Phase.IDLE, "nothing runs: begins anew to flatten")
+            desk.forget_halt()  # one that nobody carried out: a person begins anew
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
