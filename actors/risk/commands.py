@@ -150,6 +150,8 @@ class Commands:
     async def reset(self, command: Command) -> str:
         """Leave ERROR to IDLE, or release a latched kill switch by a typed word."""
         desk, state = self._desk, self._desk.state
+        if desk.book.kill is not None:
+            await self._kill.check()  # a person may have adopted something since
         self._require_released(command)
         state.gate_open = False
         self._kill.release()

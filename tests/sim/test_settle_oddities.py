@@ -7,11 +7,12 @@ import pytest
 from trio.testing import MockClock
 
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, Side
+from actors.domain.orders import Fill, OrderKind, Side
 from actors.domain.views import DifferenceRow
 from actors.exchange.paper.account import PaperPosition
 from actors.risk.account.book import replay
 from actors.risk.orders.records import DustLeft
+from tests.sim.killing import K, phase_of
 from tests.sim.script import signal
 from tests.sim.world import A, Stage, World, living
 
@@ -98,6 +99,40 @@ async def test_what_it_cost_is_in_the_cash_when_an_over_exit_is_made_good(
         assert done.reason == "stop"
         assert done.realized == done.exit_value - done.entry_value
         assert stage.state.book.cash == pytest.approx(cash + 2, abs=D("1e-9"))
+
+
+async def test_the_kill_switch_closes_what_was_taken_off_too_much(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World({(A, 4): signal(stop=95.0)}, bars=60), tmp_path) as stage:
+        await over_exited(stage, D(2), D(-2))
+        assert (await stage.command("kill_switch")).ok
+        await stage.bar(20)
+        (close,) = [o for o in stage.venue.placed if o.kind is OrderKind.MARKET][1:]
+        assert (close.side, close.quantity) == (Side.LONG, 2)
+        assert close.reduce_only
+        assert A not in stage.venue.state.positions
+        assert phase_of(stage) is K.LATCHED
+        (done,) = stage.state.book.closed
+        assert done.net == ZERO
+
+
+async def test_an_exit_that_came_before_its_entry_is_not_bought_back_by_the_kill_switch(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World({(A, 4): signal(stop=95.0)}, bars=60), tmp_path) as stage:
+        await stage.bar(8)
+        stage.venue.state.positions.pop(A)
+        stage.venue.state.orders.clear()
+        sold(stage, "t-over", stage.state.book.ours(A) + 3, 95)
+        await stage.until(lambda: stage.state.book.ours(A) == -3)
+        assert (await stage.command("kill_switch")).ok
+        (entry,) = stage.venue.placed_as(OrderKind.MARKET)
+        now_ms = stage.engine.clock.now_ms()
+        bought = (D(3), D(100), ZERO, False, now_ms)
+        stage.venue.say(Fill("t-late", entry.client_id, A, Side.LONG, *bought))
+        await stage.until(lambda: not stage.state.book.positions)
+        assert len(stage.venue.placed_as(OrderKind.MARKET)) == 1
 
 
 # --- dust that is gone ---------------------------------------------------------------

@@ -25,6 +25,8 @@ STUCK_MS = 90_000
 #: The wait after a failure; it doubles with each further one.
 RETRY_FIRST_MS = 1_000
 RETRY_MAX_MS = 60_000
+#: What was taken off too much may be made good by an entry's fill that comes late.
+MADE_GOOD_MS = 2_000
 #: The smallest piece is the whole, halved so often.
 HALVINGS_MAX = 4
 
@@ -43,7 +45,9 @@ class Flattening:
         return [
             position
             for position in state.book.positions.values()
-            if orderable(position.open, state.instruments[position.symbol])
+            if orderable(
+                max(position.open, position.over), state.instruments[position.symbol]
+            )
         ]
 
     async def flatten(self) -> None:
@@ -52,6 +56,9 @@ class Flattening:
             await self._close(position)
 
     async def _close(self, position: Position) -> None:
+        since_ms = self._desk.now_ms - position.updated_ms
+        if position.over and since_ms < MADE_GOOD_MS:
+            return
         live = self._protection.closing.closes(position)
         if live:  # of whatever reason: never a second one beside it
             await self._hasten(live[0])

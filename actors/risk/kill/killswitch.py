@@ -246,9 +246,9 @@ class Kill:
         )
 
     def _told_of_ours(self) -> str:
-        gone = self._desk.state.not_held
+        gone, lost = self._desk.state.not_held, " not held there: settle"
         held = [
-            f"{p.open} {p.symbol}{' not held there: settle' * (p.symbol in gone)}"
+            f"{p.open - p.over} {p.symbol}{lost * (p.symbol in gone)}"
             for p in self._flattening.held()
         ]
         live = [f"{o.purpose} {o.state}" for o in self._desk.book.orders.values()]
@@ -293,5 +293,4 @@ class Kill:
         desk.account(KillChanged(None))
         self._publish(kill, KillPhase.ARMED)
         desk.forget_halt()
-        day, equity = desk.book.day, desk.state.equity
-        desk.set_day(msgspec.structs.replace(day, kill_baseline=equity))
+        desk.set_day(limits.released(desk.book.day, desk.state.equity))
