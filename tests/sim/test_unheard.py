@@ -105,7 +105,7 @@ async def test_a_reset_that_was_answered_too_late_leaves_nothing_in_the_way(
         assert stage.machine.illegal_transitions == 0
 
 
-async def test_stops_that_a_stuck_disk_does_not_answer_do_not_end_the_engine(
+async def test_stops_that_a_stuck_disk_does_not_answer_crash_nothing(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with living(World(bars=400), tmp_path) as stage:
