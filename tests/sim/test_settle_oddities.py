@@ -4,17 +4,18 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from trio.testing import MockClock
 
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, OrderKind, Side
+from actors.domain.orders import Fill, OpenOrder, OrderKind, Outcome, Placed, Side
 from actors.domain.views import DifferenceRow
 from actors.exchange.paper.account import PaperPosition
 from actors.risk.account.book import replay
 from actors.risk.orders.records import DustLeft
-from tests.sim.killing import K, phase_of
+from tests.sim.killing import FOREIGN, K, phase_of
 from tests.sim.script import signal
-from tests.sim.world import A, Stage, World, living
+from tests.sim.world import A, C, Stage, World, living
 
 D = Decimal
 
@@ -41,6 +42,36 @@ async def adopt(stage: Stage) -> str:
 async def same_after_replay(stage: Stage) -> bool:
     await stage.engine.journal.commit()
     return await replay(stage.engine.journal.read) == stage.state.book
+
+
+# --- two orders of one name ---------------------------------------------------------
+
+
+async def test_of_two_foreign_orders_of_one_name_the_one_that_was_meant_is_cancelled(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """A name is its own within a symbol only."""
+    async with living(World(bars=60), tmp_path) as stage:
+        await stage.bar(3)
+        cancelled: list[tuple[str, str]] = []
+        theirs = tuple(
+            OpenOrder(structs.replace(FOREIGN, symbol=symbol), "x") for symbol in (A, C)
+        )
+
+        async def listed() -> tuple[OpenOrder, ...]:
+            return theirs
+
+        async def cancel(symbol: str, client_id: str) -> Outcome:
+            cancelled.append((symbol, client_id))
+            return Placed("x")
+
+        stage.venue.fetch_open_orders = listed  # type: ignore[method-assign]  # as it lists them
+        stage.venue.cancel = cancel  # type: ignore[method-assign]  # as it takes it
+        for _ in range(2):
+            await stage.command("reconcile")
+        (row,) = [row for row in stage.view.differences() if row.symbol == A]
+        await settle(stage, row, "flatten")
+        assert cancelled == [(A, FOREIGN.client_id)]
 
 
 # --- more was taken off than was held ------------------------------------------------
@@ -127,6 +158,7 @@ async def test_an_exit_that_came_before_its_entry_is_not_bought_back_by_the_kill
         sold(stage, "t-over", stage.state.book.ours(A) + 3, 95)
         await stage.until(lambda: stage.state.book.ours(A) == -3)
         assert (await stage.command("kill_switch")).ok
+        await stage.bar(12)
         (entry,) = stage.venue.placed_as(OrderKind.MARKET)
         now_ms = stage.engine.clock.now_ms()
         bought = (D(3), D(100), ZERO, False, now_ms)

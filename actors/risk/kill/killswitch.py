@@ -135,7 +135,8 @@ class Kill:
             reached(CrashPoint.KILL_CANCELLED)
             self._go(KillPhase.FLATTENING)
         reached(CrashPoint.KILL_FLATTENING)
-        if self._phase is KillPhase.FLATTENING and not self._left():
+        unsure = self._flattening.unsure or not self._left()
+        if self._phase is KillPhase.FLATTENING and unsure:
             self._ask()
         self._alarm()
 
@@ -196,6 +197,7 @@ class Kill:
         """
         if self._desk.book.kill is None:
             return
+        self._flattening.shown(truth)
         await self._go_on()
         fresh = truth.look.version >= self._desk.state.changed.newest
         if self._phase is not KillPhase.FLATTENING or not fresh:

@@ -230,7 +230,7 @@ class Policies:
 
     async def _cancel(self, difference: Difference, by: str) -> str:
         """Cancel a foreign order."""
-        order = self._differences.foreign[difference.subject]
+        order = self._differences.foreign[difference.key]
         self._differences.decide(difference, P.FLATTEN, by)
         await self._desk.ports.journal.commit()
         outcome = await self._orders.cancel_stray(order.request)

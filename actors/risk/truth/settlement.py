@@ -104,8 +104,8 @@ class Settlement:
         left_alone = self.differences.ignores(kind, symbol, client_id)
         policy = Policy.IGNORE if left_alone else Policy.HALT
         words = ("no order of ours", _told(order))
-        self.differences.foreign[client_id] = order
-        self.differences.note(kind, symbol, client_id, words, policy)
+        found = self.differences.note(kind, symbol, client_id, words, policy)
+        self.differences.foreign[found.key] = order
 
     def _unchanged(self, record: OrderRecord, look: Look) -> bool:
         """Whether the look may speak of a record: it has not changed since."""
