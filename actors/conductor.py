@@ -6,6 +6,8 @@ mailbox makes lifecycle commands serial.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -136,7 +138,7 @@ class Conductor(Actor[Any]):
         """Start only to flatten; the risk actor asks again for what did not come up."""
         if rouse.again:
             self._waits = False
-        if self._running or self._waits:
+        if FEED in self._running or self._waits:
             return
         pause_seconds = self._not_before - trio.current_time()
         if pause_seconds > 0:
@@ -153,7 +155,7 @@ class Conductor(Actor[Any]):
         """Ask for INITIALIZING, bring the children up, tell the risk actor."""
         wanted, cast = self._wanted(command)
         timeframe_ms = 0 if cast is None else cast.timeframe_ms
-        answer, failed = self._unanswered(command), ""
+        answer, failed = self._unanswered(command, ""), ""
         ran = bool(self._running)
         try:
             answer = await self._risk().ask(
@@ -161,6 +163,8 @@ class Conductor(Actor[Any]):
                 ANSWER_SECONDS,
             )
             if answer.ok and cast is not None:
+                if self._running:  # left by a crash, or by a stop that nobody heard of
+                    await self._take_down("begins anew")
                 failed = await self._recovered() or await self._bring_up(cast)
         except RuntimeFault as fault:  # of an ask: what it asked for may still come
             failed = str(fault)
@@ -174,8 +178,8 @@ class Conductor(Actor[Any]):
                 await self._take_down("start failed")
         return msgspec.structs.replace(answer, ok=False, code=503, message=failed)
 
-    def _unanswered(self, command: Command) -> CommandAnswer:
-        return CommandAnswer(command.id, False, 503, "", self._wall.now_ms())
+    def _unanswered(self, command: Command, why: str) -> CommandAnswer:
+        return CommandAnswer(command.id, False, 503, why, self._wall.now_ms())
 
     async def _recovered(self) -> str:
         """Have the exchange's truth told, again while there is time; what lacks."""
@@ -219,11 +223,9 @@ class Conductor(Actor[Any]):
 
     async def _tend(self, request: Lifecycle) -> None:
         """Start one symbol's actor again; the risk actor has the last word."""
-        told = await self._tended(request.command)
-        answer: CommandAnswer = await self._risk().ask(
-            lambda reply: SymbolTended(request.command, *told, reply), ANSWER_SECONDS
-        )
-        request.reply.reply(answer)
+        command = request.command
+        make = partial(SymbolTended, command, *await self._tended(command))
+        request.reply.reply(await self._asked(command, make))
 
     async def _tended(self, command: Command) -> tuple[str, str, str, str]:
         """Act, and say the actor's state before and after, what was done or why not."""
@@ -265,16 +267,23 @@ class Conductor(Actor[Any]):
         request.reply.reply(answer)
 
     async def _ask_risk(self, command: Command) -> CommandAnswer:
-        answer: CommandAnswer = await self._risk().ask(
-            lambda reply: CommandRequest(command, reply), ANSWER_SECONDS
-        )
+        return await self._asked(command, partial(CommandRequest, command))
+
+    async def _asked(
+        self, command: Command, make: Callable[[ReplyTo[CommandAnswer]], Any]
+    ) -> CommandAnswer:
+        try:
+            answer: CommandAnswer = await self._risk().ask(make, ANSWER_SECONDS)
+        except RuntimeFault as fault:  # it may still be carried out, and ordered again
+            answer = self._unanswered(command, str(fault))
         return answer
 
     async def _take_down(self, reason: str) -> None:
         supervisor = self._root()
         while self._running:
             await supervisor.stop_child(self._running.pop(), reason)
-        await self._risk().ask(lambda reply: Ended(reason, reply), ANSWER_SECONDS)
+        with suppress(RuntimeFault):  # it comes late, or the next start makes it good
+            await self._risk().ask(lambda reply: Ended(reason, reply), ANSWER_SECONDS)
 
     async def _market_over(self) -> None:
         """Stop because there is nothing left to trade."""

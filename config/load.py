@@ -67,7 +67,7 @@ def parse_preset(raw: bytes, source: str) -> Preset:
     try:
         preset = msgspec.json.decode(raw, type=Preset)
     except msgspec.ValidationError as error:
-        _, text = _located(error, msgspec.json.decode(raw))
+        _, text = _located(error, _whole(raw))
         msg = f"preset {source}: {text}"
         raise PresetError(msg) from error
     except msgspec.DecodeError as error:
@@ -87,7 +87,7 @@ def problems_of(raw: bytes) -> tuple[Problem, ...]:
     try:
         preset = msgspec.json.decode(raw, type=Preset)
     except msgspec.ValidationError as error:
-        return (Problem(*_located(error, msgspec.json.decode(raw))),)
+        return (Problem(*_located(error, _whole(raw))),)
     except msgspec.DecodeError as error:
         return (Problem("", f"not JSON: {error}; correct it there"),)
     found = (*contradictions(preset), *why_never(preset))
@@ -117,6 +117,14 @@ def read_preset(path: Path) -> bytes:
         msg = f"preset {path} has more than {_BYTES_MAX} bytes; a preset is a few KiB"
         raise PresetError(msg)
     return raw
+
+
+def _whole(raw: bytes) -> Any:
+    """Read what is wrong as it is written; nothing: further on it is no JSON."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return []
 
 
 def _located(error: msgspec.ValidationError, whole: Any) -> tuple[str, str]:

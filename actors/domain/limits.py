@@ -57,6 +57,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     realized_r: Decimal = ZERO
     notional_by_symbol: tuple[tuple[str, Decimal], ...] = ()
     opens_ms: tuple[int, ...] = ()  # entries of the last minute
+    released: Decimal | None = None  # equity at today's release of the kill switch
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -109,6 +110,7 @@ def roll(day: Day, equity: Decimal, now_ms: int) -> Day:
         consecutive_losses=0,
         realized_r=ZERO,
         notional_by_symbol=(),
+        released=None,
     )
 
 
@@ -154,12 +156,22 @@ def moved(day: Day, equity: Decimal, amount: Decimal) -> Day:
     if equity <= ZERO or equity + amount <= ZERO:
         return day
     ratio = (equity + amount) / equity
+    released = day.released
     return msgspec.structs.replace(
         day,
         equity_at_start=(day.equity_at_start * ratio).quantize(CENT_SHARE),
         kill_baseline=(day.kill_baseline * ratio).quantize(CENT_SHARE),
         equity_high=(day.equity_high * ratio).quantize(CENT_SHARE),
+        released=released and (released * ratio).quantize(CENT_SHARE),
     )
+
+
+def released(day: Day, equity: Decimal) -> Day:
+    """Take the equity of now for what the kill switch measures losses against.
+
+    What limits entries does not move: the day's loss goes on counting for them.
+    """
+    return msgspec.structs.replace(day, kill_baseline=equity, released=equity)
 
 
 def day_loss(day: Day, equity: Decimal) -> Decimal:
@@ -186,6 +198,7 @@ def kill_rows(
     day: Day, equity: Decimal, risk: Risk
 ) -> tuple[tuple[str, Decimal, Decimal], ...]:
     """What trips the kill switch: the loss, its value, the value at which it trips."""
+    since = day.equity_at_start if day.released is None else day.released
     return (
         (
             "kill_drawdown",
@@ -194,7 +207,7 @@ def kill_rows(
         ),
         (
             "kill_daily_loss",
-            day_loss(day, equity),
+            max(ZERO, since - equity),
             day.equity_at_start * risk.daily_risk_limit * 3,
         ),
     )

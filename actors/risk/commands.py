@@ -27,6 +27,7 @@ from config.errors import ConfigError
 #: What a person types to release the kill switch.
 CONFIRMATION = "RESET"
 HALTABLE = RUNNING_PHASES | {Phase.ERROR}
+AT_REST = frozenset({Phase.IDLE, Phase.STOPPED})
 
 
 class Rule(NamedTuple):
@@ -115,6 +116,8 @@ class Commands:
         phases = RULES[name].phases
         if name == "start" and self._stranded():
             return ""
+        if name == "stop" and phase in AT_REST and self._desk.state.running:
+            return ""  # an earlier one was answered too late: nothing was ended
         paused = phase is Phase.PAUSED or self._desk.state.pause_wanted
         if name == "resume" and phase in phases and not paused:
             return f"resume is not possible in {phase}: it is not paused"
@@ -147,6 +150,8 @@ class Commands:
     async def reset(self, command: Command) -> str:
         """Leave ERROR to IDLE, or release a latched kill switch by a typed word."""
         desk, state = self._desk, self._desk.state
+        if desk.book.kill is not None:
+            await self._kill.check()  # a person may have adopted something since
         self._require_released(command)
         state.gate_open = False
         self._kill.release()
@@ -192,7 +197,7 @@ class Commands:
             desk.ports.halt.reason = book.kill.reason
             self._kill.rouse()
             return f"tripped already: {book.kill.phase}, {book.kill.reason}"
-        at_rest = desk.machine.phase in {Phase.IDLE, Phase.STOPPED}
+        at_rest = desk.machine.phase in AT_REST
         if at_rest and not book.positions and not book.orders:
             desk.ports.halt.reason = None
             return "nothing runs; by our book nothing is held and no order lives"

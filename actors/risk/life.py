@@ -71,6 +71,7 @@ class Life:
             assert not isinstance(request.preset, str), "that was a refusal"
             if desk.machine.phase not in BEGINS_FROM:
                 desk.machine.move(Phase.IDLE, "nothing runs: begins anew to flatten")
+            desk.forget_halt()  # one that nobody carried out: a person begins anew
             state.preset = request.preset
             state.timeframe_ms = request.timeframe_ms
             state.started_ms = desk.ports.wall.now_ms()
@@ -164,14 +165,20 @@ class Life:
         desk, state = self._desk, self._desk.state
         await desk.ports.journal.commit()
         state.book = await replay(desk.ports.journal.read)
+        if state.book.kill is not None:  # perhaps its release is not on the disk
+            desk.ports.halt.reason = state.book.kill.reason
         assert state.visible is not None, "the first desk has shown something"
         desk.machine.go_back_to(state.visible.phase, state.visible.history)
         state.changed = Changes()
         state.gate_open = state.pause_wanted = state.settled = False
         state.building = state.sizing = None
         reason = "the risk actor crashed and started again"
-        if desk.machine.allows(Phase.ERROR):
-            desk.machine.move(Phase.ERROR, reason)
-        desk.alert("critical", "internal", reason, "entries refused; retry")
+        killed = state.book.kill is not None and desk.machine.allows(Phase.EMERGENCY)
+        phase = Phase.EMERGENCY if killed else Phase.ERROR
+        if desk.machine.allows(phase):
+            desk.machine.move(phase, reason)
+        did = "the kill switch goes on" if killed else "entries refused; retry"
+        desk.alert("critical", "internal", reason, did)
         self._orders.doubt_all("crashed while it was sent")
         self._settlement.looks.look(whole=True)
+        self._commands.rouse()  # the crash may have come before it was asked for

@@ -76,6 +76,27 @@ async def test_a_risk_crash_ends_in_error_with_the_gate_closed_and_a_way_back(
         assert all(before[1] == after[0] for before, after in joined)
 
 
+@pytest.mark.parametrize("name", ["pause", "flatten"])
+async def test_a_retry_takes_back_no_pause_that_a_person_has_ordered(
+    tmp_path: Path, autojump_clock: MockClock, name: str
+) -> None:
+    async with living(trading(), tmp_path) as stage:
+        await stage.bar(7)
+        given = {"confirm": "FLATTEN"} if name == "flatten" else {}
+        assert (await stage.command(name, **given)).ok
+        await stage.bar(9)
+        stage.engine.risk_ref.tell(object())
+        await crashed(stage)
+        assert (await stage.command("retry")).message == "retrying: PAUSED"
+        await stage.bar(12)
+        assert B not in stage.state.book.positions
+        assert stage.state.book.flat is (name == "flatten")
+        assert (await stage.command("resume")).ok
+        await stage.bar(22)
+        assert C in stage.state.book.positions
+        assert stage.machine.illegal_transitions == 0
+
+
 async def test_a_second_risk_crash_ends_the_process(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

@@ -100,6 +100,67 @@ async def test_a_conductor_that_crashes_while_it_brings_up_begins_anew(
         assert stage.machine.illegal_transitions == 0
 
 
+@pytest.mark.parametrize(
+    "point", [CrashPoint.KILL_FLATTENING, CrashPoint.INTENT_COMMITTED]
+)
+async def test_a_crash_before_it_has_asked_for_a_market_does_not_leave_it_at_rest(
+    tmp_path: Path, autojump_clock: MockClock, point: CrashPoint
+) -> None:
+    async with at_rest(tmp_path) as stage:
+        arm(point, fail)
+        assert not (await stage.command("kill_switch", reason="drill")).ok
+        assert stage.engine.crashes == 1
+        await stage.until(lambda: phase_of(stage) is K.LATCHED)
+        assert not stage.venue.state.positions
+        assert stage.machine.phase is Phase.EMERGENCY
+        assert stage.machine.illegal_transitions == 0
+
+
+async def test_a_conductor_that_crashes_half_way_begins_anew(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_rest(tmp_path) as stage:
+        start_child, left, came_up = Supervisor.start_child, [2], []
+
+        async def breaks(self: Supervisor, *given: Any) -> Any:
+            left[0] -= 1
+            if not left[0]:
+                came_up.extend(stage.engine.running_children)
+                fail()
+            return await start_child(self, *given)
+
+        monkeypatch.setattr(Supervisor, "start_child", breaks)
+        assert (await stage.command("kill_switch", reason="drill")).ok
+        await stage.until(lambda: phase_of(stage) is K.LATCHED)
+        assert came_up == [A]
+        assert stage.engine.crashes == 1
+        assert not stage.venue.state.positions
+        assert stage.machine.phase is Phase.EMERGENCY
+        assert stage.machine.illegal_transitions == 0
+
+
+async def test_a_crash_while_the_symbols_come_up_leaves_it_an_emergency(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with at_rest(tmp_path) as stage:
+        seen: list[str] = []
+
+        def breaks(symbol: str) -> None:
+            if not seen:
+                stage.engine.risk_ref.tell(object())
+            seen.append(symbol)
+
+        stage.world.cast = breaks
+        assert (await stage.command("kill_switch", reason="drill")).ok
+        await stage.until(lambda: phase_of(stage) is K.LATCHED)
+        assert stage.engine.crashes == 1
+        assert not (await stage.command("retry")).ok
+        assert not stage.state.gate_open
+        assert stage.machine.phase is Phase.EMERGENCY
+        assert (await stage.command("reset", confirm="RESET")).ok
+        assert stage.machine.illegal_transitions == 0
+
+
 async def test_what_runs_goes_on_when_one_start_more_is_not_answered_in_time(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

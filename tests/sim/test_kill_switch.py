@@ -123,6 +123,25 @@ async def test_a_foreign_position_is_not_touched_and_keeps_it_alarming(
         await flat(stage)
 
 
+async def test_what_is_ours_is_not_told_of_as_somebody_elses(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(held_and_in_flight(), tmp_path) as stage:
+        await stage.bar(6)
+        stage.venue.state.positions[C] = PaperPosition(Decimal(3), Decimal(300))
+        Watch(stage, lambda _request: "busy")
+        assert (await stage.command("kill_switch")).ok
+        await stage.bar(20)
+        held = stage.state.book.positions[A].open
+        said = f"ours {held} {A}, stop open; not ours: position 3 in {C}"
+        late = [alert.message for alert in told(stage, "position 3 in")]
+        assert len(late) >= 2
+        assert all(f"not flat: {said}" in message for message in late)
+        left = stage.view.risk().kill.left
+        theirs = [one for one in left if "not ours" in one]
+        assert theirs == [f"not ours: position 3 in {C}"]
+
+
 @pytest.mark.parametrize("by", ["hand", "policy"])
 async def test_a_foreign_order_is_not_cancelled_and_keeps_it_alarming(
     tmp_path: Path, autojump_clock: MockClock, by: str

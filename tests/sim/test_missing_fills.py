@@ -24,6 +24,7 @@ from tests.sim.faulty import (
     disagreements,
 )
 from tests.sim.script import signal
+from tests.sim.stops import standing
 from tests.sim.world import A, Stage, World, living
 
 D = Decimal
@@ -190,6 +191,30 @@ async def test_a_position_is_not_adopted_while_missing_fills_explain_it(
         (row,) = [r for r in stage.view.differences() if r.kind != MISSING]
         assert "missing fills" in await adopt(stage, row)
         assert not stage.state.book.positions
+
+
+async def test_a_part_of_a_standing_order_that_is_not_listed_is_missing_and_booked_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(world(), tmp_path) as stage:
+        await stage.bar(8)
+        venue, (stop,) = venue_of(stage), standing(stage)
+        venue.plan = Always(tell=Fault.DROPPED, fetch_fills=Fault.NONE)
+        order, now_ms = venue.state.orders[stop.client_id], stage.engine.clock.now_ms()
+        part = venue._account.apply(order, D(1), D(95), (now_ms, False))
+        await stage.bar(12)
+        rows = {row.kind: row for row in stage.view.differences()}
+        assert set(rows) == {MISSING, DifferenceKind.POSITION}
+        assert rows[MISSING].subject == stop.client_id
+        assert "missing fills" in await adopt(stage, rows[DifferenceKind.POSITION])
+        assert not await adopt(stage, rows[MISSING])
+        assert stage.state.book.ours(A) == venue.state.positions[A].quantity
+        venue.plan = Well()
+        venue.say(part)  # now it is listed
+        await stage.bar(16)
+        assert stage.state.book.ours(A) == venue.state.positions[A].quantity
+        assert stage.view.positions()[0].stop_confirmed
+        assert not [row for row in stage.view.differences() if row.symbol]
 
 
 @pytest.mark.parametrize("left", [0, 1])

@@ -4,12 +4,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from actors.domain.messages import CommandAnswer
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderKind, OrderRequest, Side
+from actors.domain.orders import ExchangePosition, OrderKind, OrderRequest, Side
 from actors.domain.truth import DifferenceKind, Policy
 from actors.domain.views import DifferenceRow
 from actors.journal import Kind
@@ -17,6 +18,7 @@ from actors.risk.account.book import replay
 from actors.risk.life import PREVIEWS_MAX
 from tests.sim.faulty import FaultyVenue, disagreements
 from tests.sim.script import signal
+from tests.sim.stops import LOST, instead, is_close
 from tests.sim.world import A, B, Stage, World, living
 
 D = Decimal
@@ -116,6 +118,23 @@ async def test_a_stop_that_nobody_named_risks_no_more_than_a_trade_may(
         assert not disagreements(stage)
 
 
+@pytest.mark.parametrize(
+    "stop", ["1e999999999", "-1e999999", "1e-999999999", 1e300, "1e13", "NaN", ""]
+)
+async def test_a_stop_that_is_no_price_is_refused_and_adopts_nothing(
+    tmp_path: Path, autojump_clock: MockClock, stop: str | float
+) -> None:
+    async with living(world(), tmp_path) as stage:
+        await stage.bar(6)
+        await venue_of(stage).intrude(foreign(B, Side.SHORT, "2"))
+        row = await differing(stage, B, 12)
+        answer = await settle(stage, row, Policy.ADOPT, stop=stop)
+        assert (answer.ok, answer.code) == (False, 400)
+        assert f"stop is {stop!r}; it must be a price" in answer.message
+        assert B not in stage.state.book.positions
+        assert stage.engine.crashes == 0
+
+
 async def test_a_position_closed_by_hand_is_closed_at_the_mark(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -172,6 +191,49 @@ async def test_flatten_closes_what_is_not_ours_and_nothing_more(
         assert release.ok, release.message
         assert A not in stage.state.book.halted
         assert not disagreements(stage)
+
+
+async def test_a_flatten_that_was_lost_on_its_way_may_be_ordered_again(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """What it was to close stands, and proves nothing against its absence."""
+    async with living(world(bars=60), tmp_path) as stage:
+        await stage.bar(6)
+        await venue_of(stage).intrude(foreign(B, Side.LONG, "2"))
+        row = await differing(stage, B, 12)
+        stage.venue.instead = instead(LOST, 1, is_close)
+        assert "unknown" in (await settle(stage, row, Policy.FLATTEN)).message
+        early = await settle(stage, row, Policy.FLATTEN)
+        assert "is on its way; wait for its end" in early.message
+        await stage.bar(20)
+        answer = await settle(stage, row, Policy.FLATTEN)
+        assert answer.ok, answer.message
+        await stage.bar(24)
+        assert B not in stage.venue.state.positions
+        sent = [r for r in stage.venue.placed_as(OrderKind.MARKET) if r.symbol == B]
+        assert len(sent) == 2
+        assert not disagreements(stage)
+
+
+async def test_what_the_market_does_not_list_is_not_closed_by_an_order(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """An order there could not be asked for: it would stay UNKNOWN for good."""
+    async with living(world(), tmp_path) as stage:
+        await stage.bar(3)
+        theirs = ExchangePosition("NEWUSDT", D(2), D(100))
+
+        async def positions() -> tuple[ExchangePosition, ...]:
+            return (theirs,)
+
+        stage.venue.fetch_positions = positions  # type: ignore[method-assign]  # as it shows it
+        for _ in range(2):
+            await stage.command("reconcile")
+        (row,) = stage.view.differences()
+        assert set(row.would) == {"ignore", "halt"}
+        assert not (await settle(stage, row, Policy.FLATTEN)).ok
+        assert not stage.venue.placed
+        assert (await settle(stage, row, Policy.IGNORE)).ok
 
 
 async def test_an_ignored_position_is_shown_and_its_symbol_trades_on(

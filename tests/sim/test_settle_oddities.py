@@ -4,16 +4,18 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from trio.testing import MockClock
 
 from actors.domain.money import ZERO
-from actors.domain.orders import Fill, Side
+from actors.domain.orders import Fill, OpenOrder, OrderKind, Outcome, Placed, Side
 from actors.domain.views import DifferenceRow
 from actors.exchange.paper.account import PaperPosition
 from actors.risk.account.book import replay
 from actors.risk.orders.records import DustLeft
+from tests.sim.killing import FOREIGN, K, phase_of
 from tests.sim.script import signal
-from tests.sim.world import A, Stage, World, living
+from tests.sim.world import A, C, Stage, World, living
 
 D = Decimal
 
@@ -40,6 +42,36 @@ async def adopt(stage: Stage) -> str:
 async def same_after_replay(stage: Stage) -> bool:
     await stage.engine.journal.commit()
     return await replay(stage.engine.journal.read) == stage.state.book
+
+
+# --- two orders of one name ---------------------------------------------------------
+
+
+async def test_of_two_foreign_orders_of_one_name_the_one_that_was_meant_is_cancelled(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """A name is its own within a symbol only."""
+    async with living(World(bars=60), tmp_path) as stage:
+        await stage.bar(3)
+        cancelled: list[tuple[str, str]] = []
+        theirs = tuple(
+            OpenOrder(structs.replace(FOREIGN, symbol=symbol), "x") for symbol in (A, C)
+        )
+
+        async def listed() -> tuple[OpenOrder, ...]:
+            return theirs
+
+        async def cancel(symbol: str, client_id: str) -> Outcome:
+            cancelled.append((symbol, client_id))
+            return Placed("x")
+
+        stage.venue.fetch_open_orders = listed  # type: ignore[method-assign]  # as it lists them
+        stage.venue.cancel = cancel  # type: ignore[method-assign]  # as it takes it
+        for _ in range(2):
+            await stage.command("reconcile")
+        (row,) = [row for row in stage.view.differences() if row.symbol == A]
+        await settle(stage, row, "flatten")
+        assert cancelled == [(A, FOREIGN.client_id)]
 
 
 # --- more was taken off than was held ------------------------------------------------
@@ -100,6 +132,41 @@ async def test_what_it_cost_is_in_the_cash_when_an_over_exit_is_made_good(
         assert stage.state.book.cash == pytest.approx(cash + 2, abs=D("1e-9"))
 
 
+async def test_the_kill_switch_closes_what_was_taken_off_too_much(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World({(A, 4): signal(stop=95.0)}, bars=60), tmp_path) as stage:
+        await over_exited(stage, D(2), D(-2))
+        assert (await stage.command("kill_switch")).ok
+        await stage.bar(20)
+        (close,) = [o for o in stage.venue.placed if o.kind is OrderKind.MARKET][1:]
+        assert (close.side, close.quantity) == (Side.LONG, 2)
+        assert close.reduce_only
+        assert A not in stage.venue.state.positions
+        assert phase_of(stage) is K.LATCHED
+        (done,) = stage.state.book.closed
+        assert done.net == ZERO
+
+
+async def test_an_exit_that_came_before_its_entry_is_not_bought_back_by_the_kill_switch(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(World({(A, 4): signal(stop=95.0)}, bars=60), tmp_path) as stage:
+        await stage.bar(8)
+        stage.venue.state.positions.pop(A)
+        stage.venue.state.orders.clear()
+        sold(stage, "t-over", stage.state.book.ours(A) + 3, 95)
+        await stage.until(lambda: stage.state.book.ours(A) == -3)
+        assert (await stage.command("kill_switch")).ok
+        await stage.bar(12)
+        (entry,) = stage.venue.placed_as(OrderKind.MARKET)
+        now_ms = stage.engine.clock.now_ms()
+        bought = (D(3), D(100), ZERO, False, now_ms)
+        stage.venue.say(Fill("t-late", entry.client_id, A, Side.LONG, *bought))
+        await stage.until(lambda: not stage.state.book.positions)
+        assert len(stage.venue.placed_as(OrderKind.MARKET)) == 1
+
+
 # --- dust that is gone ---------------------------------------------------------------
 
 
@@ -141,22 +208,3 @@ async def test_dust_that_is_gone_may_be_let_be(
         assert A not in stage.state.book.halted
         assert stage.state.book.expected(A) == ZERO
         assert (await shown(stage)).policy == "ignore"
-
-
-# --- what nobody can reckon with ------------------------------------------------------
-
-
-@pytest.mark.parametrize("stop", ["1e999999999", "1e-999999999", "-1e999999999"])
-async def test_a_stop_that_no_price_can_be_is_refused(
-    tmp_path: Path, autojump_clock: MockClock, stop: str
-) -> None:
-    async with living(World(), tmp_path) as stage:
-        await stage.bar(4)
-        stage.venue.state.positions[A] = PaperPosition(D(-2), D(-200))
-        row = await shown(stage)
-        args = {"symbol": A, "policy": "adopt", "confirm": A, "id": row.id}
-        answer = await stage.command("settle", stop=stop, **args)
-        assert (answer.ok, answer.code) == (False, 400)
-        assert "settle: stop" in answer.message
-        assert A not in stage.state.book.positions
-        assert stage.engine.crashes == 0

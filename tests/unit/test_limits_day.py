@@ -186,3 +186,16 @@ def test_a_profit_in_r_is_no_loss_and_what_is_at_risk_is_one() -> None:
     assert limits.loss_by_r(up, RISK, D(250)) == 50
     assert limits.loss_by_r(down, RISK) == 150
     assert limits.loss_by_r(down, RISK, D(100)) == 250
+
+
+def test_a_release_takes_the_equity_of_now_until_midnight_and_frees_no_entry() -> None:
+    fallen = D(8_000)
+    assert tripped(day(), 8_501, 8_500) == [False, True]
+    given = limits.released(day(), fallen)
+    assert (given.kill_baseline, given.equity_at_start) == (fallen, 10_000)
+    assert tripped(given, 8_000, 6_561, 6_560, 6_500) == [False, False, True, True]
+    assert limits.day_loss(given, fallen) == 2_000
+    paid_in = limits.moved(given, fallen, fallen)
+    assert paid_in.released == 16_000
+    rolled = limits.roll(given, fallen, MIDNIGHT_MS + DAY_MS)
+    assert (rolled.released, rolled.equity_at_start) == (None, fallen)

@@ -7,7 +7,13 @@ import msgspec
 import pytest
 
 from config.errors import PresetError
-from config.load import dump_preset, load_preset, parse_preset, preset_names
+from config.load import (
+    dump_preset,
+    load_preset,
+    parse_preset,
+    preset_names,
+    problems_of,
+)
 from config.preset import Bias, Policy, Preset, SignalKind, TakeProfit, TargetMarket
 
 
@@ -105,6 +111,23 @@ def test_a_missing_file_is_refused_with_its_path(tmp_path: Path) -> None:
 def test_a_file_that_is_no_json_is_refused() -> None:
     with pytest.raises(PresetError, match="preset mine is not JSON"):
         parse_preset(b"{", "mine")
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b'{"nane": 5, "x": ', "unknown field `nane` at the top"),
+        (b'{"name": 5,}', "name: Expected `str`, got `int`; correct it"),
+        (b"[" * 100_000, "the top: Expected `object`, got `array`"),
+    ],
+)
+def test_a_wrong_field_is_named_where_what_follows_is_no_json(
+    raw: bytes, says: str
+) -> None:
+    with pytest.raises(PresetError, match=f"preset mine: .*{says}"):
+        parse_preset(raw, "mine")
+    (problem,) = problems_of(raw)
+    assert says in problem.message
 
 
 def test_a_file_far_too_large_is_refused(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ class GateActs:
         back = Phase.MANAGING if state.book.positions else Phase.SCANNING
         desk.forget_halt()
         desk.machine.move(back, "retry requested")
-        state.gate_open = True
-        desk.account(GateChanged(paused=False))
-        return f"retrying: {back}"
+        state.gate_open = not state.book.paused
+        state.pause_wanted = state.book.paused
+        desk.lead("retries")
+        return f"retrying: {desk.machine.phase}"

@@ -13,11 +13,8 @@ from actors.risk.account.desk import Desk
 from actors.risk.holding.closing import CLOSES, TARGET
 from actors.risk.holding.protection import Protection
 from actors.risk.orders.orders import OrderBook
-from actors.risk.orders.records import DustLeft, OrderRecord
+from actors.risk.orders.records import FLATTEN, DustLeft, OrderRecord
 from actors.runtime.crash import reached
-
-#: The purpose of an order that closes what is not ours, as a person has ordered.
-FLATTEN = "flatten"
 
 
 class Positions:

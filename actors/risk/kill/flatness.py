@@ -1,6 +1,7 @@
 """What the exchange still shows of an account that should be flat.
 
-Everything it shows stands in the way, ours or not, save for two things: what a person
+Everything it shows stands in the way. What is ours by our book is seen there and is
+not named here: a person would end it by hand. Two things do not count: what a person
 has said to leave alone, as long as it is as large as it was then, and dust, which
 nobody can trade and which is said.
 """
@@ -23,7 +24,7 @@ LeftAlone = Callable[[DifferenceKind, str, str], bool]
 class Shown(msgspec.Struct, frozen=True):
     """What the exchange shows."""
 
-    in_the_way: tuple[str, ...]  # in words for people
+    in_the_way: tuple[str, ...]  # and not ours, in words for people
     dust: list[ExchangePosition]
 
 
@@ -34,11 +35,12 @@ def shown_by(truth: Truth, state: RiskState, left_alone: LeftAlone) -> Shown | N
         return None
     dust = [held for held in positions if _is_dust(held, state)]
     large = [held for held in positions if held not in dust]
-    in_the_way = (*_orders(orders, left_alone), *_held(large, state, left_alone))
+    theirs = [o for o in orders if o.request.client_id not in state.book.orders]
+    in_the_way = (*_orders(theirs, left_alone), *_held(large, state, left_alone))
     return Shown(in_the_way, dust)
 
 
-def _orders(orders: tuple[OpenOrder, ...], left_alone: LeftAlone) -> Iterator[str]:
+def _orders(orders: list[OpenOrder], left_alone: LeftAlone) -> Iterator[str]:
     for order in orders:
         request = order.request
         name, symbol = request.client_id, request.symbol
@@ -53,6 +55,8 @@ def _held(
     for held in positions:
         symbol = held.symbol
         known = held.quantity == state.book.expected(symbol)
+        if held.quantity == state.book.ours(symbol):
+            continue  # and it can be traded, so it is being closed
         if not (known and left_alone(DifferenceKind.POSITION, symbol, symbol)):
             yield f"position {held.quantity} in {symbol}"
 

@@ -15,6 +15,7 @@ from actors.domain.exits import orderable
 from actors.domain.ledger import Position
 from actors.domain.money import floor_to
 from actors.domain.orders import OrderState
+from actors.domain.truth import Truth
 from actors.risk.account.desk import Desk
 from actors.risk.holding.protection import Protection
 from actors.risk.orders.orders import OrderBook
@@ -36,6 +37,27 @@ class Flattening:
         self._desk = desk
         self._orders = orders
         self._protection = protection
+        self._owed: set[str] = set()  # symbols in which the exchange holds our net
+
+    def shown(self, truth: Truth) -> None:
+        """Note where the exchange holds what our book says that we do."""
+        changed, book = self._desk.state.changed.symbols, self._desk.book
+        if truth.positions is not None:
+            self._owed = {
+                held.symbol
+                for held in truth.positions
+                if held.quantity == book.ours(held.symbol)
+                and changed.get(held.symbol, 0) <= truth.look.version
+            }
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the exchange must say if what was taken off too much is owed.
+
+        An entry's fill that comes late may make it good.
+        """
+        held = self._desk.book.positions.values()
+        return any(p.over and p.symbol not in self._owed for p in held)
 
     def held(self) -> list[Position]:
         """List what must still be closed; dust cannot be."""
@@ -43,7 +65,9 @@ class Flattening:
         return [
             position
             for position in state.book.positions.values()
-            if orderable(position.open, state.instruments[position.symbol])
+            if orderable(
+                max(position.open, position.over), state.instruments[position.symbol]
+            )
         ]
 
     async def flatten(self) -> None:
@@ -52,6 +76,8 @@ class Flattening:
             await self._close(position)
 
     async def _close(self, position: Position) -> None:
+        if position.over and position.symbol not in self._owed:
+            return
         live = self._protection.closing.closes(position)
         if live:  # of whatever reason: never a second one beside it
             await self._hasten(live[0])

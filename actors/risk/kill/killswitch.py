@@ -135,7 +135,8 @@ class Kill:
             reached(CrashPoint.KILL_CANCELLED)
             self._go(KillPhase.FLATTENING)
         reached(CrashPoint.KILL_FLATTENING)
-        if self._phase is KillPhase.FLATTENING and not self._left():
+        unsure = self._flattening.unsure or not self._left()
+        if self._phase is KillPhase.FLATTENING and unsure:
             self._ask()
         self._alarm()
 
@@ -195,6 +196,7 @@ class Kill:
         """
         if self._desk.book.kill is None:
             return
+        self._flattening.shown(truth)
         await self._go_on()
         fresh = truth.look.version >= self._desk.state.changed.newest
         if self._phase is not KillPhase.FLATTENING or not fresh:
@@ -245,9 +247,9 @@ class Kill:
         )
 
     def _told_of_ours(self) -> str:
-        gone = self._desk.state.not_held
+        gone, lost = self._desk.state.not_held, " not held there: settle"
         held = [
-            f"{p.open} {p.symbol}{' not held there: settle' * (p.symbol in gone)}"
+            f"{p.open - p.over} {p.symbol}{lost * (p.symbol in gone)}"
             for p in self._flattening.held()
         ]
         live = [f"{o.purpose} {o.state}" for o in self._desk.book.orders.values()]
@@ -292,5 +294,4 @@ class Kill:
         desk.account(KillChanged(None))
         self._publish(kill, KillPhase.ARMED)
         desk.forget_halt()
-        day, equity = desk.book.day, desk.state.equity
-        desk.set_day(msgspec.structs.replace(day, kill_baseline=equity))
+        desk.set_day(limits.released(desk.book.day, desk.state.equity))

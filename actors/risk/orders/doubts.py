@@ -13,7 +13,7 @@ from actors.exchange.port import Capabilities
 from actors.risk.account.desk import Desk
 from actors.risk.orders.dispatch import ANSWER_SECONDS_MAX
 from actors.risk.orders.orders import UNSEEN, OrderBook
-from actors.risk.orders.records import OrderRecord
+from actors.risk.orders.records import FLATTEN, OrderRecord
 
 SAYS_APART_MS = 2_000
 MARGIN_MS = 5_000
@@ -53,7 +53,8 @@ class Doubts:
         if record.state is OrderState.SENDING:  # whoever waited for it is gone
             self._orders.doubt(record, "no answer came")
             return None
-        if not self._position_unchanged(record.request.symbol, truth):
+        moved = not self._position_unchanged(record.request.symbol, truth)
+        if moved and record.purpose != FLATTEN:  # that differs until one has acted
             self.sighted(record.client_id)  # something has moved it: this, perhaps
             return None
         return self._twice(record, asked_ms, OrderState.ABSENT, "proved absent")

@@ -12,6 +12,9 @@ from actors.domain.orders import Fill, OrderRequest, OrderState
 from actors.domain.phases import LIVE_ORDER_STATES, KillPhase
 from actors.domain.truth import Difference, Policy
 
+#: The purpose of an order that closes what is not ours, as a person has ordered.
+FLATTEN = "flatten"
+
 
 class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One order of ours: its request, what it is for, and what became of it."""

@@ -17,7 +17,7 @@ from actors.risk.truth.requests import Refusal
 #: A stop that nobody has named: one trade's risk away, within these shares of entry.
 STOP_SHARES = (Decimal("0.005"), Decimal("0.05"))
 #: No price is beyond this power of ten either way: it could not be reckoned with.
-POWER_MAX = 18
+POWER_MAX = 12
 
 
 class Adoption:

@@ -27,7 +27,7 @@ class Differences:
         desk.state.differing = {}
         #: The exchange's newest words on what may have to be settled.
         self.positions: dict[str, ExchangePosition] = {}
-        self.foreign: dict[str, OpenOrder] = {}
+        self.foreign: dict[str, OpenOrder] = {}  # by the difference's key
 
     def all(self) -> tuple[Difference, ...]:
         """List them in a fixed order."""

@@ -15,10 +15,10 @@ from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
 from actors.domain.truth import Difference, DifferenceKind, Policy
 from actors.domain.views import DifferenceRow
 from actors.risk.account.desk import Desk
-from actors.risk.holding.positions import FLATTEN, Positions
+from actors.risk.holding.positions import Positions
 from actors.risk.orders.doubts import surely_late_ms
 from actors.risk.orders.orders import UNSEEN, OrderBook
-from actors.risk.orders.records import DustLeft, SymbolHalted
+from actors.risk.orders.records import FLATTEN, DustLeft, SymbolHalted
 from actors.risk.truth.adoption import Adoption
 from actors.risk.truth.differences import SIGHTINGS, plain
 from actors.risk.truth.requests import Refusal
@@ -101,13 +101,14 @@ class Policies:
     def _would_position(self, difference: Difference) -> dict[str, str]:
         acts: dict[str, str] = {}
         symbol = difference.symbol
-        if symbol in self._desk.state.instruments:
-            book = f"books {difference.theirs} for {difference.ours}"
-            if self._adoption.target(symbol):
-                acts[P.PROTECT.value] = acts[P.ADOPT.value] = f"{book}, places a stop"
-            else:
-                gone = self._swept(symbol)
-                acts[P.ADOPT.value] = f"{book}{gone}, sends nothing"
+        if symbol not in self._desk.state.instruments:
+            return acts  # no order can be written there, nor asked for
+        book = f"books {difference.theirs} for {difference.ours}"
+        if self._adoption.target(symbol):
+            acts[P.PROTECT.value] = acts[P.ADOPT.value] = f"{book}, places a stop"
+        else:
+            gone = self._swept(symbol)
+            acts[P.ADOPT.value] = f"{book}{gone}, sends nothing"
         side, quantity = self._excess(symbol)
         if quantity:
             order = f"sends a reduce-only market order {side} {plain(quantity)}"
@@ -229,7 +230,7 @@ class Policies:
 
     async def _cancel(self, difference: Difference, by: str) -> str:
         """Cancel a foreign order."""
-        order = self._differences.foreign[difference.subject]
+        order = self._differences.foreign[difference.key]
         self._differences.decide(difference, P.FLATTEN, by)
         await self._desk.ports.journal.commit()
         outcome = await self._orders.cancel_stray(order.request)

@@ -89,7 +89,7 @@ class Settlement:
             if record is None:
                 self._foreign(order)
             elif self._unchanged(record, truth.look):
-                await self._sighted(record, order)
+                await self._sighted(record, order, truth)
         for client_id, word in truth.words:
             record = self._desk.book.orders.get(client_id)
             if record is None or not self._unchanged(record, truth.look):
@@ -106,15 +106,17 @@ class Settlement:
         left_alone = self.differences.ignores(kind, symbol, client_id)
         policy = Policy.IGNORE if left_alone else Policy.HALT
         words = ("no order of ours", _told(order))
-        self.differences.foreign[client_id] = order
-        self.differences.note(kind, symbol, client_id, words, policy)
+        found = self.differences.note(kind, symbol, client_id, words, policy)
+        self.differences.foreign[found.key] = order
 
     def _unchanged(self, record: OrderRecord, look: Look) -> bool:
         """Whether the look may speak of a record: it has not changed since."""
         changed = self._desk.state.changed.orders.get(record.client_id, 0)
         return changed <= look.version
 
-    async def _sighted(self, record: OrderRecord, order: OpenOrder) -> None:
+    async def _sighted(
+        self, record: OrderRecord, order: OpenOrder, truth: Truth
+    ) -> None:
         """Take the sight of an open order: whatever else, it lives."""
         self._doubts.sighted(record.client_id)
         if not record.live:
@@ -133,6 +135,7 @@ class Settlement:
                 record, record.standing, "sighted", exchange_id=order.exchange_id
             )
         record = self._orders.shown(record)
+        self._missing(record, order.filled_quantity, truth)
         if not (record.cancel_wanted or self._left_over(record)):
             return
         if record.state is OrderState.CANCELLING:  # the cancel was lost on its way
@@ -151,16 +154,22 @@ class Settlement:
     ) -> None:
         """Take the exchange's word on an order that is not among the open ones."""
         self._doubts.sighted(record.client_id)
-        if word.filled_quantity > record.filled:
-            self._desk.state.ask_soon.add(record.client_id)
-            if truth.fills is not None:  # else they are not missing: nobody has told
-                words = (plain(record.filled), plain(word.filled_quantity))
-                symbol, kind = record.request.symbol, DifferenceKind.FILLS_MISSING
-                self.differences.note(kind, symbol, record.client_id, words)
+        if self._missing(record, word.filled_quantity, truth):
             return  # ended only when its fills are here
         changed = self._orders.apply_update(word)
         if changed is not None and not changed.live:
             await self._ended(changed)
+
+    def _missing(self, record: OrderRecord, counted: Decimal, truth: Truth) -> bool:
+        """Note fills of an order that the exchange counts and does not list."""
+        if counted <= record.filled:
+            return False
+        self._desk.state.ask_soon.add(record.client_id)
+        if truth.fills is not None:  # else they are not missing: nobody has told
+            words = (plain(record.filled), plain(counted))
+            symbol, kind = record.request.symbol, DifferenceKind.FILLS_MISSING
+            self.differences.note(kind, symbol, record.client_id, words)
+        return True
 
     async def _not_found(self, record: OrderRecord, truth: Truth) -> None:
         """Judge an order that the exchange says it does not know."""
