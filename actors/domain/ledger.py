@@ -145,17 +145,29 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return (price - self.entry) * self.side.sign / self.r_unit
 
 
+def begin_with(position: Position, quantity: Decimal, cost: Decimal) -> Position:
+    """Begin a position with what an earlier one has left, at what that has cost."""
+    assert not position.entered, "only a position that begins takes over what is left"
+    return msgspec.structs.replace(
+        position,
+        entered=quantity,
+        open=quantity,
+        entry=cost / quantity,
+        entry_value=cost,
+    )
+
+
 def enter(position: Position, fill: Fill) -> Position:
     """Apply one fill that adds to the position, or makes good an exit before it."""
     assert fill.side is position.side, "an entry fill has the position's side"
     assert not position.ended, "an ended position takes no fill"
-    entered = position.entered + fill.quantity
-    entry_value = position.entry_value + fill.price * fill.quantity
-    made_good = min(fill.quantity, position.over)
+    entered = position.entered + fill.moved
+    entry_value = position.entry_value + fill.price * fill.moved
+    made_good = min(fill.moved, position.over)
     changed = msgspec.structs.replace(
         position,
         entered=entered,
-        open=position.open + fill.quantity - made_good,
+        open=position.open + fill.moved - made_good,
         over=position.over - made_good,
         entry=entry_value / entered,
         entry_value=entry_value,
@@ -176,14 +188,14 @@ def reduce(position: Position, fill: Fill, reason: str) -> Position:
     """
     assert fill.side is position.side.opposite, "an exit fill has the other side"
     assert not position.ended, "an ended position takes no fill"
-    closed = min(fill.quantity, position.open)
-    exited = position.entered - position.open + position.over + fill.quantity
-    exit_value = position.exit_value + fill.price * fill.quantity
+    closed = min(fill.moved, position.open)
+    exited = position.entered - position.open + position.over + fill.moved
+    exit_value = position.exit_value + fill.price * fill.moved
     gained = (fill.price - position.entry) * closed * position.side.sign
     reduced = msgspec.structs.replace(
         position,
         open=position.open - closed,
-        over=position.over + fill.quantity - closed,
+        over=position.over + fill.moved - closed,
         exit=exit_value / exited,
         exit_value=exit_value,
         realized=position.realized + nearest_to(gained, GRAIN),
@@ -206,7 +218,7 @@ def _closed(position: Position, ts_ms: int) -> Position:
     )
 
 
-def write_off(position: Position, ts_ms: int) -> Position:
+def write_off(position: Position, ts_ms: int, reason: str = "dust") -> Position:
     """End a position whose rest cannot be traded: the rest's value is lost.
 
     Its value is that at the newest price. On either side the result is what all fills
@@ -222,7 +234,7 @@ def write_off(position: Position, ts_ms: int) -> Position:
         realized=result * position.side.sign - value,
         updated_ms=ts_ms,
         closed_ms=ts_ms,
-        reason="dust",
+        reason=reason,
     )
 
 

@@ -20,7 +20,6 @@ from actors.domain.orders import (
     Side,
 )
 from actors.exchange.live import (
-    Accept,
     LiveAccount,
     LivePlan,
     open_live_account,
@@ -70,7 +69,6 @@ def plan_for(client: Client, venue: Venue = Venue.USDM, **chosen: Any) -> LivePl
         "now_ms": client.exchange.clock.now_ms,
         "leverage": 5,
         "ask_seconds": 0.0,  # once: a test sees what one answer does
-        "accept": frozenset({Accept.UNVERIFIED} if venue is Venue.SPOT else ()),
         "rest_url": f"http://{host}",
         "stream_url": f"ws://{host}",
         "unified": WAY.unified and venue is Venue.USDM,

@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.domain.bars import Instrument
 from actors.domain.errors import ExchangeError
-from actors.domain.money import bps_of
+from actors.domain.money import ZERO, bps_of
 
 
 class Symbols:
@@ -66,6 +66,13 @@ def fee_in_quote(
         return fee * price
     rate = instrument.maker_fee_bps if maker else instrument.taker_fee_bps
     return bps_of(quantity * price, rate)
+
+
+def fee_in_coin(asset: str, fee: Decimal, instrument: Instrument | None) -> Decimal:
+    """Give what of a fee was taken from the traded coin: spot does, futures never."""
+    if instrument is None or instrument.shortable or asset != instrument.base:
+        return ZERO
+    return fee
 
 
 def check_rules(row: Mapping[str, Any], instrument: Instrument, market: str) -> None:
