@@ -65,7 +65,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     entered: Decimal = ZERO  # quantity bought (or sold short) in all
     open: Decimal = ZERO  # quantity still held
     over: Decimal = ZERO  # exits beyond all entries known so far; then nothing is open
-    dust: Decimal = ZERO  # held, not tradable, written off
+    dust: Decimal = ZERO  # held, not tradable, written off or set aside
     entry: Decimal = ZERO  # average entry price
     exit: Decimal = ZERO  # average exit price
     entry_value: Decimal = ZERO  # price times quantity of all entry fills
@@ -218,7 +218,7 @@ def _closed(position: Position, ts_ms: int) -> Position:
     )
 
 
-def write_off(position: Position, ts_ms: int, reason: str = "dust") -> Position:
+def write_off(position: Position, ts_ms: int) -> Position:
     """End a position whose rest cannot be traded: the rest's value is lost.
 
     Its value is that at the newest price. On either side the result is what all fills
@@ -226,12 +226,25 @@ def write_off(position: Position, ts_ms: int, reason: str = "dust") -> Position:
     """
     value = position.mark * position.open
     result = position.exit_value + value - position.entry_value
-    ended = move(position, TradePhase.DUST)
+    return _dusty(position, ts_ms, result * position.side.sign - value, "dust")
+
+
+def set_aside(position: Position, ts_ms: int, reason: str) -> tuple[Position, Decimal]:
+    """End a position whose rest are coins that cannot be sold alone; give their cost.
+
+    They are there, and the next position begins with them: the result is without them.
+    """
+    cost = nearest_to(position.entry * position.open, GRAIN)
+    result = position.exit_value - (position.entry_value - cost)
+    return _dusty(position, ts_ms, result, reason), cost
+
+
+def _dusty(position: Position, ts_ms: int, realized: Decimal, reason: str) -> Position:
     return msgspec.structs.replace(
-        ended,
+        move(position, TradePhase.DUST),
         open=ZERO,
         dust=position.open,
-        realized=result * position.side.sign - value,
+        realized=realized,
         updated_ms=ts_ms,
         closed_ms=ts_ms,
         reason=reason,

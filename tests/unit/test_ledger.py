@@ -136,13 +136,11 @@ def test_what_a_fee_in_the_coin_leaves_is_held_and_all_money_is_accounted_for() 
     assert held.entry_value + held.fees == spent
     sold = ledger.reduce(held, fill(Side.SHORT, "0.019", 99_000, "1.41"), "stop")
     assert (sold.open, sold.over) == (D("0.000985"), 0)
-    done = ledger.write_off(sold, OPENED_MS + 9, sold.reason)
-    assert (done.phase, done.dust, done.reason) == (
-        TradePhase.DUST,
-        D("0.000985"),
-        "stop",
-    )
-    assert done.pnl_usd == D("0.019") * 99_000 - D("1.41") - spent
+    done, cost = ledger.set_aside(sold, OPENED_MS + 9, sold.reason)
+    ended = (done.phase, done.dust, done.reason)
+    assert ended == (TradePhase.DUST, D("0.000985"), "stop")
+    assert 98 < cost < 99
+    assert done.pnl_usd == D("0.019") * 99_000 - D("1.41") - spent + cost
 
 
 def test_a_sale_whose_fee_is_taken_from_the_coin_takes_that_too() -> None:

@@ -99,11 +99,11 @@ class Money:
         market_id = self._symbols.id_of(symbol)
         rows = await self._venue.asked("GetMyTrades", symbol=market_id, limit=PAGE)
         base = self._symbols.instruments[symbol].base
-        bought, money = bought_last(rows, base, size)
-        if bought < size:
+        known, money = bought(rows, base, size)
+        if known < size:
             if symbol not in self._first_prices:
                 self._first_prices[symbol] = await self._price(market_id)
-            money += (size - bought) * self._first_prices[symbol]
+            money += (size - known) * self._first_prices[symbol]
         return money / size
 
     async def _price(self, market_id: str) -> Decimal:
@@ -120,34 +120,26 @@ class Money:
         return balance, equity
 
 
-def bought_last(
-    rows: Iterable[Mapping[str, Any]], base: str, size: Decimal
+def bought(
+    rows: Iterable[Mapping[str, Any]], base: str, held: Decimal
 ) -> tuple[Decimal, Decimal]:
-    """Say how much of a held size these trades have bought, and what that has cost.
+    """Say how much of what is held these trades have bought, and what that has cost.
 
-    A sale takes from what was bought last, as our book does: what an earlier position
-    has left as dust keeps its own cost. A fee in the coin lessens what was bought.
+    It is an average, as in our book: what one position leaves as dust the next one
+    begins with. A fee in the coin lessens what was bought.
     """
-    runs: list[tuple[Decimal, Decimal]] = []  # size and money, between two sales
-    buying = False
+    size = money = ZERO
     for row in rows:
         amount, price = Decimal(row["qty"]), Decimal(row["price"])
         coins = Decimal(row["commission"]) if row["commissionAsset"] == base else ZERO
         if row["isBuyer"]:
-            had, paid = runs.pop() if buying else (ZERO, ZERO)
-            amount -= coins
-            runs.append((had + amount, paid + amount * price))
+            size += amount - coins
+            money += (amount - coins) * price
         else:
-            _sell(runs, amount + coins)
-        buying = bool(row["isBuyer"])
-    _sell(runs, sum((one for one, _ in runs), ZERO) - size)
-    return sum((one for one, _ in runs), ZERO), sum((paid for _, paid in runs), ZERO)
+            size, money = _less(size, money, amount + coins)
+    return _less(size, money, max(size - held, ZERO))
 
 
-def _sell(runs: list[tuple[Decimal, Decimal]], amount: Decimal) -> None:
-    while amount > ZERO and runs:
-        had, paid = runs.pop()
-        sold = min(had, amount)
-        amount -= sold
-        if had > sold:
-            runs.append((had - sold, paid * (had - sold) / had))
+def _less(size: Decimal, money: Decimal, gone: Decimal) -> tuple[Decimal, Decimal]:
+    left = max(size - gone, ZERO)
+    return left, money * left / size if left else ZERO

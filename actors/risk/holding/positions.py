@@ -86,7 +86,7 @@ class Positions:
         await self._protection.tend(symbol)
         position = self._desk.book.positions.get(symbol)
         if position is not None and await self._protection.closing.is_dust(position):
-            await self._close(self._dust.write_off(position))
+            await self._close(self._dust.end(position))
 
     async def tend_all(self) -> None:
         """Tend every position."""

@@ -204,7 +204,8 @@ class Settlement:
         policy = Policy.HALT if dust is None else Policy.ADOPT
         found = self.differences.note(kind, symbol, symbol, words, policy)
         if dust is not None and found.seen >= SIGHTINGS:
-            self._dust.found(symbol, dust, theirs)
+            price = ZERO if theirs is None else theirs.entry_price
+            self._dust.found(symbol, dust, price)
             self.differences.drop(found)
 
     def nothing_to_reduce(self, record: OrderRecord) -> None:
