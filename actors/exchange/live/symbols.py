@@ -94,6 +94,8 @@ def check_rules(row: Mapping[str, Any], instrument: Instrument, market: str) -> 
         wrong.append(f"least notional {least} there, {instrument.notional_min} here")
     if row["status"] != "TRADING":
         wrong.append(f"status {row['status']}")
+    if market == "spot" and "STOP_LOSS" not in row["orderTypes"]:
+        wrong.append("no stop may rest there: STOP_LOSS is none of its order types")
     if market == "usdm":
         if row.get("contractType") != "PERPETUAL":
             wrong.append(f"{row.get('contractType')} is no perpetual")
