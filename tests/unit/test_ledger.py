@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from actors.domain import ledger
+from actors.domain import ledger, remainder
 from actors.domain.errors import IllegalTransition
 from actors.domain.ledger import Position
 from actors.domain.orders import Fill, Side
@@ -99,7 +99,7 @@ def test_an_entry_that_comes_after_its_exit_closes_to_the_last_digit(
 @pytest.mark.parametrize("side", Side)
 def test_dust_is_written_off_at_its_value_and_nothing_is_left_over(side: Side) -> None:
     rest = ledger.reduce(running(side), fill(side.opposite, 9, 103, 1), "target_1")
-    done = ledger.write_off(rest, OPENED_MS + 9)
+    done = remainder.write_off(rest, OPENED_MS + 9)
     assert (done.phase, done.open, done.dust) == (TradePhase.DUST, 0, 1)
     assert (done.reason, done.closed_ms, done.ended) == ("dust", OPENED_MS + 9, True)
     closed_at_the_mark = 10 * 3 * side.sign
@@ -136,7 +136,7 @@ def test_what_a_fee_in_the_coin_leaves_is_held_and_all_money_is_accounted_for() 
     assert held.entry_value + held.fees == spent
     sold = ledger.reduce(held, fill(Side.SHORT, "0.019", 99_000, "1.41"), "stop")
     assert (sold.open, sold.over) == (D("0.000985"), 0)
-    done, cost = ledger.set_aside(sold, OPENED_MS + 9, sold.reason)
+    done, cost = remainder.set_aside(sold, OPENED_MS + 9, sold.reason)
     ended = (done.phase, done.dust, done.reason)
     assert ended == (TradePhase.DUST, D("0.000985"), "stop")
     assert 98 < cost < 99
@@ -151,7 +151,7 @@ def test_a_sale_whose_fee_is_taken_from_the_coin_takes_that_too() -> None:
 
 
 def test_a_position_that_begins_with_dust_has_its_cost() -> None:
-    begun = ledger.begin_with(planned(), D("0.5"), D(48))
+    begun = remainder.begin_with(planned(), D("0.5"), D(48))
     held = ledger.enter(begun, fill(Side.LONG, D("9.5"), 100))
     assert (held.open, held.entered, held.entry_value) == (10, 10, 998)
     done = ledger.reduce(held, fill(Side.SHORT, 10, 100), "stop")

@@ -11,7 +11,7 @@ expects the exchange to show is right to the last digit.
 
 from decimal import Decimal
 
-from actors.domain import ledger
+from actors.domain import remainder
 from actors.domain.ledger import GRAIN, Position
 from actors.domain.money import ZERO, nearest_to
 from actors.risk.account.desk import Desk
@@ -28,14 +28,14 @@ class Dust:
         """End a position whose rest nothing can trade; the rest stays in the book."""
         desk, symbol, known = self._desk, position.symbol, self._known(position.symbol)
         if desk.state.instruments[symbol].shortable:
-            ended = ledger.write_off(position, desk.now_ms)
+            ended = remainder.write_off(position, desk.now_ms)
             loss, cost = position.realized - ended.realized, ZERO
             did = f"written off as dust at a loss of {loss:.4f}"
         else:
             # A fee leaves crumbs of every purchase: they are not why a trade ended.
             whole = position.open >= desk.state.instruments[symbol].lot_size
             reason = "dust" if whole else position.reason or "dust"
-            ended, cost = ledger.set_aside(position, desk.now_ms, reason)
+            ended, cost = remainder.set_aside(position, desk.now_ms, reason)
             loss = ZERO
             did = f"set aside as dust that has cost {cost:.4f}"
         left = DustLeft(
@@ -57,7 +57,7 @@ class Dust:
         if shortable or known.quantity * position.side.sign <= ZERO:
             return position
         self._desk.account(DustLeft(symbol, ZERO), symbol)
-        return ledger.begin_with(position, known.quantity, known.cost)
+        return remainder.begin_with(position, known.quantity, known.cost)
 
     def explaining(self, symbol: str, theirs: Decimal) -> Decimal | None:
         """Give the dust that would explain what the exchange holds; None: it is more.
