@@ -90,6 +90,14 @@ def sold(told: Any) -> set[str]:
     return {o["purpose"] for o in told["items"] if o["symbol"] == ETH and o["filled"]}
 
 
+def reached(at: Toy) -> bool:
+    """Have one trade at the stop of the cheap coin, wherever it is just now."""
+    for stop in Coins(at).of("ETH", "STOP_LOSS", "NEW"):
+        wick = {"act": "wick", "symbol": "ETHUSDT", "price": stop["stopPrice"]}
+        at.ask("POST", "/sim/do", json=wick)
+    return bool(Coins(at).of("ETH", "STOP_LOSS", "FILLED"))
+
+
 def assert_as_the_exchange_has_it(position: dict[str, Any], coins: Coins) -> None:
     """What the fee has left is held; the stop locks its whole lots, no more is free."""
     coin = position["symbol"].partition("/")[0]
@@ -120,9 +128,7 @@ async def test_what_a_fee_leaves_is_protected_sold_and_closed_and_outlives_a_cra
         assert_as_the_exchange_has_it(position, Coins(at))
         # The cheap one leaves in two steps: a target at market, then by its stop.
         await until(live, "/api/orders", lambda told: "target_1" in sold(told))
-        (low,) = eventually(lambda: Coins(at).of("ETH", "STOP_LOSS", "NEW"), live)
-        wick = {"act": "wick", "symbol": "ETHUSDT", "price": low["stopPrice"]}
-        at.ask("POST", "/sim/do", json=wick)
+        eventually(lambda: reached(at), live)
         await until(live, "/api/orders", lambda told: "stop" in sold(told))
         ended = [
             p for p in (await live.get("/api/positions"))["items"] if p["closedAt"]
@@ -130,6 +136,9 @@ async def test_what_a_fee_leaves_is_protected_sold_and_closed_and_outlives_a_cra
         assert {p["phase"] for p in ended} == {"DUST"}
         assert "dust" not in {p["reason"] for p in ended}
         live.says("is left and too little to be traded")
+        path = "/api/performance/divergence"
+        told = await until(live, path, lambda d: d["divergence"]["trades"])
+        assert told["divergence"]["uncompared"] == {}
         await assert_sound(live, at)
         live.process.kill()
         live.process.wait(10)
