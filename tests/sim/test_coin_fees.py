@@ -186,3 +186,19 @@ async def test_what_is_below_the_least_notional_by_its_fraction_is_let_go(
         closing = stage.engine.risk.protection.closing
         assert closing.hopeless(small)
         assert not closing.hopeless(msgspec.structs.replace(small, mark=D("100.01")))
+
+
+async def test_what_is_not_ours_is_flattened_down_to_the_lot(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with living(Spot({}, bars=60), tmp_path) as stage:
+        await stage.bar(3)
+        stage.venue.state.positions[A] = PaperPosition(D("0.50042"), D("50.042"))
+        await stage.until(lambda: A in stage.state.book.halted)
+        (row,) = [row for row in stage.engine.risk.policies.rows() if row.symbol]
+        assert row.would["flatten"].endswith("short 0.5")
+        args = {"symbol": A, "policy": "flatten", "confirm": A, "id": row.id}
+        assert (await stage.command("settle", **args)).ok
+        await stage.bar(20)
+        assert there(stage) == stage.state.book.dust_in(A) == D("0.00042")
+        assert not stage.engine.risk.settlement.differences.all()
