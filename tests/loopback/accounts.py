@@ -53,6 +53,7 @@ def instruments(client: Client, venue: Venue = Venue.USDM) -> tuple[Instrument, 
         msgspec.structs.replace(
             one,
             symbol=f"{one.base}/{one.quote}{settle}",
+            shortable=venue is Venue.USDM,
             lot_size=client.exchange.pits[venue, f"{one.base}{one.quote}"].grid.step,
         )
         for one in client.exchange.play.instruments

@@ -34,6 +34,7 @@ async def test_a_purchase_is_told_with_its_fee_in_quote_currency() -> None:
         coins = sum(Decimal(row["commission"]) for row in rows)
         worth = sum(Decimal(r["commission"]) * Decimal(r["price"]) for r in rows)
         assert sum(fill.fee for fill in fills) == worth > 0
+        assert sum(fill.coin_fee for fill in fills) == coins
         assert await trader.account.fetch_fills(0) == tuple(fills)
         (position,) = await trader.account.fetch_positions()
         assert (position.symbol, position.quantity) == (trader.symbol, SIZE - coins)
@@ -105,7 +106,13 @@ async def test_a_stop_rests_triggers_and_sells() -> None:
         (order,) = client.exchange.desks[SPOT].open.values()
         trader.reach(order.stop_ticks)
         assert (await trader.ended("bx0-stop")).state is OrderState.FILLED
-        assert sum(fill.quantity for fill in trader.fills("bx0-stop")) == HALF
+        sales = trader.fills("bx0-stop")
+        assert sum(fill.quantity for fill in sales) == HALF
+        rows = [r for r in (await trader.truth())["fills"] if not r["isBuyer"]]
+        assert {row["commissionAsset"] for row in rows} == {"USDT"}
+        paid = sum(Decimal(row["commission"]) for row in rows)
+        assert sum(fill.fee for fill in sales) == paid > 0
+        assert not any(fill.coin_fee for fill in sales)
 
 
 async def test_a_cancelled_order_is_told_under_its_own_name() -> None:
