@@ -187,6 +187,8 @@ def _step(row: Row) -> TimelineStep:
         fill = row.decode(Fill)
         role = "maker" if fill.maker else "taker"
         detail = f"trade {fill.trade_id}, {role}, fee {fill.fee}"
+        if fill.coin_fee:
+            detail += f", taken as {fill.coin_fee} of the coin"
         return TimelineStep(
             *(row.seq, fill.ts_ms, "fill", "", fill.quantity),
             *(fill.price, fill.quantity, detail),

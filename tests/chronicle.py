@@ -74,7 +74,7 @@ class Chronicle:
                 self.orders[body.client_id] = body
             case Fill():
                 self.trades[body.trade_id] = body
-                self.net[body.symbol] += body.quantity * body.side.sign
+                self.net[body.symbol] += body.moved * body.side.sign
             case Position():
                 self.positions[body.id] = body
             case Transition():

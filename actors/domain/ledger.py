@@ -65,7 +65,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     entered: Decimal = ZERO  # quantity bought (or sold short) in all
     open: Decimal = ZERO  # quantity still held
     over: Decimal = ZERO  # exits beyond all entries known so far; then nothing is open
-    dust: Decimal = ZERO  # held, not tradable, written off
+    dust: Decimal = ZERO  # held, not tradable, written off or set aside
     entry: Decimal = ZERO  # average entry price
     exit: Decimal = ZERO  # average exit price
     entry_value: Decimal = ZERO  # price times quantity of all entry fills
@@ -149,13 +149,13 @@ def enter(position: Position, fill: Fill) -> Position:
     """Apply one fill that adds to the position, or makes good an exit before it."""
     assert fill.side is position.side, "an entry fill has the position's side"
     assert not position.ended, "an ended position takes no fill"
-    entered = position.entered + fill.quantity
-    entry_value = position.entry_value + fill.price * fill.quantity
-    made_good = min(fill.quantity, position.over)
+    entered = position.entered + fill.moved
+    entry_value = position.entry_value + fill.price * fill.moved
+    made_good = min(fill.moved, position.over)
     changed = msgspec.structs.replace(
         position,
         entered=entered,
-        open=position.open + fill.quantity - made_good,
+        open=position.open + fill.moved - made_good,
         over=position.over - made_good,
         entry=entry_value / entered,
         entry_value=entry_value,
@@ -176,14 +176,14 @@ def reduce(position: Position, fill: Fill, reason: str) -> Position:
     """
     assert fill.side is position.side.opposite, "an exit fill has the other side"
     assert not position.ended, "an ended position takes no fill"
-    closed = min(fill.quantity, position.open)
-    exited = position.entered - position.open + position.over + fill.quantity
-    exit_value = position.exit_value + fill.price * fill.quantity
+    closed = min(fill.moved, position.open)
+    exited = position.entered - position.open + position.over + fill.moved
+    exit_value = position.exit_value + fill.price * fill.moved
     gained = (fill.price - position.entry) * closed * position.side.sign
     reduced = msgspec.structs.replace(
         position,
         open=position.open - closed,
-        over=position.over + fill.quantity - closed,
+        over=position.over + fill.moved - closed,
         exit=exit_value / exited,
         exit_value=exit_value,
         realized=position.realized + nearest_to(gained, GRAIN),
@@ -203,26 +203,6 @@ def _closed(position: Position, ts_ms: int) -> Position:
     ended = move(position, TradePhase.CLOSED)
     return msgspec.structs.replace(
         ended, realized=value * position.side.sign, closed_ms=ts_ms
-    )
-
-
-def write_off(position: Position, ts_ms: int) -> Position:
-    """End a position whose rest cannot be traded: the rest's value is lost.
-
-    Its value is that at the newest price. On either side the result is what all fills
-    and a close at that price would have brought, less that value.
-    """
-    value = position.mark * position.open
-    result = position.exit_value + value - position.entry_value
-    ended = move(position, TradePhase.DUST)
-    return msgspec.structs.replace(
-        ended,
-        open=ZERO,
-        dust=position.open,
-        realized=result * position.side.sign - value,
-        updated_ms=ts_ms,
-        closed_ms=ts_ms,
-        reason="dust",
     )
 
 

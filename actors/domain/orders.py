@@ -64,7 +64,11 @@ class OrderRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fill(msgspec.Struct, frozen=True, tag="fill", gc=False):
-    """One execution. `fee` is in quote currency and never negative on paper."""
+    """One execution. `fee` is in quote currency and never negative on paper.
+
+    `coin_fee` is what of that fee was taken in the traded coin itself, as spot does:
+    then less is held than was bought, and more is gone than was sold.
+    """
 
     trade_id: str
     client_id: str
@@ -75,6 +79,12 @@ class Fill(msgspec.Struct, frozen=True, tag="fill", gc=False):
     fee: Decimal
     maker: bool
     ts_ms: int
+    coin_fee: Decimal = ZERO
+
+    @property
+    def moved(self) -> Decimal:
+        """By how much it changes what is held; an order counts `quantity`."""
+        return self.quantity - self.coin_fee * self.side.sign
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, tag="order_update", gc=False):

@@ -98,8 +98,8 @@ def size(
     smallest = max(instrument.quantity_min, instrument.lot_size)
     if quantity < smallest:
         return TooSmall("quantity_min", quantity, smallest)
-    if quantity * signal.entry < instrument.notional_min:
-        notional = quantity * signal.entry
+    notional = _least_notional(quantity, signal, instrument)
+    if notional < instrument.notional_min:
         return TooSmall("notional_min", notional, instrument.notional_min)
     return Sized(
         quantity=quantity,
@@ -108,6 +108,21 @@ def size(
         binding=binding,
         wanted=wanted,
     )
+
+
+def _least_notional(
+    quantity: Decimal, signal: Signal, instrument: Instrument
+) -> Decimal:
+    """Give the least that an order of this trade is worth: it must be taken.
+
+    On spot no order is taken for less because it only reduces. There the stop must be
+    large enough as well, for what a fee in the coin leaves of the purchase.
+    """
+    if instrument.shortable:
+        return quantity * signal.entry
+    kept = quantity * (ONE - instrument.taker_fee_bps * BPS)
+    kept = truncate_to(kept, instrument.lot_size)
+    return kept * min(signal.entry, signal.stop)
 
 
 def per_trade_max(risk: Risk) -> Decimal:

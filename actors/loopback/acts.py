@@ -23,6 +23,7 @@ from actors.loopback.accounts.order import (
 from actors.loopback.accounts.refusals import Refused
 from actors.loopback.exchange import Exchange
 from actors.loopback.floor.book import Take
+from actors.loopback.floor.grid import SELL
 from actors.loopback.floor.pit import Pit, Venue
 
 INCOME_MAX = 100_000
@@ -139,6 +140,16 @@ class Acts:
                 position_side=one.side,
             )
         )
+
+    def wick(self, symbol: str, price: Decimal) -> None:
+        """One lot trades far away, once: stops are reached, and the book stays."""
+        for pit in self._exchange.pits.values():
+            ticks = pit.grid.ticks(price)
+            if pit.id == symbol and ticks:
+                filled = self._exchange.desks[pit.venue].filled
+                piece = Take(ticks, 1, None)
+                pit.printed(self._exchange.now_ms(), SELL, piece, filled)
+                self._exchange.settle(pit)
 
     def _by_hand(self, wish: Wish) -> Order | None:
         self._people += 1

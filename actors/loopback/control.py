@@ -8,14 +8,18 @@ They are no part of any exchange: no signature, no limit, no fault touches them.
     GET  /sim/faults    the menu, what is on, how often each came
     POST /sim/faults    {"name": {"chance": 0.1, ...}, "other": null}; null switches off
     POST /sim/do        {"act": "foreign_order" | "manual_close", "symbol": "BTCUSDT"}
+                        {"act": "wick", "symbol": "BTCUSDT", "price": "90000.1"}
     POST /sim/advance   {"ms": 60000}: speed `hand` only; live so much of the market
 """
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from actors.domain.money import ZERO
+from actors.loopback.accounts.order import Order
 from actors.loopback.acts import Acts
 from actors.loopback.clock import Pace
 from actors.loopback.exchange import Exchange
@@ -31,10 +35,11 @@ FAULTS = dict[str, Fault | None]
 
 
 class Act(msgspec.Struct, forbid_unknown_fields=True):
-    """What somebody does to the account by hand."""
+    """What somebody does to the account by hand, or to the market."""
 
     act: str
     symbol: str = ""
+    price: Decimal = ZERO
 
 
 class Advance(msgspec.Struct, forbid_unknown_fields=True):
@@ -121,9 +126,10 @@ class Control:
 
     def _do(self, request: Request) -> dict[str, Any]:
         wanted = msgspec.json.decode(request.body.encode(), type=Act)
-        acts = {
+        acts: dict[str, Callable[[str], Order | None]] = {
             "foreign_order": self._acts.foreign_order,
             "manual_close": self._acts.manual_close,
+            "wick": lambda symbol: self._acts.wick(symbol, wanted.price),
         }
         if wanted.act not in acts:
             msg = f"no act {wanted.act!r}; there are {', '.join(sorted(acts))}"

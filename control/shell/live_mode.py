@@ -139,6 +139,7 @@ def live_plan(
         margin_mode=MarginMode(live.margin),
         accept=_accepted(live),
         dead_man_seconds=live.dead_man_seconds,
+        allowed=frozenset(allowed(live)),
         touched=opened.in_hand,
         seed=settings.engine.seed,
         rest_url=settings.streams.rest_url,

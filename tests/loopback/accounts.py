@@ -20,7 +20,6 @@ from actors.domain.orders import (
     Side,
 )
 from actors.exchange.live import (
-    Accept,
     LiveAccount,
     LivePlan,
     open_live_account,
@@ -54,6 +53,7 @@ def instruments(client: Client, venue: Venue = Venue.USDM) -> tuple[Instrument, 
         msgspec.structs.replace(
             one,
             symbol=f"{one.base}/{one.quote}{settle}",
+            shortable=venue is Venue.USDM,
             lot_size=client.exchange.pits[venue, f"{one.base}{one.quote}"].grid.step,
         )
         for one in client.exchange.play.instruments
@@ -70,7 +70,6 @@ def plan_for(client: Client, venue: Venue = Venue.USDM, **chosen: Any) -> LivePl
         "now_ms": client.exchange.clock.now_ms,
         "leverage": 5,
         "ask_seconds": 0.0,  # once: a test sees what one answer does
-        "accept": frozenset({Accept.UNVERIFIED} if venue is Venue.SPOT else ()),
         "rest_url": f"http://{host}",
         "stream_url": f"ws://{host}",
         "unified": WAY.unified and venue is Venue.USDM,

@@ -5,9 +5,10 @@ import hmac
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -88,33 +89,37 @@ class Toy:
 
 
 @contextmanager
-def toy(speed: float = 1.0, symbols: int = 3) -> Iterator[Toy]:
-    words = ("--symbols", str(symbols), "--speed", str(speed))
+def toy(speed: float = 1.0, symbols: int = 3, *more: str) -> Iterator[Toy]:
+    words = ("--symbols", str(symbols), "--speed", str(speed), *more)
     with exchange(*words) as (_, port):
         yield Toy(port, speed)
 
 
 @contextmanager
 def engine(
-    at: Toy, folder: Path, strategy: Path, **settings: Any
+    at: Toy,
+    folder: Path,
+    strategy: Path,
+    wish: Mapping[str, Any] = MappingProxyType({}),
+    **settings: Any,
 ) -> Iterator[EngineProcess]:
     """Run the scaled engine; it trades when the block begins."""
     clock = at.ask("GET", "/sim/clock")
     port = free_port()
-    wish = Wish(
-        port=at.port,
-        folder=str(folder),
-        speed=at.speed,
-        symbols=3,
-        allowed=(BTC, ETH),
-        market_ms=clock["marketMs"],
-        monotonic=clock["monotonic"],
-        duration_ms=86_400_000,
-        strategy=str(strategy),
-        warmup_hours=1.0,
-    )
+    given: dict[str, Any] = {
+        "port": at.port,
+        "folder": str(folder),
+        "speed": at.speed,
+        "symbols": 3,
+        "allowed": (BTC, ETH),
+        "market_ms": clock["marketMs"],
+        "monotonic": clock["monotonic"],
+        "duration_ms": 86_400_000,
+        "strategy": str(strategy),
+        "warmup_hours": 1.0,
+    }
     knobs = {name.replace("__", "."): value for name, value in settings.items()}
-    child = Child(wish, {"control.port": port, **knobs})
+    child = Child(Wish(**(given | dict(wish))), {"control.port": port, **knobs})
     told = msgspec.json.encode(child).decode()
     said = folder / f"said-{port}.txt"
     with (

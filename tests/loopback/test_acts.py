@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.domain.errors import MarketDataError
-from actors.loopback.accounts.order import HOUSE
+from actors.loopback.accounts.order import FILLED, HOUSE, NEW
 from actors.loopback.acts import Acts
 from actors.loopback.exchange import Exchange
 from actors.loopback.floor.grid import BUY, SELL
@@ -63,6 +63,21 @@ def test_a_position_without_its_stop_is_seen_bare_until_it_has_one() -> None:
     floor.go(1_000)
     lasting = witness.tell()["bare"][-1]
     assert lasting["toMs"] - lasting["fromMs"] == 1_000
+
+
+def test_a_wick_reaches_a_stop_and_leaves_the_book() -> None:
+    floor = Floor()
+    acts = Acts(floor.exchange)
+    spot = {"venue": Venue.SPOT}
+    floor.place(BUY, "MARKET", "0.02", **spot)
+    stop = floor.place(SELL, "STOP_LOSS", "0.01", trigger=-9_000, **spot)
+    pit = floor.pit(venue=Venue.SPOT)
+    best = pit.book.bids.best
+    acts.wick("BTCUSDT", pit.grid.price(stop.stop_ticks + 1))
+    assert stop.status == NEW
+    acts.wick("BTCUSDT", pit.grid.price(stop.stop_ticks))
+    assert stop.status == FILLED
+    assert stop.fills[0].ticks == best  # it sells at what is bid, not at the wick
 
 
 def test_a_bar_is_walked_through_all_its_corners_with_all_its_volume() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import trio
 
+from actors.domain.errors import ExchangeError
 from actors.domain.orders import OrderKind, OrderState, Placed, Refused, Side, Unknown
 from actors.exchange.live import stream
 from actors.loopback.floor.pit import Venue
+from actors.loopback.quotes import rules
 from tests.loopback.accounts import SIZE, Trader, trading
 from tests.loopback.client import PATIENCE_SECONDS, exchange
 
@@ -32,6 +34,7 @@ async def test_a_purchase_is_told_with_its_fee_in_quote_currency() -> None:
         coins = sum(Decimal(row["commission"]) for row in rows)
         worth = sum(Decimal(r["commission"]) * Decimal(r["price"]) for r in rows)
         assert sum(fill.fee for fill in fills) == worth > 0
+        assert sum(fill.coin_fee for fill in fills) == coins
         assert await trader.account.fetch_fills(0) == tuple(fills)
         (position,) = await trader.account.fetch_positions()
         assert (position.symbol, position.quantity) == (trader.symbol, SIZE - coins)
@@ -41,6 +44,55 @@ async def test_a_purchase_is_told_with_its_fee_in_quote_currency() -> None:
         assert spent > 1_000
         equity = await trader.account.fetch_equity()
         assert abs(equity - balance) < 10
+
+
+async def test_what_was_not_bought_here_costs_what_it_was_worth_when_first_seen() -> (
+    None
+):
+    """Its price moves, the balance without open results does not."""
+    async with exchange() as client, trading(client, SPOT, stream=False) as trader:
+        for held in ("0.5", "0.00000042"):
+            client.exchange.spot.free["BTC"] = Decimal(held)
+            last = trader.pit.grid.price(trader.pit.tape.last)
+            (position,) = await trader.account.fetch_positions()
+            assert position.quantity == Decimal(held)
+            balance = await trader.account.fetch_balance()
+            trader.reach(trader.pit.tape.last + 1_000)
+            (again,) = await trader.account.fetch_positions()
+            assert again == position
+            assert await trader.account.fetch_balance() == balance
+            paid = balance - Decimal(10_000)
+            assert abs(paid - position.quantity * position.entry_price) < 1
+            assert abs(position.entry_price - last) <= 100
+            assert await trader.account.fetch_equity() > balance
+
+
+async def test_a_coin_that_may_not_be_entered_is_nobody_s_position() -> None:
+    books = frozenset[str]()
+    plan: dict[str, Any] = {
+        "allowed": frozenset({"ETH/USDT"}),
+        "touched": lambda: books,
+    }
+    async with (
+        exchange() as client,
+        trading(client, SPOT, stream=False, **plan) as trader,
+    ):
+        client.exchange.spot.free |= {"BTC": Decimal("0.5"), "ETH": Decimal(2)}
+        (ours,) = await trader.account.fetch_positions()
+        assert (ours.symbol, ours.quantity) == ("ETH/USDT", 2)
+        assert 10_000 < await trader.account.fetch_equity() < 20_000
+        books = frozenset({"BTC/USDT"})  # once bought, whatever is allowed now
+        assert len(await trader.account.fetch_positions()) == 2
+
+
+async def test_a_market_without_resting_stops_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rules, "SPOT_TYPES", ["LIMIT", "MARKET", "STOP_LOSS_LIMIT"])
+    async with exchange() as client:
+        with pytest.raises(ExchangeError, match="STOP_LOSS is none of its order types"):
+            async with trading(client, SPOT, stream=False):
+                pytest.fail("it was prepared")
 
 
 async def test_a_stop_rests_triggers_and_sells() -> None:
@@ -54,7 +106,13 @@ async def test_a_stop_rests_triggers_and_sells() -> None:
         (order,) = client.exchange.desks[SPOT].open.values()
         trader.reach(order.stop_ticks)
         assert (await trader.ended("bx0-stop")).state is OrderState.FILLED
-        assert sum(fill.quantity for fill in trader.fills("bx0-stop")) == HALF
+        sales = trader.fills("bx0-stop")
+        assert sum(fill.quantity for fill in sales) == HALF
+        rows = [r for r in (await trader.truth())["fills"] if not r["isBuyer"]]
+        assert {row["commissionAsset"] for row in rows} == {"USDT"}
+        paid = sum(Decimal(row["commission"]) for row in rows)
+        assert sum(fill.fee for fill in sales) == paid > 0
+        assert not any(fill.coin_fee for fill in sales)
 
 
 async def test_a_cancelled_order_is_told_under_its_own_name() -> None:

@@ -197,13 +197,14 @@ def test_hedge_mode_keeps_long_and_short_apart() -> None:
 def test_spot_coins_and_money_balance_to_the_last_digit() -> None:
     floor = Floor()
     spot = floor.exchange.spot
-    floor.place(BUY, "MARKET", "0.05", venue=SPOT)
+    floor.place(BUY, "MARKET", "0.05481", venue=SPOT)
     rests = floor.place(SELL, "LIMIT", "0.02", ticks=100, venue=SPOT)
     assert spot.locked["BTC"] == Decimal("0.02")
     floor.exchange.cancel(rests)
     (order, fill), *_ = floor.fills
     assert fill.fee_asset == "BTC"
-    assert spot.free["BTC"] == Decimal("0.05") - fill.fee
+    assert fill.fee == Decimal("0.00004110")  # 7.5 bps, to a balance's last digit
+    assert spot.free["BTC"] == Decimal("0.05481") - fill.fee
     assert spot.free["USDT"] == Decimal(10_000) - order.paid
     assert not any(spot.locked.values())
 

@@ -156,3 +156,38 @@ def test_a_spot_stop_waits_outside_of_the_book_with_its_coins_locked() -> None:
     floor.exchange.settle(pit)
     assert order.status == FILLED
     assert floor.exchange.spot.locked["BTC"] == 0
+
+
+def test_a_spot_stop_with_a_limit_lives_as_long_as_it_says() -> None:
+    floor = Floor()
+    spot = {"venue": Venue.SPOT}
+    floor.place(BUY, "MARKET", "0.05", **spot)
+    coins = floor.exchange.spot
+    pit = floor.pit(venue=Venue.SPOT)
+    for force, status in (("GTC", NEW), ("IOC", EXPIRED)):
+        kind, far = "STOP_LOSS_LIMIT", 2_000  # above the market: it cannot fill
+        wish = floor.wish(SELL, kind, "0.02", trigger=-100, ticks=far, **spot)
+        wish.force = force
+        order = floor.exchange.place(wish)
+        pit.span = (order.stop_ticks, order.stop_ticks)
+        floor.exchange.settle(pit)
+        assert (order.status, order.working) == (status, True)
+        assert coins.locked["BTC"] == Decimal("0.02") * (status == NEW)
+        if order.live:
+            floor.exchange.cancel(order)
+    assert not coins.locked["BTC"]
+
+
+def test_what_a_spot_stop_locks_nobody_else_can_sell() -> None:
+    floor = Floor()
+    spot = {"venue": Venue.SPOT}
+    floor.place(BUY, "MARKET", "0.05", **spot)
+    free = floor.exchange.spot.free["BTC"]
+    stop = floor.place(SELL, "STOP_LOSS", "0.04996", trigger=-100, **spot)
+    assert free - Decimal("0.04996") == floor.exchange.spot.free["BTC"] > 0
+    with pytest.raises(Refused) as refused:
+        floor.place(SELL, "MARKET", "0.001", **spot)
+    assert refused.value.code == -2010
+    floor.exchange.cancel(stop)
+    assert floor.exchange.spot.free["BTC"] == free
+    assert floor.place(SELL, "MARKET", "0.04996", **spot).status == FILLED

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.domain import ledger
+from actors.domain import ledger, remainder
 from actors.domain.ledger import Position
 from actors.domain.orders import Fill, Side
 from tests.trades import fill, planned
@@ -140,7 +140,7 @@ def test_a_write_off_costs_the_value_of_what_is_left(
     held = sum((one.quantity for one in bought), Decimal(0))
     *sold, rest = exits(side, held, outs, last)
     left = booked(planned(side), bought, sold)[-1]
-    done = ledger.write_off(left, left.updated_ms)
+    done = remainder.write_off(left, left.updated_ms)
     assert done.dust == rest.quantity
     value = Fraction(left.mark) * Fraction(left.open)
     at_the_mark = msgspec.structs.replace(rest, price=left.mark)

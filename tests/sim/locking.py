@@ -1,12 +1,13 @@
 """A venue where what rests locks what it would sell, as spot does."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, Outcome, Refused
+from actors.domain.money import ZERO, floor_to
+from actors.domain.orders import Fill, OrderRequest, Outcome, Refused, Side
 from actors.exchange.paper.exchange import CAPABILITIES
 from tests.sim.venue import Venue
 
@@ -41,3 +42,28 @@ class Locking(Venue):
             return None
         self.locked += 1
         return LOCKED
+
+
+class Coined(Locking):
+    """Takes the fee of a purchase from what was bought."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        account = self._account
+        apply = account.apply
+
+        def in_coin(*given: Any, **more: Any) -> Fill:
+            told = apply(*given, **more)
+            if told.side is not Side.LONG:
+                return told
+            coins = floor_to(told.fee / told.price, Decimal("1e-8"))
+            held = self.state.positions[told.symbol]
+            held.quantity -= coins
+            held.cost -= coins * told.price
+            self.state.cash += told.fee
+            changed = {"fee": coins * told.price, "coin_fee": coins}
+            kept = msgspec.structs.replace(told, **changed)
+            self.state.fills[-1] = kept
+            return kept
+
+        account.apply = in_coin  # type: ignore[method-assign]

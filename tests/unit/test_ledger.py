@@ -5,10 +5,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from actors.domain import ledger
+from actors.domain import ledger, remainder
 from actors.domain.errors import IllegalTransition
 from actors.domain.ledger import Position
-from actors.domain.orders import Side
+from actors.domain.orders import Fill, Side
 from actors.domain.phases import TradePhase
 from tests.trades import OPENED_MS, fill, planned, running
 
@@ -99,11 +99,63 @@ def test_an_entry_that_comes_after_its_exit_closes_to_the_last_digit(
 @pytest.mark.parametrize("side", Side)
 def test_dust_is_written_off_at_its_value_and_nothing_is_left_over(side: Side) -> None:
     rest = ledger.reduce(running(side), fill(side.opposite, 9, 103, 1), "target_1")
-    done = ledger.write_off(rest, OPENED_MS + 9)
+    done = remainder.write_off(rest, OPENED_MS + 9)
     assert (done.phase, done.open, done.dust) == (TradePhase.DUST, 0, 1)
     assert (done.reason, done.closed_ms, done.ended) == ("dust", OPENED_MS + 9, True)
     closed_at_the_mark = 10 * 3 * side.sign
     assert done.realized == closed_at_the_mark - 103
+
+
+# --- a fee that is taken from the coin ------------------------------------------------
+
+
+def in_coin(filled: Fill, coins: str) -> Fill:
+    """The same fill, its fee taken in the coin at its price."""
+    fee = D(coins)
+    return msgspec.structs.replace(filled, fee=fee * filled.price, coin_fee=fee)
+
+
+@pytest.mark.parametrize(
+    ("side", "moved"), [(Side.LONG, "0.019985"), (Side.SHORT, "0.020015")]
+)
+def test_a_fee_in_the_coin_moves_more_or_less_than_the_order_counts(
+    side: Side, moved: str
+) -> None:
+    filled = in_coin(fill(side, "0.02", 100_000), "0.000015")
+    assert (filled.quantity, filled.moved) == (D("0.02"), D(moved))
+    assert fill(side, "0.02", 100_000).moved == D("0.02")
+
+
+def test_what_a_fee_in_the_coin_leaves_is_held_and_all_money_is_accounted_for() -> None:
+    """Money spent is what is held at its entry price and the fee, to the last digit."""
+    first = in_coin(fill(Side.LONG, "0.013", 100_000), "0.00000975")
+    second = in_coin(fill(Side.LONG, "0.007", 100_010), "0.00000525")
+    held = ledger.enter(ledger.enter(planned(), first), second)
+    assert held.open == held.entered == D("0.019985")
+    spent = D("0.013") * 100_000 + D("0.007") * 100_010
+    assert held.entry_value + held.fees == spent
+    sold = ledger.reduce(held, fill(Side.SHORT, "0.019", 99_000, "1.41"), "stop")
+    assert (sold.open, sold.over) == (D("0.000985"), 0)
+    done, cost = remainder.set_aside(sold, OPENED_MS + 9, sold.reason)
+    ended = (done.phase, done.dust, done.reason)
+    assert ended == (TradePhase.DUST, D("0.000985"), "stop")
+    assert 98 < cost < 99
+    assert done.pnl_usd == D("0.019") * 99_000 - D("1.41") - spent + cost
+
+
+def test_a_sale_whose_fee_is_taken_from_the_coin_takes_that_too() -> None:
+    sale = in_coin(fill(Side.SHORT, "9.99", 103), "0.01")
+    done = ledger.reduce(running(), sale, "target_1")
+    assert (done.phase, done.open, done.over) == (TradePhase.CLOSED, 0, 0)
+    assert done.pnl_usd == D("9.99") * 103 - 1_000 - running().fees
+
+
+def test_a_position_that_begins_with_dust_has_its_cost() -> None:
+    begun = remainder.begin_with(planned(), D("0.5"), D(48))
+    held = ledger.enter(begun, fill(Side.LONG, D("9.5"), 100))
+    assert (held.open, held.entered, held.entry_value) == (10, 10, 998)
+    done = ledger.reduce(held, fill(Side.SHORT, 10, 100), "stop")
+    assert (done.phase, done.realized) == (TradePhase.CLOSED, 2)
 
 
 def test_a_closed_position_takes_no_more_exits() -> None:

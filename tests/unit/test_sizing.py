@@ -213,3 +213,24 @@ def test_less_than_the_smallest_notional_is_named_so(least: str, *, fits: bool) 
 def test_the_worst_price_is_the_far_edge_of_the_band(side: Side) -> None:
     worst = sizing.worst_price(signal(side), breakout_v1())
     assert worst == D(100) + D("0.3") * side.sign
+
+
+@pytest.mark.parametrize(
+    ("shortable", "stop", "fits"),
+    [(True, D(98), True), (False, D(98), False), (False, D("99.95"), True)],
+)
+def test_on_spot_the_stop_too_must_be_worth_the_least_that_is_taken(
+    stop: Decimal, *, shortable: bool, fits: bool
+) -> None:
+    """A fee takes the last lot of 0.052, and no order is spared for reducing only."""
+    given = ask(first_order=D("5.22"))
+    given.signal = signal(stop=stop)
+    given.instrument = msgspec.structs.replace(
+        given.instrument, shortable=shortable, notional_min=D("5.09")
+    )
+    sized = given.size()
+    assert isinstance(sized, Sized) is fits
+    if isinstance(sized, Sized):
+        assert sized.quantity == D("0.052")
+    else:
+        assert (sized.reason, sized.value) == ("notional_min", D("0.051") * stop)

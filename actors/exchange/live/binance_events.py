@@ -16,7 +16,7 @@ from actors.domain.money import ZERO
 from actors.domain.orders import ExchangeUpdate, Fill, OrderState, OrderUpdate
 from actors.exchange.live.binance import Binance
 from actors.exchange.live.binance_words import SIDES, reason_of, state_of, trade_name
-from actors.exchange.live.symbols import fee_in_quote
+from actors.exchange.live.symbols import fee_in_coin, fee_in_quote
 
 Event = Mapping[str, Any]
 
@@ -91,6 +91,8 @@ class Events:
 
     def _fill(self, row: Event, client_id: str, symbol: str) -> Fill:
         traded, maker = (Decimal(row["l"]), Decimal(row["L"])), bool(row["m"])
+        instrument = self._venue.symbols.instruments.get(symbol)
+        asset, fee = str(row.get("N") or ""), Decimal(row.get("n") or 0)
         return Fill(
             trade_id=trade_name(row["s"], row["t"], buyer=row["S"] == "BUY"),
             client_id=client_id,
@@ -98,15 +100,10 @@ class Events:
             side=SIDES[row["S"]],
             quantity=traded[0],
             price=traded[1],
-            fee=fee_in_quote(
-                str(row.get("N") or ""),
-                Decimal(row.get("n") or 0),
-                traded,
-                self._venue.symbols.instruments.get(symbol),
-                maker=maker,
-            ),
+            fee=fee_in_quote(asset, fee, traded, instrument, maker=maker),
             maker=maker,
             ts_ms=int(row["T"]),
+            coin_fee=fee_in_coin(asset, fee, instrument),
         )
 
     def _conditional(self, row: Event, ts_ms: int) -> list[ExchangeUpdate]:

@@ -15,7 +15,7 @@ from actors.domain.orders import (
     OrderUpdate,
     Side,
 )
-from actors.exchange.live.symbols import Symbols, fee_in_quote
+from actors.exchange.live.symbols import Symbols, fee_in_coin, fee_in_quote
 from actors.exchange.live.wire import Call
 
 Row = Mapping[str, Any]
@@ -221,13 +221,8 @@ def fill_of(row: Row, client_id: str, symbols: Symbols) -> Fill:
     maker = bool(row["maker"] if "maker" in row else row["isMaker"])
     symbol = symbols.symbol_of(str(row["symbol"]))
     traded = Decimal(row["qty"]), Decimal(row["price"])
-    fee = fee_in_quote(
-        str(row["commissionAsset"]),
-        Decimal(row["commission"]),
-        traded,
-        symbols.instruments.get(symbol),
-        maker=maker,
-    )
+    instrument = symbols.instruments.get(symbol)
+    asset, fee = str(row["commissionAsset"]), Decimal(row["commission"])
     return Fill(
         trade_id=trade_name(row["symbol"], row["id"], buyer=bool(buyer)),
         client_id=client_id,
@@ -235,7 +230,8 @@ def fill_of(row: Row, client_id: str, symbols: Symbols) -> Fill:
         side=Side.LONG if buyer else Side.SHORT,
         quantity=traded[0],
         price=traded[1],
-        fee=fee,
+        fee=fee_in_quote(asset, fee, traded, instrument, maker=maker),
         maker=maker,
         ts_ms=int(row["time"]),
+        coin_fee=fee_in_coin(asset, fee, instrument),
     )

@@ -17,9 +17,9 @@ Orders of the two Binance venues:
 - on spot it is STOP_LOSS. There is no reduce-only: a sale cannot sell more than there
   is, and a purchase that is to reduce is refused. A resting stop locks its coins, so
   nothing else can rest beside it: the engine cancels it before it sells at market, and
-  takes targets at the close of a bar, by no order at the exchange. A purchase
-  whose fee is taken from the coin leaves less than was bought, which the books do not
-  know: a stop of the bought size finds too little. Fees paid in BNB avoid that.
+  takes targets at the close of a bar, by no order at the exchange. A fee that is taken
+  from the coin leaves less than was bought: that is what is held, and what a stop is
+  for, down to the lot.
 """
 
 import re
@@ -90,10 +90,6 @@ ROWS = {
         reduce_only=False,
         good_till_date=False,
         countdown="none",
-        caution=(
-            "a purchase's fee may be taken from the coin, and a stop of the bought "
-            "size then finds too little to sell: have fees paid in BNB"
-        ),
     ),
     "binanceusdm": Row(
         ccxt_id="binanceusdm",
@@ -141,7 +137,7 @@ def row_for(plan: LivePlan) -> Row:
     """Give the row of the plan's exchange. Raises ExchangeError: not to be traded."""
     row = ROWS.get(plan.exchange)
     if row is None or row.port.name not in TABLES:
-        known = ", ".join(name for name, one in ROWS.items() if one.caution != UNTRIED)
+        known = ", ".join(name for name, one in ROWS.items() if not one.caution)
         msg = (
             f"{plan.exchange} has no table of outcomes and capabilities, so an order's "
             f"answer would prove nothing: trade live on {known}"

@@ -51,7 +51,7 @@ def _own(plan: LivePlan, row: Row) -> tuple[LiveAccount, Wire]:
     usdm = row.port.name == "binanceusdm"
     venue = Binance(wire, Symbols(plan.instruments), registry, usdm=usdm)
     stream = PrivateStream(venue, plan.now_ms)
-    setup, money = Setup(venue, plan), Money(venue)
+    setup, money = Setup(venue, plan), Money(venue, plan)
     seconds = plan.dead_man_seconds
     switch = DeadMan(venue.arm, registry, seconds) if seconds else None
     return LiveAccount((plan, row), venue, stream, setup, money, switch), wire

@@ -38,6 +38,8 @@ class LivePlan(msgspec.Struct, frozen=True, kw_only=True):
     leverage: int = 1
     margin_mode: MarginMode = MarginMode.ISOLATED
     accept: frozenset[Accept] = frozenset()
+    #: What may be entered; on spot no other coin is looked at. None: all.
+    allowed: frozenset[str] | None = None
     #: Symbols with orders or positions on our books: their fills are asked for at once.
     touched: Callable[[], frozenset[str]] = frozenset
     #: A question is asked again and again for so long, if its caller has no less.

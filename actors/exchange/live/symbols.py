@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.domain.bars import Instrument
 from actors.domain.errors import ExchangeError
-from actors.domain.money import bps_of
+from actors.domain.money import ZERO, bps_of
 
 
 class Symbols:
@@ -68,6 +68,13 @@ def fee_in_quote(
     return bps_of(quantity * price, rate)
 
 
+def fee_in_coin(asset: str, fee: Decimal, instrument: Instrument | None) -> Decimal:
+    """Give what of a fee was taken from the traded coin: spot does, futures never."""
+    if instrument is None or instrument.shortable or asset != instrument.base:
+        return ZERO
+    return fee
+
+
 def check_rules(row: Mapping[str, Any], instrument: Instrument, market: str) -> None:
     """Compare a row of exchangeInfo with our instrument. Raises ExchangeError."""
     filters = {one["filterType"]: one for one in row["filters"]}
@@ -87,6 +94,8 @@ def check_rules(row: Mapping[str, Any], instrument: Instrument, market: str) -> 
         wrong.append(f"least notional {least} there, {instrument.notional_min} here")
     if row["status"] != "TRADING":
         wrong.append(f"status {row['status']}")
+    if market == "spot" and "STOP_LOSS" not in row["orderTypes"]:
+        wrong.append("no stop may rest there: STOP_LOSS is none of its order types")
     if market == "usdm":
         if row.get("contractType") != "PERPETUAL":
             wrong.append(f"{row.get('contractType')} is no perpetual")

@@ -6,7 +6,7 @@ orders that pass by, from every update, and from the answers to the engine's fet
 it asks for nothing itself.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -46,9 +46,12 @@ class Standing(msgspec.Struct):
 class RealSide:
     """Positions and live orders of the real account."""
 
-    def __init__(self, symbols: Container[str]) -> None:
-        """Know of these; what the account holds of others is not this engine's."""
-        self._symbols = symbols
+    def __init__(self, lots: Mapping[str, Decimal]) -> None:
+        """Know of these; what the account holds of others is not this engine's.
+
+        `lots`: by symbol; what is less than a lot is told, and is no position.
+        """
+        self._lots = lots
         self.positions: dict[str, Decimal] = {}  # signed, none is zero
         self.orders: dict[str, Standing] = {}
         self.moves = 0  # counts the fills: an answer that was overtaken is not taken
@@ -57,7 +60,11 @@ class RealSide:
 
     def held(self) -> frozenset[str]:
         """Return the symbols with a position."""
-        return frozenset(self.positions)
+        return frozenset(
+            symbol
+            for symbol, quantity in self.positions.items()
+            if abs(quantity) >= self._lots[symbol]
+        )
 
     def active(self) -> frozenset[str]:
         """Return the symbols with a position or a live order."""
@@ -81,7 +88,7 @@ class RealSide:
             return False
         _keep(self._trade_ids, fill.trade_id)
         self.moves += 1
-        signed = fill.side.sign * fill.quantity
+        signed = fill.side.sign * fill.moved
         self._hold(fill.symbol, self.positions.get(fill.symbol, ZERO) + signed)
         if standing := self.orders.get(fill.client_id):
             standing.filled += fill.quantity
@@ -104,7 +111,7 @@ class RealSide:
             _keep(self._over, client_id)
 
     def _hold(self, symbol: str, quantity: Decimal) -> None:
-        if quantity == ZERO or symbol not in self._symbols:
+        if quantity == ZERO or symbol not in self._lots:
             self.positions.pop(symbol, None)
         else:
             self.positions[symbol] = quantity
@@ -121,7 +128,7 @@ class RealSide:
 
     def _sighted(self, client_id: str, symbol: str) -> None:
         """Count an order as live that we did not send, unless it is known as over."""
-        if symbol in self._symbols and client_id not in self._over:
+        if symbol in self._lots and client_id not in self._over:
             self.orders[client_id] = Standing(symbol, None)
 
     def fetched_positions(

@@ -73,7 +73,7 @@ class Shadowed:
         self._compares = compares
         self._real = real
         self._clock = clock
-        self._side = RealSide({one.symbol for one in instruments})
+        self._side = RealSide({one.symbol: one.lot_size for one in instruments})
         self._comparison = Comparison()
         self._replay = Replay(
             lambda: Double(instruments, settings, MarketClock(), quote_equity),

@@ -112,7 +112,7 @@ class Trade(msgspec.Struct):
         assert self.flat_ms is not None, f"a trade of {self.symbol} goes on"
         if not any(pair.real.filled or pair.paper.filled for pair in self.pairs):
             return None
-        real = sum((_cash(p.request, p.real) for p in self.pairs), ZERO)
+        real = sum((_cash(p.request, p.real) for p in self.pairs), self._rest())
         paper = sum((_cash(p.request, p.paper) for p in self.pairs), left * price)
         return TradeDivergence(
             symbol=self.symbol,
@@ -125,6 +125,12 @@ class Trade(msgspec.Struct):
             difference_usd=real - paper,
             left_quantity=left,
         )
+
+    def _rest(self) -> Decimal:
+        """What the real side has bought and not sold is worth: less than a lot."""
+        filled = [pair for pair in self.pairs if pair.real.price is not None]
+        left = sum((p.request.side.sign * p.real.filled for p in filled), ZERO)
+        return left * (filled[-1].real.price or ZERO) if filled else ZERO
 
 
 def _cash(request: OrderRequest, tally: Tally) -> Decimal:

@@ -25,6 +25,7 @@ KINDS = {
     Venue.USDM: {"LIMIT", "MARKET"},
 }
 PRICED = {"LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"}
+UNTIMED = {"LIMIT_MAKER", *(SPOT_STOPS - PRICED)}
 FORCES = {
     Venue.SPOT: {"GTC", "IOC", "FOK"},
     Venue.USDM: {"GTC", "IOC", "FOK", "GTX", "GTD"},
@@ -59,7 +60,7 @@ def judged(wish: Wish, order_id: int, now_ms: int) -> Order:
         pit=pit,
         side=wish.side,
         kind=wish.kind,
-        force="GTC" if wish.kind in {"LIMIT_MAKER", *SPOT_STOPS} else wish.force,
+        force=wish.force if wish.kind not in UNTIMED else "GTC",
         lots=lots,
         ticks=ticks,
         stop_ticks=stop,

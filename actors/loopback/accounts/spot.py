@@ -2,13 +2,14 @@
 
 from decimal import Decimal
 
-from actors.domain.money import ZERO, bps_of
+from actors.domain.money import ZERO, bps_of, floor_to
 from actors.loopback.accounts.order import Order
 from actors.loopback.accounts.refusals import poor
 from actors.loopback.floor.grid import BUY
 from actors.loopback.floor.maker import Trade
 
 ASSETS_MAX = 2_000
+PRECISION = Decimal("1e-8")  # of a balance, and so of a fee
 SLIPPAGE = Decimal("1.02")  # set aside for a buy at the market, over the best ask
 
 
@@ -42,7 +43,8 @@ class SpotLedger:
         size, paid = grid.size(trade.lots), grid.value(trade.ticks, trade.lots)
         given, got = (paid, size) if order.side == BUY else (size, paid)
         received = rules.base if order.side == BUY else rules.quote
-        fee = bps_of(got, rules.maker_fee_bps if maker else rules.taker_fee_bps)
+        rate = rules.maker_fee_bps if maker else rules.taker_fee_bps
+        fee = floor_to(bps_of(got, rate), PRECISION)
         from_locked = min(given, order.locked)
         order.locked -= from_locked
         asset = self._given(order)

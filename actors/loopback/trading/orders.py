@@ -3,19 +3,20 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from actors.loopback.accounts.judge import judged
+from actors.loopback.accounts.judge import PRICED, SPOT_STOPS, judged
 from actors.loopback.accounts.order import Fill, Order, Wish
 from actors.loopback.accounts.refusals import missing, no_order, unknown_order
 from actors.loopback.rest.request import Asked
 
 PAGE, PAGE_MAX = 500, 1_000
+TIMED_STOPS = SPOT_STOPS & PRICED  # they say how long the limit lives, as LIMIT does
 T = TypeVar("T")
 
 
 def wish_of(asked: Asked) -> Wish:
     """Read an order from a request. Raises Refused."""
     kind = asked.text("type").upper()
-    if kind == "LIMIT":
+    if kind in {"LIMIT", *TIMED_STOPS}:
         asked.text("timeInForce")
     return Wish(
         pit=asked.pit(),

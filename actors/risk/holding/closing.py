@@ -258,7 +258,8 @@ class Closing:
     def hopeless(self, position: Position) -> bool:
         """Whether the exchange will not close what is below its least notional."""
         instrument = self._desk.state.instruments[position.symbol]
-        enough = exits.tradable(position.open, position.mark, instrument)
+        whole = exits.orderable(position.open, instrument)
+        enough = exits.tradable(whole, position.mark, instrument)
         if enough or not position.close_wanted:
             return False
         return any(

@@ -11,9 +11,10 @@ from actors.domain.phases import TradePhase
 from actors.journal import Kind, Stage
 from actors.risk.account.desk import Desk
 from actors.risk.holding.closing import CLOSES, TARGET
+from actors.risk.holding.dust import Dust
 from actors.risk.holding.protection import Protection
 from actors.risk.orders.orders import OrderBook
-from actors.risk.orders.records import FLATTEN, DustLeft, OrderRecord
+from actors.risk.orders.records import FLATTEN, OrderRecord
 from actors.runtime.crash import reached
 
 
@@ -24,6 +25,7 @@ class Positions:
         self._desk = desk
         self._orders = orders
         self._protection = protection
+        self._dust = Dust(desk)
 
     # --- fills ------------------------------------------------------------------
 
@@ -38,6 +40,8 @@ class Positions:
         for name, amount in (("quantity", fill.quantity), ("price", fill.price)):
             if not (amount.is_finite() and amount > ZERO):
                 return f"has the {name} {amount}"
+        if not ZERO <= fill.coin_fee < fill.quantity:
+            return f"has the fee {fill.coin_fee} of {fill.quantity} in the coin"
         if fill.symbol != record.request.symbol:
             return f"is not of order {record.client_id}: {record.request.symbol}"
         if fill.symbol not in self._desk.state.instruments:
@@ -81,7 +85,7 @@ class Positions:
         await self._protection.tend(symbol)
         position = self._desk.book.positions.get(symbol)
         if position is not None and await self._protection.closing.is_dust(position):
-            await self._write_off(position)
+            await self._close(self._dust.end(position))
 
     async def tend_all(self) -> None:
         """Tend every position."""
@@ -94,7 +98,7 @@ class Positions:
         desk, state = self._desk, self._desk.state
         state.not_held.discard(fill.symbol)  # now there is something to reduce
         opening = held is None
-        before = held or self._opened(record, fill)
+        before = held or self._dust.joined(self._opened(record, fill))
         position = ledger.enter(before, fill)
         desk.spend(position.realized - before.realized, fill.fee)
         if position.ended:
@@ -245,24 +249,6 @@ class Positions:
         await self._protection.closing.cancel_all(position)
         await self._protection.closing.cancel_entry(position)
         desk.lead(f"position closed: {position.reason}", symbol)
-
-    async def _write_off(self, position: Position) -> None:
-        """End a position whose rest nothing can trade; the rest stays in the book."""
-        desk, symbol = self._desk, position.symbol
-        ended = ledger.write_off(position, desk.now_ms)
-        loss = position.realized - ended.realized
-        known = desk.book.dust.get(symbol) or DustLeft(symbol, ZERO)
-        quantity = known.quantity + ended.dust * position.side.sign
-        desk.account(DustLeft(symbol, quantity, known.loss + loss), symbol)
-        desk.spend(-loss, ZERO)
-        desk.alert(
-            "warning",
-            "exchange",
-            f"{ended.dust} is left and too little to be traded",
-            f"written off as dust at a loss of {loss:.4f}",
-            symbol,
-        )
-        await self._close(ended)
 
 
 def _profit(position: Position, fill: Fill) -> dict[str, object]:

@@ -180,6 +180,7 @@ class DustLeft(AccountFact, frozen=True):
     symbol: str
     quantity: Decimal
     loss: Decimal = ZERO  # booked for it here; the exchange knows nothing of it
+    cost: Decimal = ZERO  # of coins that are set aside: no loss, they are there
 
 
 class DifferenceSettled(AccountFact, frozen=True):

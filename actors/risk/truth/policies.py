@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from actors.domain.messages import Command
-from actors.domain.money import ZERO
+from actors.domain.money import ZERO, floor_to
 from actors.domain.orders import Fill, OrderKind, OrderRequest, Side
 from actors.domain.truth import Difference, DifferenceKind, Policy
 from actors.domain.views import DifferenceRow
@@ -125,7 +125,9 @@ class Policies:
         held = self._adoption.target(symbol)
         gap = held - self._desk.book.ours(symbol)
         side = Side.SHORT if held > ZERO else Side.LONG
-        return side, min(abs(gap), abs(held)) if gap * held > ZERO else ZERO
+        quantity = min(abs(gap), abs(held)) if gap * held > ZERO else ZERO
+        known = self._desk.state.instruments.get(symbol)
+        return side, floor_to(quantity, known.lot_size) if known else quantity
 
     # --- what is done -----------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from actors.domain.orders import (
 )
 from actors.domain.truth import DifferenceKind, Look, Policy, Truth
 from actors.risk.account.desk import Desk
+from actors.risk.holding.dust import Dust
 from actors.risk.orders.doubts import Doubts
 from actors.risk.orders.orders import UNSEEN, OrderBook
 from actors.risk.orders.recall import recall
@@ -50,6 +51,7 @@ class Settlement:
         self._ended = ended
         self._doubts = Doubts(desk, orders)
         self._silence = Silence(desk)
+        self._dust = Dust(desk)
         self.differences = Differences(desk)
         self.looks = Looks(desk, self.differences)
 
@@ -192,7 +194,7 @@ class Settlement:
             other = theirs[symbol].quantity if symbol in theirs else ZERO
             expected = book.expected(symbol)
             ours = book.ours(symbol)
-            gone = bool(ours) and other * ours <= ZERO
+            gone = bool(ours) and (other * ours <= ZERO or self._crumbs(symbol, other))
             if not gone:  # also where a fill has come since: held is held
                 self._desk.state.not_held.discard(symbol)
             changed = self._desk.state.changed.symbols.get(symbol, 0)
@@ -202,10 +204,27 @@ class Settlement:
                 self._desk.state.not_held.add(symbol)
             words = (plain(expected), plain(other))
             if expected != other and not self._lapsed(symbol, other):
-                self.differences.note(kind, symbol, symbol, words)
+                self._differs(symbol, words, truth)
             elif self.differences.ignores(kind, symbol, symbol):
                 words = (plain(book.ours(symbol)), plain(other))
                 self.differences.note(kind, symbol, symbol, words, Policy.IGNORE)
+
+    def _crumbs(self, symbol: str, other: Decimal) -> bool:
+        """Whether of a position that we hold less than one lot is there."""
+        instrument = self._desk.state.instruments[symbol]
+        return abs(other) < instrument.lot_size <= abs(self._desk.book.ours(symbol))
+
+    def _differs(self, symbol: str, words: tuple[str, str], truth: Truth) -> None:
+        """Note a position that differs; by dust alone it is taken over, seen twice."""
+        theirs, kind = self.differences.positions.get(symbol), DifferenceKind.POSITION
+        held = ZERO if theirs is None else theirs.quantity
+        dust = None if truth.fills is None else self._dust.explaining(symbol, held)
+        policy = Policy.HALT if dust is None else Policy.ADOPT
+        found = self.differences.note(kind, symbol, symbol, words, policy)
+        if dust is not None and found.seen >= SIGHTINGS:
+            price = ZERO if theirs is None else theirs.entry_price
+            self._dust.found(symbol, dust, price)
+            self.differences.drop(found)
 
     def nothing_to_reduce(self, record: OrderRecord) -> None:
         """Hear that an order of ours found nothing to reduce: ask, and place no other.
