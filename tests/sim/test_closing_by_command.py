@@ -194,7 +194,7 @@ async def test_a_market_close_of_all_takes_a_resting_limit_close_away(
         ({"limit_price": 1000}, "more than 50% from the newest price, 100"),
         ({"limit_price": "1e30"}, "more than 50% from the newest price, 100"),
         ({"limit_price": "1e999999999"}, "more than 50% from the newest price, 100"),
-        ({"fraction": "1e-999999999"}, "the least that can be traded is 0.001: close"),
+        ({"fraction": "1e-999999999"}, "it must be over 0 and at most 1"),
         ({"limit_price": "1e27"}, "more than 50% from the newest price, 100"),
         ({"limit_price": "-1e999999"}, "it must be over 0"),
         ({"fraction": "0.00001"}, "the least that can be traded is 0.001: close 0."),

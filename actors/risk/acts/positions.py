@@ -28,6 +28,8 @@ MINUTE_MS = 60_000
 FLATTEN = "FLATTEN"
 #: A limit further from the newest price than this share of it is a slip of the hand.
 LIMIT_OFF_MAX = Decimal("0.5")
+#: None is smaller: it could not be reckoned with.
+FRACTION_MIN = Decimal("1e-18")
 MANUAL = "manual_close"
 CANCELLABLE = frozenset({"entry", LIMIT_CLOSE})
 
@@ -257,7 +259,7 @@ def _number(name: str, value: Any) -> Decimal:
 
 def _fraction(value: Any) -> Decimal:
     fraction = _number("fraction", value)
-    if not ZERO < fraction <= ONE:
+    if not FRACTION_MIN <= fraction <= ONE:
         msg = (
             f"close_position: fraction is {value}; it must be over 0 and at most 1, "
             "where 1 closes all"
