@@ -44,6 +44,14 @@ STOPS_SECONDS_MAX = 10.0
 
 async def run_engine(options: RunOptions) -> int:
     """Run one engine to its end; returns the exit code."""
+    gc.disable()  # what is made until it trades stays: `_keep` looks through it once
+    try:
+        return await _load_and_run(options)
+    finally:
+        gc.enable()
+
+
+async def _load_and_run(options: RunOptions) -> int:
     say.print("loading market and strategy (the first time takes half a minute)")
     began_ns = time.perf_counter_ns()
     if options.journal_path is not None:
@@ -97,6 +105,7 @@ async def _run(
         await say_where(planes)
         view = Projections(engine)
         code = await _start(view, options) if options.start else DONE
+        _keep()
         outside.ready()
         if code == DONE:
             await _trade(engine, options, trading)
@@ -165,11 +174,18 @@ async def _start(view: Projections, options: RunOptions) -> int:
         _command("start", {"preset": options.preset, "confirm": CONFIRMATION})
     )
     say.print(f"start: {answer.message}")
-    # What lives now lives long: the collector need not walk it again and again
-    # (measured: pauses of 13 ms instead of 105-151 ms with 300,000 containers).
+    return DONE if answer.ok else REFUSED
+
+
+def _keep() -> None:
+    """Spare the collector what lives long: it need not walk it again and again.
+
+    Measured: pauses of 13 ms instead of 105-151 ms with 300,000 containers; and a tenth
+    of the time until it trades, in which nothing is collected.
+    """
     gc.collect()
     gc.freeze()
-    return DONE if answer.ok else REFUSED
+    gc.enable()
 
 
 async def _stop(engine: Engine, view: Projections) -> None:
