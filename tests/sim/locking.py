@@ -9,8 +9,12 @@ import msgspec
 from actors.domain.money import ZERO, floor_to
 from actors.domain.orders import Fill, OrderRequest, Outcome, Refused, Side
 from actors.exchange.paper.exchange import CAPABILITIES
+from tests.sim.script import signal
+from tests.sim.stops import is_close, standing
 from tests.sim.venue import Venue
+from tests.sim.world import A, Stage, World, preset
 
+LOT = Decimal("0.001")
 LOCKED = Refused("HTTP 400 -2010 Account has insufficient balance")
 
 
@@ -67,3 +71,24 @@ class Coined(Locking):
             return kept
 
         account.apply = in_coin  # type: ignore[method-assign]
+
+
+def spot(**more: Any) -> World:
+    world = World({(A, 4): signal(stop=95.0)}, bars=60)
+    world.venue, world.preset = Locking, preset(**more)
+    return world
+
+
+def closes(stage: Stage) -> list[OrderRequest]:
+    return [request for request in stage.venue.placed if is_close(request)]
+
+
+def locking(stage: Stage) -> Locking:
+    assert isinstance(stage.venue, Locking)
+    return stage.venue
+
+
+async def held(stage: Stage) -> Any:
+    await stage.bar(6)
+    assert len(standing(stage)) == 1
+    return stage.state.book.positions[A]

@@ -10,33 +10,17 @@ from trio.testing import MockClock
 
 from actors.domain.orders import ExchangePosition, OrderRequest, Outcome, Refused
 from control.shell.run import STOPS_SECONDS_MAX, stops_stand
-from tests.sim.locking import Locking
-from tests.sim.script import signal
+from tests.sim.locking import closes, held, locking, spot
 from tests.sim.stops import LOST, assert_sound, is_close, standing
-from tests.sim.world import A, Stage, World, living, preset
-
-LOT = Decimal("0.001")
+from tests.sim.world import A, Stage, World, living
 
 
-def spot(**more: Any) -> World:
-    world = World({(A, 4): signal(stop=95.0)}, bars=60)
-    world.venue, world.preset = Locking, preset(**more)
+def rising() -> World:
+    """Reach the first target at bar 10."""
+    world = spot(position_config__trail_from_r=Decimal(9))
+    up = [100.0] * 10 + [108.0]
+    world.bars[A] = World(closes={A: up}, bars=60).bars[A]
     return world
-
-
-def closes(stage: Stage) -> list[OrderRequest]:
-    return [request for request in stage.venue.placed if is_close(request)]
-
-
-def locking(stage: Stage) -> Locking:
-    assert isinstance(stage.venue, Locking)
-    return stage.venue
-
-
-async def held(stage: Stage) -> Any:
-    await stage.bar(6)
-    assert len(standing(stage)) == 1
-    return stage.state.book.positions[A]
 
 
 @pytest.mark.parametrize("own", [0, 100])
@@ -155,10 +139,7 @@ async def test_a_part_that_takes_its_time_leaves_the_rest_with_a_stop(
 async def test_a_target_that_takes_its_time_sells_no_more_than_its_share(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    world = spot(position_config__trail_from_r=Decimal(9))
-    rising = [100.0] * 10 + [108.0]
-    world.bars[A] = World(closes={A: rising}, bars=60).bars[A]
-    async with living(world, tmp_path) as stage:
+    async with living(rising(), tmp_path) as stage:
         before = await held(stage)
         slow_closes(stage, 8_000)
         await stage.bar(14)
@@ -173,10 +154,7 @@ async def test_a_target_takes_no_stop_from_what_the_exchange_does_not_show(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """Its word may be late: the stop stays, and the target is taken when it shows."""
-    world = spot(position_config__trail_from_r=Decimal(9))
-    rising = [100.0] * 10 + [108.0]
-    world.bars[A] = World(closes={A: rising}, bars=60).bars[A]
-    async with living(world, tmp_path) as stage:
+    async with living(rising(), tmp_path) as stage:
         before = await held(stage)
         fetch = stage.venue.fetch_positions
 

@@ -12,12 +12,11 @@ import pytest
 from trio.testing import MockClock
 
 from actors.domain.money import ZERO
-from actors.domain.orders import OrderRequest, Refused, Unknown
+from actors.domain.orders import Refused, Unknown
 from actors.domain.phases import KillPhase
 from actors.journal import Kind
 from tests.sim.killing import flat, is_phase
-from tests.sim.locking import Locking
-from tests.sim.script import signal
+from tests.sim.locking import LOT, closes, held, locking, spot
 from tests.sim.stops import (
     alarms,
     assert_sound,
@@ -27,35 +26,12 @@ from tests.sim.stops import (
     is_stop,
     standing,
 )
-from tests.sim.world import A, Stage, World, living, preset
-
-LOT = Decimal("0.001")
-
-
-def spot(**more: Any) -> World:
-    world = World({(A, 4): signal(stop=95.0)}, bars=60)
-    world.venue, world.preset = Locking, preset(**more)
-    return world
-
-
-def closes(stage: Stage) -> list[OrderRequest]:
-    return [request for request in stage.venue.placed if is_close(request)]
-
-
-def locking(stage: Stage) -> Locking:
-    assert isinstance(stage.venue, Locking)
-    return stage.venue
+from tests.sim.world import A, Stage, World, living
 
 
 def nothing_was_locked(stage: Stage) -> None:
     assert locking(stage).locked == 0
     assert not [a for a in stage.state.alerts if "was refused" in a.message]
-
-
-async def held(stage: Stage) -> Any:
-    await stage.bar(6)
-    assert len(standing(stage)) == 1
-    return stage.state.book.positions[A]
 
 
 async def test_the_kill_switch_ends_flat_with_one_close(
