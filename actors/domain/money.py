@@ -1,6 +1,14 @@
 """Money is Decimal: made here, rounded here, and in one stated direction each time."""
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Decimal,
+    InvalidOperation,
+)
+from typing import Any
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -16,6 +24,14 @@ def decimal_from_float(value: float) -> Decimal:
         msg = f"{value!r} is not a price or a quantity; UNKNOWN must be handled before"
         raise ValueError(msg)
     return Decimal(repr(float(value)))
+
+
+def number_of(value: Any) -> Decimal:
+    """Read a number that a person gave; NaN: it is none."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return Decimal("NaN")
 
 
 def _steps(value: Decimal, step: Decimal, rounding: str) -> Decimal:

@@ -77,7 +77,9 @@ async def opened_market(
     spec = settings.market.spec
     if spec.startswith(REAL):
         bans = Bans(data_dir and data_dir / "bans.json", WallClock())
-        plan = _plan(settings, symbols, await in_hand(journal))
+        # Those that are named, or all, need no look at the journal.
+        held = await in_hand(journal) if isinstance(symbols, int) else frozenset()
+        plan = _plan(settings, symbols, held)
         async with _real(settings, plan, bans, say) as real:
             yield real
         return

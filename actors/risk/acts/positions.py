@@ -6,13 +6,13 @@ the stop, which goes on covering all that is held; a protective stop itself is n
 cancelled by a command.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from actors.domain import exits
 from actors.domain.ledger import Position
 from actors.domain.messages import Command
-from actors.domain.money import ONE, ZERO, floor_to
+from actors.domain.money import ONE, ZERO, floor_to, number_of
 from actors.domain.orders import OrderState
 from actors.domain.phases import RUNNING_PHASES
 from actors.risk.account.desk import Desk
@@ -247,10 +247,7 @@ class PositionActs:
 
 
 def _number(name: str, value: Any) -> Decimal:
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
+    number = number_of(value)
     if not number.is_finite() or isinstance(value, bool):
         msg = f"close_position: {name} is {value!r}; it must be a number"
         raise Refusal(msg)

@@ -1,13 +1,13 @@
 """Makes the fills that bring our book to the exchange's, with ids that never vary."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from actors.domain import ids
 from actors.domain.ledger import Position
-from actors.domain.money import ZERO, nearest_to
+from actors.domain.money import ZERO, nearest_to, number_of
 from actors.domain.orders import Fill, Side
 from actors.domain.truth import Difference
 from actors.risk.account.desk import Desk
@@ -153,10 +153,7 @@ class Adoption:
 
 
 def _price(value: Any) -> Decimal:
-    try:
-        price = Decimal(str(value))
-    except InvalidOperation:
-        price = Decimal("NaN")
+    price = number_of(value)
     if not price.is_finite() or abs(price.adjusted()) > POWER_MAX:
         msg = f"settle: stop is {value!r}; it must be a price"
         raise Refusal(msg)
